@@ -1,0 +1,1 @@
+"""The words all packages share. Imports nothing of ours."""

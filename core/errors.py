@@ -1,0 +1,80 @@
+"""Every error raised on purpose: its code, its HTTP status, whether trying again can help, and what to say."""
+
+
+class AtlasError(Exception):
+    """Says what happened to which thing, the thing in backticks, and in `hint` what would work."""
+
+    code = "failed"
+    status = 500
+    retry = False
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class NotFound(AtlasError):
+    """The thing asked for does not exist."""
+
+    code, status = "not_found", 404
+
+
+class BadInput(AtlasError):
+    """What was asked for or written cannot be understood."""
+
+    code, status = "bad_input", 422
+
+
+class BadPipeline(BadInput):
+    """A pipeline file or model has a mistake; the message names file, line, value and what is allowed."""
+
+    code = "bad_pipeline"
+
+
+class Refused(AtlasError):
+    """Understood, but not possible in the present state."""
+
+    code, status = "refused", 409
+
+
+class Unauthenticated(AtlasError):
+    """Nobody says who is calling."""
+
+    code, status = "unauthenticated", 401
+
+
+class Forbidden(AtlasError):
+    """The caller lacks a right; the message names it and who has it."""
+
+    code, status = "forbidden", 403
+
+
+class Misconfigured(AtlasError):
+    """A setting is missing, unknown or malformed."""
+
+    code = "misconfigured"
+
+
+class SourceUnavailable(AtlasError):
+    """The source could not be reached; trying again can help."""
+
+    code, status, retry = "source_unavailable", 502, True
+
+
+class SourceUnreadable(AtlasError):
+    """The source was reached and is not what it should be; trying again does not help."""
+
+    code, status = "source_unreadable", 422
+
+
+class Cancelled(AtlasError):
+    """Somebody asked for this run to stop."""
+
+    code, status = "cancelled", 409
+
+
+class LeaseLost(AtlasError):
+    """Another worker has taken this part over; whatever this one still does is refused."""
+
+    code, status = "lease_lost", 409

@@ -1,0 +1,97 @@
+"""The nouns: what passes between the layers, as plain values."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+LINE = "_line"  # the column that raw batches carry beside the source's own: the line or record a row came from
+
+LAYERS = {"explore": "Explore", "chart": "Chart", "navigate": "Navigate"}
+
+DIMENSIONS = ("completeness", "uniqueness", "validity", "accuracy", "consistency", "timeliness")
+
+PERSONAL_TYPES = (
+    "PERSON", "EMAIL", "PHONE", "CPR", "NATIONAL_ID", "ADDRESS", "DATE_OF_BIRTH", "IBAN", "BANK_ACCOUNT",
+    "CREDIT_CARD", "IP", "MAC", "PASSPORT", "LICENSE_PLATE", "DRIVER_LICENSE", "USERNAME", "PROFILE_URL",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SourcePart:
+    """One piece of a source that one worker reads: a file, a key range, a page sequence. `spec` is JSON."""
+
+    name: str
+    spec: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One raw Parquet file in the closed zone: every column text, plus LINE (int64)."""
+
+    path: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """What a column holds, decided once from the whole input.
+
+    `format` is a strptime format of dates and datetimes, or "," for decimals with a comma;
+    `scale` the decimals of a decimal; `zoned` whether datetimes carry their own offset.
+    """
+
+    kind: Literal["text", "integer", "decimal", "date", "datetime"] = "text"
+    format: str | None = None
+    scale: int | None = None
+    zoned: bool = False
+
+    def __str__(self) -> str:
+        return f"decimal(18,{self.scale})" if self.kind == "decimal" else self.kind
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a column was found to hold, how sure that is, why, and what is done with it.
+
+    `scope` says where `action` applies: the whole column, only the cells found, or the spans inside free text.
+    A column that is not personal has no types and action "keep"; its cells are scanned all the same.
+    """
+
+    column: str
+    types: tuple[str, ...] = ()
+    confidence: float = 0.0
+    reason: str = ""
+    action: str = "keep"
+    options: dict[str, Any] = field(default_factory=dict)
+    scope: Literal["column", "cells", "spans"] = "cells"
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(value: dict[str, Any]) -> "Verdict":
+        return Verdict(**{**value, "types": tuple(value["types"])})
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check of a contract: how many rows it tested and how many failed. Nothing tested = not measured."""
+
+    check: str  # readable and stable: "email is filled in", "country is one of 5 values"
+    dimension: str
+    column: str | None
+    failed: float
+    tested: float
+    weight: float = 1.0
+    note: str | None = None  # why it could not be measured, or a figure worth telling (the age of the newest row)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A published table as a reader sees it: immutable Parquet files and the names and types of its columns."""
+
+    name: str
+    files: tuple[Path, ...]
+    columns: dict[str, str]  # name -> DuckDB type
+    masked: frozenset[str] = frozenset()  # columns that are hashed
+    rows: int = 0
