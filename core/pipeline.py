@@ -281,7 +281,8 @@ def _line(document: Any, where: tuple[Any, ...]) -> int:
         if not hasattr(node, "lc"):
             break
         try:
-            line = (node.lc.item(key) if isinstance(node, list) else node.lc.key(key))[0] + 1
+            where_it_is = node.lc.item if isinstance(node, list) else node.lc.key  # type: ignore[attr-defined]
+            line = where_it_is(key)[0] + 1
             node = node[key]
         except (KeyError, IndexError, TypeError):
             break

@@ -212,25 +212,29 @@ def cancel(db: Session, number: int) -> Run:
     return run if busy else end(db, number, "cancelled")
 
 
-def reap(db: Session, is_dead: Callable[[str], bool]) -> int:
-    """Offers the parts of workers that are gone or silent to others; a part that fails every worker fails its run."""
+def expired(db: Session, is_dead: Callable[[str], bool]) -> list[Part]:
+    """Running parts whose worker is gone, or has been silent for longer than its lease."""
     now = datetime.now(UTC)
-    count = 0
-    for part in db.scalars(select(Part).where(Part.state == "running")).all():
-        if part.lease_until is not None and part.lease_until >= now and not is_dead(part.owner or ""):
-            continue
+    running = db.scalars(select(Part).where(Part.state == "running")).all()
+    return [part for part in running if not part.lease_until or part.lease_until < now or is_dead(part.owner or "")]
+
+
+def reap(db: Session, is_dead: Callable[[str], bool]) -> list[Run]:
+    """Offers expired parts to other workers. Returns the runs that ended by it: a part may fail only so many."""
+    ended = []
+    for part in expired(db, is_dead):
         run = db.scalars(select(Run).where(Run.id == part.run_id)).one()
         if run.cancel_requested:
-            end(db, run.id, "cancelled")
+            ended.append(end(db, run.id, "cancelled"))
         elif part.attempt >= MOST_TRIES:
-            message = f"Three workers died while they worked on `{part.step}` of run `#{run.id}`."
-            end(db, run.id, "failed", {"code": "worker_died", "message": message, "hint": f"retry {run.id}"})
+            message = f"{MOST_TRIES} workers died while they worked on `{part.step}`."
+            error = {"code": "worker_died", "message": message, "hint": None, "step": part.step, "tries": ""}
+            ended.append(end(db, run.id, "failed", error))
         else:
             fenced = update(Part).where(Part.id == part.id, Part.token == part.token, Part.state == "running")
-            db.execute(fenced.values(state="ready", owner=None, wake_at=now))
+            db.execute(fenced.values(state="ready", owner=None, wake_at=datetime.now(UTC)))
             run.resumed += 1
-        count += 1
-    return count
+    return ended
 
 
 def _held(held: Claim) -> tuple[Any, ...]:
