@@ -9,7 +9,7 @@ from typing import Any
 from kombu import transport
 from kombu.transport import memory
 
-URL = "inproc://"
+URL = "inproc://localhost/"
 transport.TRANSPORT_ALIASES["inproc"] = "engine.inproc:Transport"
 
 _changed = threading.Condition()
