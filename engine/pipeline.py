@@ -101,9 +101,7 @@ def replay(home: Home, db: Session, pipeline: Pipeline, by: str) -> tuple[Run, b
     raise Refused(f"No run of `{pipeline.name}` has read anything yet.", hint=f"run {pipeline.name}")
 
 
-def _again(
-    home: Home, db: Session, old: Run, pipeline: Pipeline, by: str, keep: tuple[str, ...]
-) -> tuple[Run, bool]:
+def _again(home: Home, db: Session, old: Run, pipeline: Pipeline, by: str, keep: tuple[str, ...]) -> tuple[Run, bool]:
     if keep and not all(_raw_is_there(result) for result in runs.results(db, old.id, "explore")):
         raise Refused(
             f"The raw rows of run `#{old.id}` are gone: they are kept {pipeline.privacy.raw_retention_days} days.",
@@ -194,9 +192,7 @@ def _explore(job: Job) -> Done:
     source = connector.Source.model_validate(job.pipeline.source)
     job.raw_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     job.raw_folder.parent.chmod(0o700)
-    read = ingest.ingest(
-        connector.read(source, SourcePart(**job.claim.spec)), job.raw_folder, job.stem, job.progress
-    )
+    read = ingest.ingest(connector.read(source, SourcePart(**job.claim.spec)), job.raw_folder, job.stem, job.progress)
     return Done({**read.as_json(), "name": job.claim.spec["name"]}, rows=read.rows)
 
 

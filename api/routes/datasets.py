@@ -198,5 +198,3 @@ def _last_run(db: Session, home: Home, name: str, *, measured: bool = False) -> 
     if any(dataset.name == name and dataset.kind == "model" for dataset, _ in datasets.listed(db)):
         raise NotFound(f"`{name}` is a model: it has no contract of its own.", hint=f"lineage {name}")
     raise catalog.nearest("dataset", name, known)
-
-
