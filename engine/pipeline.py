@@ -334,7 +334,7 @@ def _publish(job: Job) -> Done:
         )  # fmt: skip
         refused = {"code": "score_too_low", "message": message, "hint": f"why {job.pipeline.name}", "step": "publish",
                    "tries": ""}  # fmt: skip
-    columns = charted[0]["columns"] if charted else {column: "VARCHAR" for column in types}
+    columns = charted[0]["columns"] if charted else dict.fromkeys(types, "VARCHAR")
     hashed = [column for column, v in verdicts.items() if v.action == "hash" and v.scope == "column"]
     policy = json.dumps([v.as_json() for v in verdicts.values()], sort_keys=True)
     snapshot = datasets.Snapshot(
