@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,9 @@ from engine import catalog, report
 from engine.home import Home, masking_key
 from engine.store import datasets, lineage, privacy, quality, runs
 from engine.store.tables import Run
+
+if TYPE_CHECKING:
+    from engine.navigate import models
 
 Progress = Callable[[int], None]
 Specs = list[dict[str, Any]]
@@ -66,12 +69,12 @@ class Done:
     then: Specs = field(default_factory=list)  # the parts of the next step, if this one says what they are
 
 
-def start(home: Home, db: Session, pipeline: Pipeline, by: str, *, full: bool = False) -> tuple[Run, bool]:
+def start(db: Session, pipeline: Pipeline, by: str, *, full: bool = False) -> tuple[Run, bool]:
     """A new run, or the active one and True."""
     return runs.start(db, pipeline, by, "plan", full=full)
 
 
-def retry(home: Home, db: Session, number: int, pipeline: Pipeline, by: str) -> tuple[Run, bool]:
+def retry(db: Session, number: int, pipeline: Pipeline, by: str) -> tuple[Run, bool]:
     """A new run from the first step of another that did not finish; what the pipeline file changed is done anew.
 
     Raises Refused if there is nothing to retry.
@@ -87,21 +90,21 @@ def retry(home: Home, db: Session, number: int, pipeline: Pipeline, by: str) -> 
         keep = STEPS_UNTIL_PUBLISH if old.state != "refused" else ()
     else:
         keep = FROM_SOURCE if before.source == pipeline.source else ()
-    return _again(home, db, old, pipeline, by, keep)
+    return _again(db, old, pipeline, by, keep)
 
 
-def replay(home: Home, db: Session, pipeline: Pipeline, by: str) -> tuple[Run, bool]:
+def replay(db: Session, pipeline: Pipeline, by: str) -> tuple[Run, bool]:
     """A new run over the raw rows of the last one, by the rules as they are now. Raises Refused if they are gone."""
     for old in runs.page(db, pipeline=pipeline.name, limit=20):
         if old.state in runs.ACTIVE:
             return old, True
         explored = runs.results(db, old.id, "explore")
         if explored and all(explored):
-            return _again(home, db, old, pipeline, by, FROM_SOURCE)
+            return _again(db, old, pipeline, by, FROM_SOURCE)
     raise Refused(f"No run of `{pipeline.name}` has read anything yet.", hint=f"run {pipeline.name}")
 
 
-def _again(home: Home, db: Session, old: Run, pipeline: Pipeline, by: str, keep: tuple[str, ...]) -> tuple[Run, bool]:
+def _again(db: Session, old: Run, pipeline: Pipeline, by: str, keep: tuple[str, ...]) -> tuple[Run, bool]:
     if keep and not all(_raw_is_there(result) for result in runs.results(db, old.id, "explore")):
         raise Refused(
             f"The raw rows of run `#{old.id}` are gone: they are kept {pipeline.privacy.raw_retention_days} days.",

@@ -36,7 +36,7 @@ def start_run(request: RunRequest, home: HomeDep, wake: WakeDep, caller: Annotat
     """Start a run of one pipeline, or join the active one."""
     wanted = catalog.pipeline(home.settings.pipelines, request.pipeline)
     with home.database.write() as db:
-        run, joined = pipeline.start(home, db, wanted, by=caller.name, full=request.full)
+        run, joined = pipeline.start(db, wanted, by=caller.name, full=request.full)
     wake()
     with home.database.read() as db:
         return answers.run(db, runs.get(db, run.id), joined=joined)
@@ -113,7 +113,7 @@ def retry_run(number: int, home: HomeDep, wake: WakeDep, caller: Annotated[Calle
     """A new run from the first step that did not finish."""
     with home.database.write() as db:
         wanted = catalog.pipeline(home.settings.pipelines, runs.get(db, number).pipeline)
-        run, joined = pipeline.retry(home, db, number, wanted, by=caller.name)
+        run, joined = pipeline.retry(db, number, wanted, by=caller.name)
     wake()
     with home.database.read() as db:
         return answers.run(db, runs.get(db, run.id), joined=joined)
