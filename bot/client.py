@@ -203,7 +203,9 @@ def _problem(response: httpx.Response) -> AtlasProblem:
             message = str(told.get("detail") or told.get("title") or f"Atlas answered {status}.")
             hint = told.get("hint")
             nearest = tuple(map(str, told.get("nearest") or ()))
-            return AtlasProblem(str(told.get("code") or "failed"), message, str(hint) if hint else None, status, nearest)
+            return AtlasProblem(
+                str(told.get("code") or "failed"), message, str(hint) if hint else None, status, nearest
+            )
     return AtlasProblem("http_error", f"Something in front of Atlas answered {status} ({response.reason_phrase}).",
                         "Try again in a moment." if status >= 500 else None, status)  # fmt: skip
 

@@ -13,7 +13,9 @@ from bot.words import one_line
 
 CLOSE = 0.6  # how alike a typo and the word that was meant must be; difflib's own default
 FILLERS = frozenset("the a an of for my our me all".split())
-SMALL_TALK = FILLERS | frozenset("what what's whats is are how good was does do did to in on from with about now".split())
+SMALL_TALK = FILLERS | frozenset(
+    "what what's whats is are how good was does do did to in on from with about now".split()
+)
 GREETINGS = frozenset("hi hello hey help? ? hej start menu commands".split())
 NAMED = {"subject": ("pipeline", "dataset", "run"), "node": ("dataset", "model", "table", "column")}
 
@@ -112,7 +114,9 @@ def _read(typed: Sequence[Typed], skill: Skill, pattern: Pattern, *, fuzzy: bool
                 return _Reading(skill, pattern, said, values, part, extra, alike) if number else None
             if rest[0].quoted or not (likeness := _alike(rest[0].text, part.text, fuzzy=fuzzy)):
                 # the right beginning with a wrong ending is still worth telling
-                return None if number == 0 or fuzzy else _Reading(skill, pattern, said, values, part, _texts(rest), alike)
+                return (
+                    None if number == 0 or fuzzy else _Reading(skill, pattern, said, values, part, _texts(rest), alike)
+                )
             alike += likeness
             said.append(part.text)
             rest = rest[1:]
@@ -211,7 +215,9 @@ def _nearest(typed: Sequence[Typed], skills: Sequence[Skill], exact: list[_Readi
             if readings:
                 return _did_you_mean(typed, max(readings, key=lambda reading: (reading.alike, len(reading.said))))
         return misread(f"There is no command `{short(typed[0].text)}`. Say help to see what there is.", "help")
-    return _did_you_mean(typed, max(readings, key=lambda r: (r.complete, r.alike - len(r.extra), -len(r.pattern.parts))))
+    return _did_you_mean(
+        typed, max(readings, key=lambda r: (r.complete, r.alike - len(r.extra), -len(r.pattern.parts)))
+    )
 
 
 def _did_you_mean(typed: Sequence[Typed], reading: _Reading) -> Reply:

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 LONGEST = 4_000
 
-_QUOTES = str.maketrans("“”„‟«»‘’‚‛′", "\"\"\"\"\"\"'''''")
+_QUOTES = str.maketrans("“”„‟«»‘’‚‛′", '""""""\'\'\'\'\'')
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 _LINK = re.compile(r"<(?:mailto:|tel:|https?://)([^<>|]*)(?:\|([^<>|]*))?>")
 _CHANNEL = re.compile(r"<#\w+(?:\|([^<>|]*))?>")
 _PERSON = re.compile(r"<@(\w+)(?:\|[^<>|]*)?>")
 _TEAMS = re.compile(r"<at[^<>]{0,100}>[^<>]{0,100}</at>", re.IGNORECASE)
-_ADDRESSED = re.compile(r"(?:(?:hey|hi|hello)[ ,]+)?(?:/atlas\b|@atlas\b|atlas(?=[ ,:])|@\w+(?=\s))[ ,:]*", re.IGNORECASE)
+_ADDRESSED = re.compile(
+    r"(?:(?:hey|hi|hello)[ ,]+)?(?:/atlas\b|@atlas\b|atlas(?=[ ,:])|@\w+(?=\s))[ ,:]*", re.IGNORECASE
+)
 _POLITE = re.compile(
     r"(?:please|pls|kindly|ok|okay|(?:can|could|would|will) you|i (?:want|would like|'d like) to|let's|lets)[ ,]+",
     re.IGNORECASE,
@@ -29,7 +31,7 @@ class Typed:
     quoted: bool = False
 
     def __str__(self) -> str:
-        return f'"{self.text}"' if not self.text or re.search(r"[\s.\"]", self.text) and self.quoted else self.text
+        return f'"{self.text}"' if not self.text or (re.search(r"[\s.\"]", self.text) and self.quoted) else self.text
 
 
 def plain(line: str) -> str:

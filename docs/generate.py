@@ -105,7 +105,14 @@ def _pipeline_file() -> str:
     ]  # fmt: skip
     schema = Pipeline.model_json_schema()
     for title, model in [("The file", schema), *sorted(schema["$defs"].items())]:
-        lines += [f"## {title}", "", model.get("description", ""), "", "| key | must it be there | what |", "|---|---|---|"]
+        lines += [
+            f"## {title}",
+            "",
+            model.get("description", ""),
+            "",
+            "| key | must it be there | what |",
+            "|---|---|---|",
+        ]
         for key, value in model.get("properties", {}).items():
             must = "yes" if key in model.get("required", []) else "no"
             lines.append(f"| `{key}` | {must} | {_shape(value)} |")

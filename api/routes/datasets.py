@@ -176,7 +176,7 @@ def replay(name: str, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, ne
     """Try the rows of the last run again, by the rules as they are now."""
     wanted = catalog.pipeline(home.settings.pipelines, name)
     with home.database.write() as db:
-        run, joined = pipeline.replay(db, wanted, by=caller.name)
+        run, joined = pipeline.replay(home, db, wanted, by=caller.name)
     wake()
     with home.database.read() as db:
         return answers.run(db, runs.get(db, run.id), joined=joined)

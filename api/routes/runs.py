@@ -113,7 +113,7 @@ def retry_run(number: int, home: HomeDep, wake: WakeDep, caller: Annotated[Calle
     """A new run from the first step that did not finish."""
     with home.database.write() as db:
         wanted = catalog.pipeline(home.settings.pipelines, runs.get(db, number).pipeline)
-        run, joined = pipeline.retry(db, number, wanted, by=caller.name)
+        run, joined = pipeline.retry(home, db, number, wanted, by=caller.name)
     wake()
     with home.database.read() as db:
         return answers.run(db, runs.get(db, run.id), joined=joined)
