@@ -26,7 +26,7 @@ OnUpdate = Callable[[Reply], None]
 YES = frozenset(("yes", "y", "yes please", "ja", "ok"))
 
 
-@dataclass
+@dataclass(eq=False)
 class Talk:
     """One message that is being answered."""
 
@@ -118,7 +118,7 @@ class Bot:
 
         message = Message(text, user="me", user_id="me", target="say", connector=self.platform("say"), raw_event=listen)
         await self._droid.parse(message)
-        return answers[-1] if answers else Reply("Atlas has no answer to that.", ok=False)
+        return answers[0] if answers else Reply("Atlas has no answer to that.", ok=False)
 
     def interrupt(self) -> bool:
         """Ctrl-C, from the host's signal handler. A run that is waited for is cancelled, any other work is left, and
