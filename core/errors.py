@@ -12,6 +12,7 @@ class AtlasError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.members: dict[str, object] = {}  # more for machines: the nearest names, say
 
 
 class NotFound(AtlasError):

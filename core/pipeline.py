@@ -164,8 +164,8 @@ class Pipeline(Strict):
         for column, policy in self.privacy.columns.items():
             if column in joined and policy.action in ("redact", "partial", "generalize"):
                 raise ValueError(
-                    f"privacy.columns.{column}: `{policy.action}` would break joins, for `{column}` is a key, a subject "
-                    "or references another dataset; use hash or keep"
+                    f"privacy.columns.{column}: `{policy.action}` would break joins, for `{column}` is a key, "
+                    "a subject or references another dataset; use hash or keep"
                 )
         return self
 
@@ -209,7 +209,7 @@ def check(path: Path) -> tuple[Pipeline | None, list[Mistake]]:
         pipeline = Pipeline.model_validate(_plain(document))
     except ValidationError as error:
         return None, [_mistake(path, document, details) for details in error.errors()]
-    mistakes = []
+    mistakes: list[tuple[tuple[str, ...], str]] = []
     if pipeline.name != path.stem:
         mistakes.append((("name",), f"name `{pipeline.name}` must be the file's own, `{path.stem}`"))
     try:
@@ -275,12 +275,14 @@ def _models(annotation: Any) -> list[Any]:
 
 
 def _line(document: Any, where: tuple[Any, ...]) -> int:
-    line, node = 1, document
+    line = 1
+    node: Any = document
     for key in where:
         if not hasattr(node, "lc"):
             break
         try:
-            line = (node.lc.item(key) if isinstance(node, list) else node.lc.key(key))[0] + 1
+            where_it_is = node.lc.item if isinstance(node, list) else node.lc.key  # type: ignore[attr-defined]
+            line = where_it_is(key)[0] + 1
             node = node[key]
         except (KeyError, IndexError, TypeError):
             break

@@ -1,0 +1,1 @@
+"""The work: takes data through Explore, Chart and Navigate. Knows nothing of HTTP or chat."""
