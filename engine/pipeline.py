@@ -85,6 +85,7 @@ def retry(home: Home, db: Session, number: int, pipeline: Pipeline, by: str) -> 
     if old.state == "succeeded":
         raise Refused(f"Run `#{number}` succeeded: there is nothing to retry.", hint=f"run {old.pipeline}")
     before = Pipeline.model_validate(old.definition)
+    keep: tuple[str, ...]
     if before == pipeline:
         # a refused run finished every step: its verdict on the same data would be the same
         keep = STEPS_UNTIL_PUBLISH if old.state != "refused" else ()
@@ -384,7 +385,8 @@ def _navigate(job: Job) -> Done:
     known, mistakes = models.read(
         job.home.settings.pipelines / "navigate", set(catalog.files(job.home.settings.pipelines))
     )
-    tables, warnings = [], list(mistakes)
+    tables: Specs = []
+    warnings = [str(mistake) for mistake in mistakes]
     for model in models.downstream_of(known, job.pipeline.name):
         job.progress(len(tables))
         try:

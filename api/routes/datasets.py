@@ -189,12 +189,13 @@ def _last_run(db: Session, home: Home, name: str, *, measured: bool = False) -> 
             return run
     known = catalog.files(home.settings.pipelines)
     if name in known:
-        run = runs.newest(db, name)
-        if run is None:
+        newest = runs.newest(db, name)
+        if newest is None:
             raise NotFound(f"`{name}` has not run yet.", hint=f"run {name}")
-        if measured is False:
-            return run
-        raise NotFound(f"Nothing of `{name}` was measured yet: run #{run.id} {run.state}.", hint=f"why {run.id}")
+        if not measured:
+            return newest
+        message = f"Nothing of `{name}` was measured yet: run #{newest.id} {newest.state}."
+        raise NotFound(message, hint=f"why {newest.id}")
     if any(dataset.name == name and dataset.kind == "model" for dataset, _ in datasets.listed(db)):
         raise NotFound(f"`{name}` is a model: it has no contract of its own.", hint=f"lineage {name}")
     raise catalog.nearest("dataset", name, known)

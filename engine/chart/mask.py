@@ -1,0 +1,155 @@
+"""Masks batches of rows by the verdicts, and every other cell that holds personal data all the same."""
+
+from collections import Counter, defaultdict
+
+import polars as pl
+
+from core import parts
+from core.models import LINE, Verdict
+from engine.chart import names, spans
+from engine.chart.actions.redact import label
+from engine.chart.detect import NULLISH, recognizer, recognizers
+from engine.chart.hashing import fingerprint as fingerprint
+
+_DONE = r"^(?:\[[A-Z_]+\]|h_[a-z2-7]{26})$"
+
+
+def hash_column(column: pl.Series, type_: str | None, key: bytes) -> pl.Series:
+    """The column as the `hash` action writes it for this kind (none: text)."""
+    masked: pl.Series = parts.load("masking action", "hash").mask(column, type_, {}, key)
+    return masked
+
+
+class Masker:
+    """Masks text columns by their verdicts; `found` counts the cells masked so far, by column and kind."""
+
+    def __init__(self, verdicts: dict[str, Verdict], key: bytes, timezone: str = "Europe/Copenhagen") -> None:
+        self.verdicts, self.key, self.timezone = verdicts, key, timezone
+        self.found: dict[str, dict[str, int]] = defaultdict(Counter)  # type: ignore[arg-type]
+
+    def __call__(self, frame: pl.DataFrame) -> pl.DataFrame:
+        masked = [
+            self._column(frame[name], self.verdicts.get(name, Verdict(name)))
+            for name in frame.columns
+            if name != LINE and frame[name].dtype == pl.String
+        ]
+        return frame.with_columns(masked)
+
+    def _column(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
+        if verdict.options.get("decided") and verdict.action == "keep":
+            return cells
+        if verdict.scope == "column" and verdict.action != "keep":
+            return self._whole(cells, verdict, ~cells.str.contains(NULLISH))
+        if verdict.scope == "spans":
+            return self._text(cells, verdict)
+        rest = cells
+        if verdict.types and verdict.action != "keep" and "threshold" in verdict.options:
+            rest = self._cells(cells, verdict)
+        return self._scan(rest, verdict)
+
+    def _whole(self, cells: pl.Series, verdict: Verdict, which: pl.Series) -> pl.Series:
+        """The action on all cells that say something, or on those chosen."""
+        type_ = verdict.types[0] if verdict.types else None
+        count = int(which.fill_null(False).sum())
+        if count == 0:
+            return cells
+        self._count(cells.name, type_ or "REDACTED", count)
+        action = parts.load("masking action", verdict.action)
+        if count == len(cells):
+            masked: pl.Series = action.mask(cells, type_, verdict.options, self.key)
+            return masked.alias(cells.name)
+        at = which.fill_null(False).arg_true()
+        return cells.scatter(at, action.mask(cells.gather(at), type_, verdict.options, self.key)).alias(cells.name)
+
+    def _cells(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
+        """The action on the cells that look personal; each different one is judged once."""
+        kind = recognizer(verdict.types[0])
+        different = pl.DataFrame({"c": cells.unique(maintain_order=True)}).drop_nulls()
+        different = different.filter(~pl.col("c").str.contains(NULLISH))
+        score = kind.score(different["c"].str.strip_chars())
+        personal = different.filter(score >= verdict.options["threshold"])["c"]
+        if personal.is_empty():
+            return cells
+        return self._whole(cells, verdict, cells.is_in(personal.implode()))
+
+    def _scan(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
+        """What any column may not hold: the sure patterns, wherever they stand."""
+        skip = verdict.options.get("skip", ())
+        kinds = [r for r in recognizers() if r.sure and r.personal and r.type not in skip]
+        return self._patterns(cells, [(r.type, str(r.sure)) for r in kinds])
+
+    def _patterns(self, cells: pl.Series, patterns: list[tuple[str, str]]) -> pl.Series:
+        if not patterns:
+            return cells
+        union = "|".join(f"(?:{pattern})" for _, pattern in patterns)
+        at = cells.str.contains(union).fill_null(False).arg_true()
+        if at.is_empty():
+            return cells
+        part, counts = _replaced(cells.gather(at), patterns)
+        for type_, count in counts.items():
+            self._count(cells.name, type_, count)
+        return cells.scatter(at, part).alias(cells.name) if counts else cells
+
+    def _text(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
+        """Sentences: each different one is read once."""
+        counted = cells.value_counts(sort=False, name="n").drop_nulls().sort(cells.name)
+        if counted.is_empty():
+            return cells
+        masked, counts = in_text(counted[cells.name], counted["n"])
+        for type_, count in counts.items():
+            self._count(cells.name, type_, count)
+        if not counts:
+            return cells
+        changed = pl.DataFrame({"c": counted[cells.name], "m": masked})
+        return (
+            pl.DataFrame({"c": cells}).join(changed, on="c", how="left", maintain_order="left")["m"].alias(cells.name)
+        )
+
+    def _count(self, column: str, type_: str, count: int) -> None:
+        if count:
+            self.found[column][type_] = self.found[column].get(type_, 0) + count
+
+
+def in_text(texts: pl.Series, weights: pl.Series | None = None) -> tuple[pl.Series, dict[str, int]]:
+    """The texts with everything personal in them replaced by labels, and how many texts held each kind."""
+    patterns = [(r.type, r.span) for r in recognizers() if r.span and r.personal]
+    weights = weights if weights is not None else pl.Series([1]).new_from_index(0, len(texts))
+    masked, counts = texts, Counter[str]()
+    for type_, pattern in patterns:
+        at = masked.str.contains(pattern).fill_null(False).arg_true()
+        if at.is_empty():
+            continue
+        before = masked.gather(at)
+        after, hit = spans.replace(before, pattern, recognizer(type_).judge, label(type_))
+        if hit:
+            counts[type_] += int(weights.gather(at).filter(before != after).sum())
+            masked = masked.scatter(at, after)
+    at = masked.str.contains(r"\p{Lu}").fill_null(False).arg_true()
+    people = [_without_names(text) for text in masked.gather(at)]
+    changed = pl.Series([text is not None for text in people], dtype=pl.Boolean)
+    if changed.any():
+        where = at.filter(changed)
+        counts["PERSON"] += int(weights.gather(where).sum())
+        masked = masked.scatter(where, pl.Series([text for text in people if text is not None], dtype=pl.String))
+    return masked, dict(counts)
+
+
+def _without_names(text: str) -> str | None:
+    """The text with names replaced, or None if there are none. Reading a sentence is work for one sentence at a time."""
+    found = [(start, end) for start, end, score in names.find(text) if score >= spans.ENOUGH]
+    for start, end in reversed(found):
+        text = f"{text[:start]}{label('PERSON')}{text[end:]}"
+    return text if found else None
+
+
+def _replaced(cells: pl.Series, patterns: list[tuple[str, str]]) -> tuple[pl.Series, dict[str, int]]:
+    counts: dict[str, int] = {}
+    for type_, pattern in patterns:
+        at = cells.str.contains(pattern).fill_null(False).arg_true()
+        if at.is_empty():
+            continue
+        part, hit = spans.replace(cells.gather(at), pattern, recognizer(type_).judge, label(type_))
+        if hit:
+            counts[type_] = hit
+            cells = cells.scatter(at, part)
+    return cells, counts
