@@ -16,6 +16,7 @@ from bot.reply import Reply
 from bot.screen import Screen
 
 LONGEST_LINE = 1_000_000  # characters kept of one line; what is over is dropped
+LEAVING = ("exit", "quit", "bye", ":q")
 
 
 class Terminal(connector.Connector):
@@ -48,7 +49,7 @@ class Terminal(connector.Connector):
             while not self.closed.is_set() and not self.screen.broken:
                 self._wanted.put(True)
                 line = await self._lines.get()
-                if line is None:
+                if line is None or line.strip().casefold() in LEAVING:
                     break
                 if line.strip():
                     user = self.config.get("user")
