@@ -45,7 +45,9 @@ def masking_key(home: Home) -> bytes:
     elif home.database.embedded:
         key = _own_key(settings.keys / "masking.key")
     else:
-        raise Misconfigured("ATLAS_MASKING_KEY is not set.", hint="Make one: python -c 'import secrets; print(secrets.token_hex(32))'")
+        raise Misconfigured(
+            "ATLAS_MASKING_KEY is not set.", hint="Make one: python -c 'import secrets; print(secrets.token_hex(32))'"
+        )
     with home.database.write() as db:
         facts.hold_masking_key(db, fingerprint(key))
     return key

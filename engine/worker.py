@@ -158,7 +158,9 @@ class Worker:
             reference = uuid.uuid4().hex[:8]
             # the message of a library's exception may quote a cell, so only its kind and place are logged
             frames = "".join(traceback.format_tb(error.__traceback__))
-            log.error("bug %s in step %s of run %s: %s\n%s", reference, claim.step, claim.run, type(error).__name__, frames)
+            log.error(
+                "bug %s in step %s of run %s: %s\n%s", reference, claim.step, claim.run, type(error).__name__, frames
+            )
             message = f"A bug in Atlas stopped `{claim.step}`: {type(error).__name__}, reference {reference}."
             facts = {"code": "bug", "message": message, "hint": "The log has more under this reference.", "tries": ""}
             with database.write() as db:
