@@ -103,16 +103,11 @@ def _read(typed: Sequence[Typed], skill: Skill, pattern: Pattern, *, fuzzy: bool
     rest = [*typed]
     for number, part in enumerate(pattern.parts):
         if not (isinstance(part, Slot) and part.rest):
-            rest, options = _without_options(rest)
-            for option in options:
-                if option.removeprefix("--") in pattern.flags:
-                    values[option.removeprefix("--")] = True
-                else:
-                    extra.append(option)
+            rest = _with_options_taken(rest, values, extra, fuzzy=fuzzy)
         if isinstance(part, Word):
             if not rest:
                 return _Reading(skill, pattern, said, values, part, extra, alike) if number else None
-            if rest[0].quoted or not (likeness := _alike(rest[0].text, part.text, fuzzy=fuzzy)):
+            if not (likeness := _alike(rest[0].text, part.text, fuzzy=fuzzy and not rest[0].quoted)):
                 # the right beginning with a wrong ending is still worth telling
                 return (
                     None if number == 0 or fuzzy else _Reading(skill, pattern, said, values, part, _texts(rest), alike)
@@ -131,12 +126,7 @@ def _read(typed: Sequence[Typed], skill: Skill, pattern: Pattern, *, fuzzy: bool
         said += [str(word) for word in taken]
         if len(rest) == 1 and rest[0].text.casefold() in _nouns(part):
             rest = []  # `run the customers pipeline`
-    rest, options = _without_options(rest)
-    for option in options:
-        if option.removeprefix("--") in pattern.flags:
-            values[option.removeprefix("--")] = True
-        else:
-            extra.append(option)
+    rest = _with_options_taken(rest, values, extra, fuzzy=fuzzy)
     said += [f"--{flag}" for flag in sorted(pattern.flags) if values[flag]]
     return _Reading(skill, pattern, said, values, None, [*extra, *_texts(rest)], alike)
 
@@ -145,9 +135,20 @@ def _texts(typed: Sequence[Typed]) -> list[str]:
     return [word.text for word in typed]
 
 
-def _without_options(typed: list[Typed]) -> tuple[list[Typed], list[str]]:
-    options = [w.text.casefold() for w in typed if w.text.startswith("--") and len(w.text) > 2 and not w.quoted]
-    return [w for w in typed if w.quoted or not (w.text.startswith("--") and len(w.text) > 2)], options
+def _with_options_taken(typed: list[Typed], values: dict[str, Any], extra: list[str], *, fuzzy: bool) -> list[Typed]:
+    """The words without the options among them; known ones are set, others are too much."""
+    rest = []
+    for word in typed:
+        if word.quoted or not (word.text.startswith("--") and len(word.text) > 2):
+            rest.append(word)
+            continue
+        flags = [name for name, value in values.items() if isinstance(value, bool)]
+        meant = next((flag for flag in flags if _alike(word.text[2:], flag, fuzzy=fuzzy)), None)
+        if meant:
+            values[meant] = True
+        else:
+            extra.append(word.text)
+    return rest
 
 
 def _without_fillers(typed: list[Typed], slot: Slot) -> list[Typed]:
@@ -208,22 +209,24 @@ def _nearest(typed: Sequence[Typed], skills: Sequence[Skill], exact: list[_Readi
         right = " ".join(reading.said)
         return misread(f"`{short(' '.join(reading.extra))}` is too much here. Did you mean `{right}`?", right)
     readings = list(_readings(typed, skills, fuzzy=True))
-    if not readings:
+    complete = [reading for reading in readings if reading.complete]
+    if not complete:
         kept = [word for word in typed if word.quoted or word.text.casefold() not in SMALL_TALK]
-        for start in range(len(kept)):
-            readings = [r for r in _readings(kept[start:], skills, fuzzy=start == 0) if r.complete]
-            if readings:
-                return _did_you_mean(typed, max(readings, key=lambda reading: (reading.alike, len(reading.said))))
-        return misread(f"There is no command `{short(typed[0].text)}`. Say help to see what there is.", "help")
-    return _did_you_mean(
-        typed, max(readings, key=lambda r: (r.complete, r.alike - len(r.extra), -len(r.pattern.parts)))
-    )
+        tails = (_readings(kept[start:], skills, fuzzy=start == 0) for start in range(min(len(kept), 8)))
+        complete = next((whole for tail in tails if (whole := [r for r in tail if r.complete])), [])
+    if complete:
+        return _did_you_mean(typed, max(complete, key=lambda reading: (reading.alike, len(reading.said))))
+    if readings:
+        return _did_you_mean(typed, max(readings, key=lambda r: (r.alike - len(r.extra), -len(r.pattern.parts))))
+    return misread(f"There is no command `{short(typed[0].text)}`. Say help to see what there is.", "help")
 
 
 def _did_you_mean(typed: Sequence[Typed], reading: _Reading) -> Reply:
     right = " ".join(reading.said)
-    wrong = next((w.text for w in typed if w.text.casefold() not in right.casefold().split()), typed[0].text)
-    return misread(f"There is no command `{short(wrong)}`. Did you mean `{right}`?", right)
+    first = typed[0].text
+    wrong = first if first.casefold() != reading.pattern.words[0] else " ".join(word.text for word in typed)
+    meant = reading.pattern.usage if reading.missing else right
+    return misread(f"There is no command `{short(wrong)}`. Did you mean `{meant}`?", right)
 
 
 def _sayable(readings: Sequence[_Reading]) -> list[str]:

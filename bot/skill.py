@@ -11,6 +11,8 @@ from typing import Any
 
 from bot.reply import Reply
 
+SHOWN = {"node": "NAME[.COLUMN]", "subject": "PIPELINE|RUN", "topic": "COMMAND"}  # how help shows a slot
+
 Function = Callable[..., Awaitable[Reply] | AsyncIterator[Reply]]
 
 
@@ -30,7 +32,7 @@ class Slot:
     rest: bool = False
 
     def __str__(self) -> str:
-        shown = self.name.upper().replace("_", " ") + ("…" if self.rest else "")
+        shown = SHOWN.get(self.name, self.name.upper().replace("_", " ")) + ("…" if self.rest else "")
         return f"[{shown}]" if self.optional else shown
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 LONGEST = 4_000
 
 _QUOTES = str.maketrans("“”„‟«»‘’‚‛′", '""""""\'\'\'\'\'')
-_ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+_ENTITIES = (("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 _LINK = re.compile(r"<(?:mailto:|tel:|https?://)([^<>|]*)(?:\|([^<>|]*))?>")
 _CHANNEL = re.compile(r"<#\w+(?:\|([^<>|]*))?>")
 _PERSON = re.compile(r"<@(\w+)(?:\|[^<>|]*)?>")
