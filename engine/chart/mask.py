@@ -1,6 +1,6 @@
 """Masks batches of rows by the verdicts, and every other cell that holds personal data all the same."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 
 import polars as pl
 
@@ -21,18 +21,25 @@ def hash_column(column: pl.Series, type_: str | None, key: bytes) -> pl.Series:
 
 
 class Masker:
-    """Masks text columns by their verdicts; `found` counts the cells masked so far, by column and kind."""
+    """Masks text columns by their verdicts; `found` counts by column and kind, `cells` by column."""
 
     def __init__(self, verdicts: dict[str, Verdict], key: bytes, timezone: str = "Europe/Copenhagen") -> None:
         self.verdicts, self.key, self.timezone = verdicts, key, timezone
-        self.found: dict[str, dict[str, int]] = defaultdict(Counter)  # type: ignore[arg-type]
+        self.found: dict[str, dict[str, int]] = {}
+        self.cells: dict[str, int] = {}
+        self.rows = 0
 
     def __call__(self, frame: pl.DataFrame) -> pl.DataFrame:
-        masked = [
-            self._column(frame[name], self.verdicts.get(name, Verdict(name)))
-            for name in frame.columns
-            if name != LINE and frame[name].dtype == pl.String
-        ]
+        masked = []
+        self.rows += len(frame)
+        for name in frame.columns:
+            if name == LINE or frame[name].dtype != pl.String:
+                continue
+            before = frame[name]
+            after = self._column(before, self.verdicts.get(name, Verdict(name)))
+            if after is not before:
+                self.cells[name] = self.cells.get(name, 0) + int(before.ne_missing(after).sum())
+                masked.append(after)
         return frame.with_columns(masked)
 
     def _column(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
@@ -107,7 +114,8 @@ class Masker:
 
     def _count(self, column: str, type_: str, count: int) -> None:
         if count:
-            self.found[column][type_] = self.found[column].get(type_, 0) + count
+            counts = self.found.setdefault(column, {})
+            counts[type_] = counts.get(type_, 0) + count
 
 
 def in_text(texts: pl.Series, weights: pl.Series | None = None) -> tuple[pl.Series, dict[str, int]]:
