@@ -55,7 +55,9 @@ def _mask_csv(file: Path, target: Path, key: bytes, on_reject: OnReject | None) 
     first = True
     with target.open("wb") as output:
         output.write(how.bom)
-        encode = codecs.getincrementalencoder(how.encoding.replace("utf-16", "utf-16-le") if how.bom else how.encoding)()
+        encode = codecs.getincrementalencoder(
+            how.encoding.replace("utf-16", "utf-16-le") if how.bom else how.encoding
+        )()
         for frame in _frames(source, part, (lambda r: on_reject(file.name, r)) if on_reject else None):
             text = masker(frame.drop(LINE)).write_csv(
                 separator=how.delimiter, include_header=first and how.header, null_value=""
@@ -65,9 +67,7 @@ def _mask_csv(file: Path, target: Path, key: bytes, on_reject: OnReject | None) 
     return _findings(found, masker)
 
 
-def _frames(
-    source: csv.Source, part: Any, on_reject: Callable[[Rejects], None] | None
-) -> Iterator[pl.DataFrame]:
+def _frames(source: csv.Source, part: Any, on_reject: Callable[[Rejects], None] | None) -> Iterator[pl.DataFrame]:
     for batch in csv.read(source, part):
         if isinstance(batch, Rejects):
             if on_reject:

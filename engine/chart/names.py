@@ -212,7 +212,7 @@ def _last(word: str, known: Lists) -> bool:
 
 
 _STRONG_CUE = re.compile(
-    r"(?i)(?:\b(?:hedder|navn(?:et)? er|name is|name['’]s|named|called|i am|i['’]m|jeg er|this is|det er|mvh|m\.v\.h\.?|vh|hilsen|hilsner|regards|"
+    r"(?i)(?:\b(?:hedder|navn(?:et)? er|name is|name['’]s|named|called|i am|i['’]m|jeg er|this is|det er|mvh|m\.v\.h\.?|vh|kh|knus|tillykke|(?:hilsen|hilsner|knus|kram|greetings|gave|gift|love|thanks|fødselsdagen) (?:fra|from|til|to)|fødselsdagen|birthday|congratulations|hilsen|hilsner|regards|"
     r"sincerely|cheers|dear|kære|hi|hello|hej|hey|v/|c/o|att\.?:?|attn\.?:?|kontaktperson:?|contact:?|navn:|name:|signed:?|"
     r"mr|mrs|ms|dr|hr|fru|frk|prof|ovl|overlæge|læge|advokat|sagsbehandler|sygeplejerske|jordemoder|psykolog|employee|medarbejder(?:en)?|"
     r"colleague|kollega|customer|kunde(?:n)?|patient(?:en)?|pt|borger(?:en)?|user|bruger(?:en)?|elev(?:en)?|lejer(?:en)?|ansøger(?:en)?|"
@@ -326,9 +326,7 @@ def _run(text: str, tokens: list[_Token], at: int, known: Lists, shouting: bool)
 def _judged(text: str, run: list[_Token], known: Lists) -> list[tuple[int, int, float]]:
     before_run = text[max(0, run[0].start - 40) : run[0].start]
     titled = False
-    while run and (
-        run[0].word in known.titles or (run[0].word in known.common | known.cues and not _pairs(run, known))
-    ):
+    while run and _opens(run, titled, known):
         titled = titled or run[0].word in known.titles or run[0].word in known.cues
         before_run = text[max(0, run[0].start - 40) : run[0].end + 1]
         run = run[1:]
@@ -357,7 +355,7 @@ def _judged(text: str, run: list[_Token], known: Lists) -> list[tuple[int, int, 
         score += 0.42 if cue else 0.15 if weak or speaks else 0.0
         score -= 0.25 if (place and not firsts[0]) or digit_after else 0.0
         if words[0].word in known.common:
-            score = 0.62 if cue and _first(words[0].word, known) and words[0].start > 0 else 0.0
+            score = 0.65 if cue and _known(words[0].word, known.first) and words[0].start > 0 else 0.0
     elif (firsts[0] and any(lasts[1:])) or (firsts[0] and any(firsts[1:])):
         score = 0.9
     elif firsts[0]:
@@ -376,6 +374,16 @@ def _judged(text: str, run: list[_Token], known: Lists) -> list[tuple[int, int, 
     start, end = run[0].start, run[-1].end
     end -= text[start:end].endswith(".") and not (len(run[-1].text) == 2)
     return [(start, end, min(max(score, 0.0), 1.0))] if score > 0 else []
+
+
+def _opens(run: list[_Token], titled: bool, known: Lists) -> bool:
+    """Whether the first word only leads to the name: a title, a greeting, an everyday word at the start of a sentence."""
+    word = run[0].word
+    if word in known.titles:
+        return True
+    if titled and len(run) <= 2 and _first(word, known) and word not in known.cues:
+        return False
+    return word in known.common | known.cues and not _pairs(run, known)
 
 
 def _pairs(run: list[_Token], known: Lists) -> bool:
