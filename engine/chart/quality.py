@@ -68,8 +68,8 @@ def verify(
     with sandbox.open_duckdb(raw.timezone) as connection:
         data = _Data(connection, raw, others, mask_values)
         checks = list(_checks(pipeline, data))
-        data.close(rejects_path.parent)
-        measured = _measure(connection, [check for check in checks if check.soda], list(raw.types), now)
+        data.close()
+        measured = _measure(connection, [check for check in checks if check.soda], now)
         results = [_result(check, measured.get(id(check))) for check in checks]
         rejected, causes = _reject(connection, pipeline, checks, rejects_path)
     return Verified(results, rejected, causes, rejects_path if rejected else None)
@@ -187,27 +187,25 @@ class _Data:
             )
         return check
 
-    def close(self, folder: Path) -> None:
+    def close(self) -> None:
         """From here on only the raw files can be read."""
         sandbox.lock(self.connection, [Path(file.path) for file in self.raw.files])
 
 
-def _measure(
-    connection: duckdb.DuckDBPyConnection, checks: list[Check], columns: list[str], now: datetime
-) -> dict[int, Mapping[str, Any]]:
+def _measure(connection: duckdb.DuckDBPyConnection, checks: list[Check], now: datetime) -> dict[int, Mapping[str, Any]]:
     """What Soda measured, by check. If one check breaks them all, each is asked alone."""
     if not checks:
         return {}
-    measured, failed = _ask_soda(connection, checks, columns, now)
+    measured, failed = _ask_soda(connection, checks, now)
     if failed and len(checks) > 1:
         for check in checks:
             if id(check) not in measured:
-                measured |= _ask_soda(connection, [check], columns, now)[0]
+                measured |= _ask_soda(connection, [check], now)[0]
     return measured
 
 
 def _ask_soda(
-    connection: duckdb.DuckDBPyConnection, checks: list[Check], columns: list[str], now: datetime
+    connection: duckdb.DuckDBPyConnection, checks: list[Check], now: datetime
 ) -> tuple[dict[int, Mapping[str, Any]], bool]:
     from soda_core.common.yaml import ContractYamlSource
     from soda_core.contracts.contract_verification import CheckOutcome, ContractVerificationSession

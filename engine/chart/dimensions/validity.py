@@ -64,7 +64,8 @@ def _wrong(name: str, text: str, pattern: str) -> Iterator[str]:
         # ISO 13616: the first four characters go last, letters become 10 to 35, the rest by 97 is 1
         tidy = f"regexp_replace({text}, '\\s', '', 'g')"
         moved = f"({tidy}[5:] || {tidy}[:4])"
-        digits = f"list_transform(string_split({moved}, ''), c -> CASE WHEN ascii(c) > 64 THEN ascii(c) - 55 ELSE ascii(c) - 48 END)"
+        value = "CASE WHEN ascii(c) > 64 THEN ascii(c) - 55 ELSE ascii(c) - 48 END"
+        digits = f"list_transform(string_split({moved}, ''), c -> {value})"
         step = "(CASE WHEN d > 9 THEN (r * 100 + d) % 97 ELSE (r * 10 + d) % 97 END)"
         yield f"list_reduce(list_prepend(0, {digits}), (r, d) -> {step}) <> 1"
     if name == "date":
