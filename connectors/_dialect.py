@@ -46,13 +46,14 @@ _YEAR = re.compile(r"(19|20)\d\d")
 
 @dataclass(frozen=True)
 class Dialect:
-    """`bom` is what precedes the text; `skip` the lines before the header (Excel's `sep=;`)."""
+    """`bom` precedes the text, `skip` lines the header (Excel's `sep=;`); `returns`: rows end with \\r alone."""
 
     delimiter: str
     encoding: str
     header: bool
     bom: bytes = b""
     skip: int = 0
+    returns: bool = False
 
 
 class Text:
@@ -87,15 +88,17 @@ def detect(
     while len(sample) < _SAMPLE and (block := text.read(_SAMPLE)):
         sample += block
     whole = len(sample) < _SAMPLE
+    bare = re.sub(rb'"[^"]*"', b"", sample)
+    returns = b"\r" in bare and b"\n" not in bare
     skip = 0
-    if (told := re.match(rb'"?sep=([,;|\t])"?[ ]*\r?\n', sample)) is not None:
+    if (told := re.match(rb'"?sep=([,;|\t])"?[ ]*(\r?\n|\r)', sample)) is not None:
         skip, sample = 1, sample[told.end() :]
         delimiter = delimiter or told[1].decode()
     if delimiter is None:
-        delimiter = _delimiter(sample, whole)
+        delimiter = _delimiter(sample, returns, whole)
     if header is None:
-        header = _has_header(_rows(sample, delimiter, whole), delimiter)
-    return Dialect(delimiter, encoding, header, bom, skip)
+        header = _has_header(_rows(sample, delimiter, returns, whole), delimiter)
+    return Dialect(delimiter, encoding, header, bom, skip, returns)
 
 
 def cells(rows: Rows, chosen: NDArray[np.bool_], delimiter: str) -> list[list[str]]:
@@ -143,24 +146,24 @@ def _utf8_or_windows(file: BinaryIO) -> str:
     return "windows-1252" if plausible and valid * 5 < invalid else "utf-8"
 
 
-def _rows(sample: bytes, delimiter: str, whole: bool) -> Rows:
-    rows, _, _ = scan(sample, delimiter, 1, final=whole, give_up=True)
-    return rows if len(rows) else scan(sample, delimiter, 1, final=True)[0]
+def _rows(sample: bytes, delimiter: str, returns: bool, whole: bool) -> Rows:
+    rows, _, _ = scan(sample, delimiter, 1, returns, final=whole)
+    return rows if len(rows) else scan(sample, delimiter, 1, returns, final=True)[0]
 
 
-def _delimiter(sample: bytes, whole: bool) -> str:
+def _delimiter(sample: bytes, returns: bool, whole: bool) -> str:
     """The one that splits most rows into as many values as the first; where none splits it, one that splits no row."""
     many: list[tuple[float, int, str]] = []
     one: list[tuple[float, str]] = []
     for delimiter in DELIMITERS:
-        rows = _rows(sample, delimiter, whole)
+        rows = _rows(sample, delimiter, returns, whole)
         if not len(rows):
             continue
         first, others = int(rows.fields[0]), rows.fields[1:]
         agree = 1.0 if not len(others) else float(((others == first).sum() - len(rows.broken)) / len(others))
         if first == 1:
             one.append((agree, delimiter))
-        elif agree > 0 or (others > 1).mean() > 0.5:
+        elif agree > 0 or (others > 1).mean() > 0.5 or delimiter + " " not in rows.text(0):
             many.append((agree, first, delimiter))
     if many:
         return max(many, key=lambda found: found[:2])[2]

@@ -17,10 +17,11 @@ LONGEST_ROW = 16 << 20  # what a single row may take; a quote open for longer wa
 
 NEVER_CLOSED = "has a quote that is opened and never closed"
 TEXT_AFTER_QUOTE = "has text after a closing quote"
+LONE_RETURN = "has a carriage return outside quotes"
 TOO_LONG = f"is longer than {LONGEST_ROW >> 20} MB"
 
 _QUOTE, _LF, _CR = 34, 10, 13
-_LINE_END = re.compile(rb"[\r\n]")
+_LINE_END = {False: re.compile(rb"\n"), True: re.compile(rb"[\r\n]")}
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,10 @@ class Rows:
         return memoryview(b"".join(view[a:b] for a, b in zip(first.tolist(), last.tolist(), strict=True)))
 
 
-def split(read: Callable[[int], bytes], delimiter: str) -> Iterator[Rows]:
+def split(read: Callable[[int], bytes], delimiter: str, returns: bool = False) -> Iterator[Rows]:
     """The rows of a text in UTF-8, block by block; `read(n)` gives about n bytes more, nothing at the end.
 
+    A row ends with a line feed, and if `returns` also with a carriage return alone.
     A field is quoted if a quote is its first character; its end is a quote that a delimiter or a line end follows.
     If there is no such end, that physical line alone is broken and the next line is read as if nothing had happened:
     one stray quote never swallows the rows after it.
@@ -71,16 +73,16 @@ def split(read: Callable[[int], bytes], delimiter: str) -> Iterator[Rows]:
         block = read(size)
         ended = not block
         if skipping:  # the remainder of a line that was too long
-            end = _LINE_END.search(block)
+            end = _LINE_END[returns].search(block)
             if end is None:
                 continue
             block, skipping = block[end.start() :], False
         rest += block
-        rows, used, passed = scan(rest, delimiter, line, final=ended)
+        rows, used, passed = scan(rest, delimiter, line, returns, final=ended)
         if not used and not ended and len(rest) >= LONGEST_ROW:
-            rows, used, passed = scan(rest, delimiter, line, final=False, give_up=True)
+            rows, used, passed = scan(rest, delimiter, line, returns, final=False, give_up=True)
             if not used:
-                end = _LINE_END.search(rest)
+                end = _LINE_END[returns].search(rest)
                 used, skipping = (end.start(), False) if end else (len(rest), True)
                 rows = _too_long(rest[: min(used, BLOCK)], line)
         if len(rows):
@@ -90,14 +92,16 @@ def split(read: Callable[[int], bytes], delimiter: str) -> Iterator[Rows]:
         size = max(BLOCK, len(rest)) if not used else BLOCK  # a row longer than the block: look again at twice as much
 
 
-def scan(data: bytes, delimiter: str, line: int, *, final: bool, give_up: bool = False) -> tuple[Rows, int, int]:
+def scan(
+    data: bytes, delimiter: str, line: int, returns: bool, *, final: bool, give_up: bool = False
+) -> tuple[Rows, int, int]:
     """The complete rows of data that begin at a row, the bytes they take and the line ends passed.
 
     `final`: nothing comes after. `give_up`: a quote still open at the end is taken for one that is never closed.
     """
     text = np.frombuffer(data, np.uint8)
-    inside, broken_at = _quoted(data, text, delimiter, unclosed_is_broken=final or give_up)
-    newlines = _line_ends(data, text, final)
+    inside, broken_at = _quoted(data, text, delimiter, returns, unclosed_is_broken=final or give_up)
+    newlines = _line_ends(data, text, returns, final)
     ends_row = newlines if inside is None else newlines[~inside[newlines]]
     nexts = ends_row + 1
     ends = ends_row - ((text[ends_row] == _LF) & (text[ends_row - 1] == _CR) & (ends_row > 0))
@@ -112,6 +116,11 @@ def scan(data: bytes, delimiter: str, line: int, *, final: bool, give_up: bool =
     fields = np.diff(np.searchsorted(delimiters, nexts), prepend=0) + 1
     lines = np.searchsorted(newlines, starts) + line
     passed = int(np.searchsorted(newlines, used))
+    if not returns and b"\r" in data:
+        lone = np.flatnonzero(text[:used] == _CR)
+        lone = lone[text[np.minimum(lone + 1, len(text) - 1)] != _LF]
+        lone = lone if inside is None else lone[~inside[lone]]
+        broken_at += [(at, LONE_RETURN) for at in lone.tolist()]
     broken = {int(np.searchsorted(starts, at, side="right")) - 1: why for at, why in reversed(broken_at) if at < used}
     filled = ends > starts
     if not filled.all():
@@ -140,9 +149,9 @@ def table(rows: Rows, good: NDArray[np.bool_], names: list[str], delimiter: str,
     )
 
 
-def _line_ends(data: bytes, text: NDArray[np.uint8], final: bool) -> Positions:
-    """The last byte of every line end, in quotes or not: \\n, \\r\\n or \\r alone."""
-    if b"\r" not in data:
+def _line_ends(data: bytes, text: NDArray[np.uint8], alone_too: bool, final: bool) -> Positions:
+    """The last byte of every line end, in quotes or not."""
+    if not alone_too or b"\r" not in data:
         return np.flatnonzero(text == _LF)
     returns = np.flatnonzero(text == _CR)
     if not final and returns[-1] == len(text) - 1:
@@ -153,7 +162,7 @@ def _line_ends(data: bytes, text: NDArray[np.uint8], final: bool) -> Positions:
 
 
 def _quoted(
-    data: bytes, text: NDArray[np.uint8], delimiter: str, *, unclosed_is_broken: bool
+    data: bytes, text: NDArray[np.uint8], delimiter: str, returns: bool, *, unclosed_is_broken: bool
 ) -> tuple[NDArray[np.bool_] | None, list[tuple[int, str]]]:
     """Which bytes stand in quotes (None: none do), and where a quote breaks the rules and which."""
     if b'"' not in data:
@@ -161,8 +170,9 @@ def _quoted(
     boundary = np.zeros(256, np.bool_)
     boundary[[ord(delimiter), _LF, _CR, _QUOTE]] = True
     quotes = np.flatnonzero(text == _QUOTE)
-    before = boundary[text[quotes - 1]] | (quotes == 0)
     after = boundary[text[np.minimum(quotes + 1, len(text) - 1)]] | (quotes == len(text) - 1)
+    boundary[_CR] = returns
+    before = boundary[text[quotes - 1]] | (quotes == 0)
     literal = quotes[~(before | after)]  # in the middle of a field, as in 5" pipe
     if len(literal):
         counted = before | after
@@ -171,7 +181,7 @@ def _quoted(
         inside = _between(len(text), quotes)
         if not inside[literal].any():
             return inside, []
-    edges, broken = _one_by_one(data, delimiter, unclosed_is_broken)
+    edges, broken = _one_by_one(data, delimiter, returns, unclosed_is_broken)
     return _between(len(text), np.array(edges, np.int64)), broken
 
 
@@ -181,9 +191,11 @@ def _between(size: int, edges: Positions) -> NDArray[np.bool_]:
     return np.logical_xor.accumulate(toggles)
 
 
-def _one_by_one(data: bytes, delimiter: str, unclosed_is_broken: bool) -> tuple[list[int], list[tuple[int, str]]]:
+def _one_by_one(
+    data: bytes, delimiter: str, returns: bool, unclosed_is_broken: bool
+) -> tuple[list[int], list[tuple[int, str]]]:
     """The edges of quoted fields where some quotes break the rules: one match for each quoted field of this block."""
-    pattern = _field(delimiter)
+    pattern = _field(delimiter, returns)
     edges: list[int] = []
     broken: list[tuple[int, str]] = []
     at = 0
@@ -196,7 +208,7 @@ def _one_by_one(data: bytes, delimiter: str, unclosed_is_broken: bool) -> tuple[
             break
         else:
             broken.append((start, NEVER_CLOSED if match["open"] is not None else TEXT_AFTER_QUOTE))
-            end = _LINE_END.search(data, start)
+            end = _LINE_END[returns].search(data, start)
             if end is None:
                 break
             at = end.start()
@@ -204,11 +216,11 @@ def _one_by_one(data: bytes, delimiter: str, unclosed_is_broken: bool) -> tuple[
 
 
 @cache
-def _field(delimiter: str) -> re.Pattern[bytes]:
-    ends = b"[\\r\\n" + re.escape(delimiter.encode()) + b"]"
-    return re.compile(
-        rb"(?:\A|(?<=" + ends + rb'))"[^"]*+(?:""[^"]*+)*+(?:(?P<closed>"(?=' + ends + rb"|\Z))|(?P<open>\Z)|)"
-    )
+def _field(delimiter: str, returns: bool) -> re.Pattern[bytes]:
+    separator = re.escape(delimiter.encode())
+    begins = rb"(?:\A|(?<=[" + separator + (rb"\r\n" if returns else rb"\n") + b"]))"
+    ends = b"(?=[" + separator + rb"\r\n]|\Z)"
+    return re.compile(begins + rb'"[^"]*+(?:""[^"]*+)*+(?:(?P<closed>"' + ends + rb")|(?P<open>\Z)|)")
 
 
 def _too_long(data: bytes, line: int) -> Rows:

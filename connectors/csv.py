@@ -56,7 +56,7 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects]
         names: list[str] | None = None
         waiting: list[pa.Table] = []
         waiting_rows = waiting_bytes = 0
-        for rows in split(Text(file, how.encoding, how.bom).read, how.delimiter):
+        for rows in split(Text(file, how.encoding, how.bom).read, how.delimiter, how.returns):
             if how.skip and rows.lines[0] <= how.skip:
                 rows = rows.without_first()
             if names is None and len(rows):

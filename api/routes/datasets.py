@@ -130,10 +130,19 @@ def get_quality_picture(
     from engine.chart import scorecard  # draws: loaded when somebody looks
 
     if trend:
-        picture = scorecard.trend(name, get_trend(name, home, caller)["items"])
-    else:
-        picture = scorecard.draw(get_quality(name, home, caller))
-    return Response(picture, media_type="image/png")
+        with home.database.read() as db:
+            _last_run(db, home, name, measured=True)
+            points = [
+                {"run": s.run_id, "at": s.at, "score": s.overall, "dimensions": s.dimensions}
+                for s in quality.trend(db, name)
+            ]
+        return Response(scorecard.trend(points, name, home.settings.timezone), media_type="image/png")
+    facts = get_quality(name, home, caller)
+    before = {"score": facts["score_before"], "dimensions": facts["dimensions_before"], "note": "the run before"}
+    drawn = {**facts, "note": f"run #{facts['run']}", "minimum": facts["minimum_score"]}
+    if facts["score_before"] is not None:
+        drawn["previous"] = before
+    return Response(scorecard.draw(drawn), media_type="image/png")
 
 
 @router.get("/{name}/pii")

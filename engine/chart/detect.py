@@ -80,6 +80,8 @@ class Evidence:
         self.mean, self.alike, self.sure = column.mean(scores), column.share(scores > 0.05), column.share(scores >= 0.6)
         self.none = column.share(scores <= 0.05)
         self.header = recognizer_.header_weight(column.words)
+        if self.header == 0 and recognizer_.personal and headers.business(column.words):
+            self.header = -3.0
         self.notes: list[str] = []
         self.extra = self._checksum(scores)
 

@@ -1,12 +1,12 @@
 """Masks batches of rows by the verdicts, and every other cell that holds personal data all the same."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 
 import polars as pl
 
 from core import parts
 from core.models import LINE, Verdict
-from engine.chart import names, spans
+from engine.chart import language, names, spans
 from engine.chart.actions.redact import label
 from engine.chart.detect import NULLISH, recognizer, recognizers
 from engine.chart.hashing import fingerprint as fingerprint
@@ -21,18 +21,32 @@ def hash_column(column: pl.Series, type_: str | None, key: bytes) -> pl.Series:
 
 
 class Masker:
-    """Masks text columns by their verdicts; `found` counts the cells masked so far, by column and kind."""
+    """Masks text columns by their verdicts; `found` counts by column and kind, `cells` by column."""
 
-    def __init__(self, verdicts: dict[str, Verdict], key: bytes, timezone: str = "Europe/Copenhagen") -> None:
+    def __init__(
+        self,
+        verdicts: dict[str, Verdict],
+        key: bytes,
+        timezone: str = "Europe/Copenhagen",
+        models: dict[str, str] | None = None,
+    ) -> None:
+        self.models = models
         self.verdicts, self.key, self.timezone = verdicts, key, timezone
-        self.found: dict[str, dict[str, int]] = defaultdict(Counter)  # type: ignore[arg-type]
+        self.found: dict[str, dict[str, int]] = {}
+        self.cells: dict[str, int] = {}
+        self.rows = 0
 
     def __call__(self, frame: pl.DataFrame) -> pl.DataFrame:
-        masked = [
-            self._column(frame[name], self.verdicts.get(name, Verdict(name)))
-            for name in frame.columns
-            if name != LINE and frame[name].dtype == pl.String
-        ]
+        masked = []
+        self.rows += len(frame)
+        for name in frame.columns:
+            if name == LINE or frame[name].dtype != pl.String:
+                continue
+            before = frame[name]
+            after = self._column(before, self.verdicts.get(name, Verdict(name)))
+            if after is not before:
+                self.cells[name] = self.cells.get(name, 0) + int(before.ne_missing(after).sum())
+                masked.append(after)
         return frame.with_columns(masked)
 
     def _column(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
@@ -95,7 +109,7 @@ class Masker:
         counted = cells.value_counts(sort=False, name="n").drop_nulls().sort(cells.name)
         if counted.is_empty():
             return cells
-        masked, counts = in_text(counted[cells.name], counted["n"])
+        masked, counts = in_text(counted[cells.name], counted["n"], self.models)
         for type_, count in counts.items():
             self._count(cells.name, type_, count)
         if not counts:
@@ -107,10 +121,13 @@ class Masker:
 
     def _count(self, column: str, type_: str, count: int) -> None:
         if count:
-            self.found[column][type_] = self.found[column].get(type_, 0) + count
+            counts = self.found.setdefault(column, {})
+            counts[type_] = counts.get(type_, 0) + count
 
 
-def in_text(texts: pl.Series, weights: pl.Series | None = None) -> tuple[pl.Series, dict[str, int]]:
+def in_text(
+    texts: pl.Series, weights: pl.Series | None = None, models: dict[str, str] | None = None
+) -> tuple[pl.Series, dict[str, int]]:
     """The texts with everything personal in them replaced by labels, and how many texts held each kind."""
     patterns = [(r.type, r.span) for r in recognizers() if r.span and r.personal]
     weights = weights if weights is not None else pl.Series([1]).new_from_index(0, len(texts))
@@ -124,22 +141,38 @@ def in_text(texts: pl.Series, weights: pl.Series | None = None) -> tuple[pl.Seri
         if hit:
             counts[type_] += int(weights.gather(at).filter(before != after).sum())
             masked = masked.scatter(at, after)
-    at = masked.str.contains(r"\p{Lu}").fill_null(False).arg_true()
-    people = [_without_names(text) for text in masked.gather(at)]
-    changed = pl.Series([text is not None for text in people], dtype=pl.Boolean)
+    at = masked.str.contains(r"\p{L}").fill_null(False).arg_true()
+    without = _without_names(masked.gather(at), models if models is not None else language.MODELS)
+    changed = without.is_not_null()
     if changed.any():
         where = at.filter(changed)
         counts["PERSON"] += int(weights.gather(where).sum())
-        masked = masked.scatter(where, pl.Series([text for text in people if text is not None], dtype=pl.String))
+        masked = masked.scatter(where, without.drop_nulls())
     return masked, dict(counts)
 
 
-def _without_names(text: str) -> str | None:
-    """The text with names replaced, or None if there are none. Reading a sentence is work for one sentence at a time."""
-    found = [(start, end) for start, end, score in names.find(text) if score >= spans.ENOUGH]
-    for start, end in reversed(found):
+_DOUBT = 0.25  # a name that the lists hold for this likely is worth asking a language model about
+
+
+def _without_names(texts: pl.Series, models: dict[str, str]) -> pl.Series:
+    """The texts with names replaced, null where there are none. Sentences are read one by one, each different one once."""
+    different = texts.unique(maintain_order=True).to_list()
+    found = [names.find(text) for text in different]
+    doubtful = [n for n, spans_ in enumerate(found) if any(_DOUBT <= s < spans.ENOUGH for _, _, s in spans_)]
+    asked = language.entities([different[n] for n in doubtful], models)
+    for n, entities in zip(doubtful, asked, strict=True):
+        if entities:
+            found[n] = names.find(different[n], entities)
+    written = [_replaced_names(text, spans_) for text, spans_ in zip(different, found, strict=True)]
+    pairs = pl.DataFrame({"t": different, "w": written}, schema={"t": pl.String, "w": pl.String})
+    return pl.DataFrame({"t": texts}).join(pairs, on="t", how="left", maintain_order="left")["w"]
+
+
+def _replaced_names(text: str, found: list[tuple[int, int, float]]) -> str | None:
+    sure = [(start, end) for start, end, score in found if score >= spans.ENOUGH]
+    for start, end in reversed(sure):
         text = f"{text[:start]}{label('PERSON')}{text[end:]}"
-    return text if found else None
+    return text if sure else None
 
 
 def _replaced(cells: pl.Series, patterns: list[tuple[str, str]]) -> tuple[pl.Series, dict[str, int]]:

@@ -13,7 +13,7 @@ INDIRECT = ("grouped by", "joined on", "filtered by", "sorted by", "depending on
 
 _LIGHT = "~"  # wrapped without being mixed: a cast, a rounding; "computed from", but still summed as itself
 _LIGHT_NODES = (exp.Cast, exp.TryCast, exp.Round, exp.Coalesce, exp.Nullif, exp.Distinct, exp.Case, exp.If)
-_AGGREGATES: dict[type[exp.Expression], tuple[str, str]] = {  # of a column itself, of an expression
+_AGGREGATES: dict[type[exp.Expr], tuple[str, str]] = {  # of a column itself, of an expression
     exp.Sum: ("the sum of", "a sum over"),
     exp.Avg: ("the average of", "an average over"),
     exp.Count: ("the count of", "the count of"),
@@ -98,7 +98,7 @@ class _Tracer:
         self.tables = tables
         self.traced: dict[int, _Traced] = {}
 
-    def model(self, tree: exp.Expression) -> _Traced:
+    def model(self, tree: exp.Expr) -> _Traced:
         self._plain_names(tree)
         schema = MappingSchema(
             {table: dict.fromkeys(names, "VARCHAR") for table, (_, names) in self.tables.items()},
@@ -111,7 +111,7 @@ class _Tracer:
             raise _Unfollowed("not a query")
         return self.query(scope)
 
-    def everything(self, tree: exp.Expression | None) -> list[_Flow]:
+    def everything(self, tree: exp.Expr | None) -> list[_Flow]:
         """Every column of every table that is read anywhere in the expression; without one, of all tables."""
         names = list(self.tables)
         if tree is not None:
@@ -124,7 +124,7 @@ class _Tracer:
             for column in by_lower.values()
         ]
 
-    def _plain_names(self, tree: exp.Expression) -> None:
+    def _plain_names(self, tree: exp.Expr) -> None:
         """`navigate.orders` is one name here, whatever SQL makes of the dot."""
         for table in tree.find_all(exp.Table):
             full = f"{table.db}.{table.name}".lower()
@@ -209,12 +209,12 @@ class _Tracer:
         group = tree.args.get("group")
         if group is None:
             return []
-        keys: list[exp.Expression] = [group]
+        keys: list[exp.Expr] = [group]
         if group.args.get("all"):
             keys = [projection for projection in tree.selects if not projection.find(exp.AggFunc)]
         return [flow for key in keys for flow in self._deciding(scope, key, "grouped by")]
 
-    def _deciding(self, scope: Scope, node: exp.Expression | None, via: str) -> list[_Flow]:
+    def _deciding(self, scope: Scope, node: exp.Expr | None, via: str) -> list[_Flow]:
         """What a condition, a grouping or an ordering looks at."""
         if node is None:
             return []
@@ -226,7 +226,7 @@ class _Tracer:
 
     # expressions
 
-    def flows(self, scope: Scope, node: exp.Expression) -> Iterator[_Flow]:
+    def flows(self, scope: Scope, node: exp.Expr) -> Iterator[_Flow]:
         """What flows into an expression, and how."""
         if isinstance(node, exp.Column):
             yield from self.column(scope, node)
@@ -253,11 +253,11 @@ class _Tracer:
         else:
             yield from (_through(node, flow) for flow in self._children(scope, node))
 
-    def _children(self, scope: Scope, node: exp.Expression) -> Iterator[_Flow]:
+    def _children(self, scope: Scope, node: exp.Expr) -> Iterator[_Flow]:
         for child in node.iter_expressions():
             yield from self.flows(scope, child)
 
-    def _case(self, scope: Scope, node: exp.Expression) -> Iterator[_Flow]:
+    def _case(self, scope: Scope, node: exp.Expr) -> Iterator[_Flow]:
         branches = node.args.get("ifs") or [node]
         conditions = [branch.this for branch in branches]
         if isinstance(node, exp.Case) and node.this:
@@ -281,7 +281,7 @@ class _Tracer:
         yield from traced.around
 
     def column(self, scope: Scope, column: exp.Column) -> list[_Flow]:
-        source: Scope | exp.Expression | None = None
+        source: Scope | exp.Expr | None = None
         at: Scope | None = scope
         while source is None and at is not None:  # a correlated subquery looks outwards
             source, at = at.sources.get(column.table), at.parent
@@ -307,12 +307,12 @@ class _Tracer:
         return list(dict.fromkeys(found))
 
 
-def _reads_itself(query: exp.Expression) -> bool:
+def _reads_itself(query: exp.Expr) -> bool:
     name = query.parent.alias if isinstance(query.parent, exp.CTE) else None
     return name is not None and any(table.name == name and not table.db for table in query.find_all(exp.Table))
 
 
-def _through(node: exp.Expression, flow: _Flow) -> _Flow:
+def _through(node: exp.Expr, flow: _Flow) -> _Flow:
     """A flow after one more operation."""
     if not flow.direct:
         return flow

