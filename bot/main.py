@@ -81,7 +81,7 @@ class Bot:
             raise
         self._running = asyncio.create_task(self._droid.start())
         while not (self._droid.is_running() or self._running.done()):
-            await asyncio.sleep(0)  # until every platform is connected: opsdroid cannot be stopped before
+            await asyncio.sleep(0.001)  # until every platform is connected: opsdroid cannot be stopped before
         if self._running.done():
             self._droid.__exit__()
             self._running.result()  # raises what kept a platform from connecting
