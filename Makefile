@@ -16,10 +16,12 @@ setup: .venv/.ready  ## make .venv with the locked dependencies
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	$(BIN)/python -m compileall -q $(PACKAGES)
+	$(BIN)/python pipelines/data/make.py
 	@touch $@
 
 demo: setup  ## talk to Atlas: the sample pipelines in a terminal chat
 	@$(BIN)/python -m compileall -q $(PACKAGES)
+	@$(BIN)/python pipelines/data/make.py
 	@$(BIN)/atlas demo
 
 test: setup  ## the whole test suite

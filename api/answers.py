@@ -42,7 +42,7 @@ def run(db: Session, row: Run, *, joined: bool = False) -> Answer:
         "pipeline": row.pipeline,
         "dataset": row.pipeline,
         "owner": row.definition.get("owner"),
-        "version": next((p.result["version"] for p in parts if p.step == "publish" and p.result), None),
+        "version": next((p.result.get("version") for p in parts if p.step == "publish" and p.result), None),
         "state": row.state,
         "step": next((LAYER_OF[p.step] for p in reversed(parts) if p.state in ("ready", "running")), None),
         "layers": [_layer(name, parts, row) for name in LAYERS],

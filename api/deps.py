@@ -42,7 +42,7 @@ def caller(
 ) -> Caller:
     """The caller, if they have the rights that the route declares. Raises Unauthenticated, Forbidden."""
     if given is None:
-        raise Unauthenticated("No token was sent.", hint="Send `Authorization: Bearer …`; make one with: atlas token USER")
+        raise Unauthenticated("No token was sent.", hint="Send `Authorization: Bearer …`. Make one: atlas token USER")
     with home.database.read() as db:
         user = access.bearer(db, given.credentials)
     if user is None:

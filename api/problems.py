@@ -1,5 +1,8 @@
 """How an error becomes an answer: RFC 9457 problem details."""
 
+import logging
+import traceback
+import uuid
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -8,6 +11,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from core.errors import AtlasError
+
+log = logging.getLogger("atlas.api")
 
 
 def problem(status: int, code: str, detail: str, hint: str | None = None, **more: Any) -> JSONResponse:
@@ -34,3 +39,11 @@ def install(app: FastAPI) -> None:
     def http(_: Request, error: HTTPException) -> JSONResponse:
         names = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
         return problem(error.status_code, names.get(error.status_code, "http_error"), str(error.detail))
+
+    @app.exception_handler(Exception)
+    def bug(_: Request, error: Exception) -> JSONResponse:
+        reference = uuid.uuid4().hex[:8]
+        # the message of a library's exception may quote a cell, so only its kind and place are logged
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        log.error("bug %s: %s\n%s", reference, type(error).__name__, frames)
+        return problem(500, "bug", f"A bug in Atlas, reference {reference}.", "The log has more under this reference.")

@@ -1,0 +1,1 @@
+"""The command line and `serve`: the only package that imports all others and wires them."""

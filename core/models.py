@@ -25,6 +25,15 @@ class SourcePart:
 
 
 @dataclass(frozen=True)
+class Rejects:
+    """Rows of a source that could not be read: for each its line, what is wrong with it, and the row itself."""
+
+    lines: list[int]
+    reasons: list[str]
+    raw: list[str]
+
+
+@dataclass(frozen=True)
 class RawFile:
     """One raw Parquet file in the closed zone: every column text, plus LINE (int64)."""
 

@@ -24,7 +24,7 @@ class Settings(BaseSettings):
         None, description="SQLAlchemy URL of the metadata; SQLite in the home by default."
     )
     broker_url: SecretStr = Field(
-        SecretStr("inproc://"), description="Celery's broker: redis://… for workers in other processes."
+        SecretStr("inproc://localhost/"), description="Celery's broker: redis://… for workers in other processes."
     )
     pipelines: Path = Field(Path("pipelines"), description="The folder of pipeline files; models in its `navigate`.")
     api_url: str | None = Field(

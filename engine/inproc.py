@@ -1,6 +1,5 @@
 """A Celery broker inside one process: wakes its consumer at once, costs nothing while idle."""
 
-import socket
 import threading
 import time
 from queue import Empty
@@ -9,7 +8,7 @@ from typing import Any
 from kombu import transport
 from kombu.transport import memory
 
-URL = "inproc://"
+URL = "inproc://localhost/"
 transport.TRANSPORT_ALIASES["inproc"] = "engine.inproc:Transport"
 
 _changed = threading.Condition()
@@ -18,7 +17,7 @@ _changes = 0
 
 def stir() -> None:
     """Wakes every consumer, so that it looks for messages or notices that it is to stop."""
-    global _changes  # noqa: PLW0603 - the broker is as global as the process
+    global _changes
     with _changed:
         _changes += 1
         _changed.notify_all()
@@ -49,6 +48,6 @@ class Transport(memory.Transport):  # type: ignore[misc]
                 with _changed:
                     arrived = left > 0 and _changed.wait_for(lambda seen=seen: _changes != seen, left)
                 if not arrived or getattr(connection, "stopping", False):
-                    raise socket.timeout from None
+                    raise TimeoutError from None
             else:
                 return

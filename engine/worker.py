@@ -10,6 +10,7 @@ import uuid
 
 import psutil
 from celery import Celery
+from celery.app.trace import setup_worker_optimizations
 from celery.worker import WorkController
 
 from core.errors import AtlasError, Cancelled, LeaseLost
@@ -91,7 +92,7 @@ class Worker:
         with self._lock:
             if self._controller is not None:
                 return
-            self._controller = WorkController(
+            self._controller = _Controller(
                 app=self.app, pool_cls="threads", concurrency=self.home.settings.workers,
                 hostname=f"atlas@{HOST}-{os.getpid()}", loglevel="ERROR", without_heartbeat=True,
                 without_mingle=True, without_gossip=True, task_events=False,
@@ -198,6 +199,14 @@ def is_dead(owner: str) -> bool:
     if host != HOST:
         return False
     try:
-        return abs(psutil.Process(int(pid)).create_time() - float(created)) > 1
+        return bool(abs(psutil.Process(int(pid)).create_time() - float(created)) > 1)
     except psutil.NoSuchProcess:
         return True
+
+
+class _Controller(WorkController):
+    """Celery's worker without its program around it, which would own the signals and the log."""
+
+    def on_before_init(self, **_: object) -> None:
+        # threads of the pool find their tasks through this; Celery allows one such app a process
+        setup_worker_optimizations(self.app, self.hostname)

@@ -247,3 +247,8 @@ def _lost(held: Claim) -> LeaseLost:
 
 def _ended(state: str) -> str:
     return {"refused": "been refused", "cancelled": "been cancelled"}.get(state, state)
+
+
+def amend(db: Session, held: Claim, result: dict[str, Any]) -> None:
+    """Adds to the result of a part in the transaction that completes it."""
+    db.execute(update(Part).where(Part.id == held.part, Part.token == held.token).values(result=dict(result)))

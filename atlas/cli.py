@@ -1,0 +1,238 @@
+"""The command line."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core import settings as settings_module
+from core.errors import AtlasError
+from core.settings import Settings
+
+app = typer.Typer(
+    name="atlas",
+    help="A data-operations platform that people run by talking to it. Try: atlas chat",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+db = typer.Typer(help="The metadata database.", no_args_is_help=True)
+user = typer.Typer(help="Who may use Atlas.", no_args_is_help=True)
+app.add_typer(db, name="db")
+app.add_typer(user, name="user")
+
+
+def main() -> None:
+    """Runs a command; an error that is no bug is told in one or two lines, and the exit code is 1."""
+    try:
+        app()
+    except AtlasError as error:
+        typer.echo(error.message, err=True)
+        if error.hint:
+            typer.echo(error.hint, err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()  # nobody reads any more: `atlas events | head`
+        sys.exit(0)
+
+
+def _settings() -> Settings:
+    settings = settings_module.load()
+    from atlas import logs
+
+    logs.configure(settings.log_level)
+    return settings
+
+
+@app.command()
+def chat(
+    as_user: Annotated[str | None, typer.Option("--as", help="Speak as this user.", metavar="USER")] = None,
+) -> None:
+    """Talk to Atlas in this terminal; from a pipe, one message a line.
+
+    Example: printf 'run customers\\nquality customers\\n' | atlas chat
+    """
+    from atlas import talk
+
+    sys.exit(talk.chat(_settings(), as_user))
+
+
+@app.command()
+def say(
+    text: Annotated[str, typer.Argument(help="What you would say in the chat.", metavar="TEXT")],
+    as_user: Annotated[str | None, typer.Option("--as", help="Speak as this user.", metavar="USER")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The answer as JSON.")] = False,
+) -> None:
+    """Say one thing, get one answer; waits for what it started. Exit 0 done, 1 refused or failed, 2 not understood.
+
+    Example: atlas say "run customers" --json
+    """
+    from atlas import talk
+
+    sys.exit(talk.say(_settings(), text, as_user, as_json))
+
+
+@app.command()
+def demo() -> None:
+    """Run the sample pipelines and show what Atlas answers; with a terminal, go on talking.
+
+    Example: make demo
+    """
+    from atlas import demo as show
+
+    sys.exit(show.play(_settings()))
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Listen on this address.")] = None,
+    port: Annotated[int | None, typer.Option(help="Listen on this port.")] = None,
+) -> None:
+    """The API and a worker in one process.
+
+    Example: atlas serve --port 8080
+    """
+    from atlas import serve as server
+
+    sys.exit(server.serve(_settings(), host, port))
+
+
+@app.command()
+def worker() -> None:
+    """A worker: as many as you like, on as many machines, with ATLAS_BROKER_URL and ATLAS_DATABASE_URL set.
+
+    Example: atlas worker
+    """
+    from atlas import serve as server
+
+    sys.exit(server.work(_settings()))
+
+
+@app.command()
+def mask(
+    files: Annotated[list[Path], typer.Argument(help="CSV files, or JSONL with a `text` field.", metavar="FILE…")],
+    out: Annotated[Path, typer.Option("--out", help="Where the masked files go.", metavar="DIR")],
+    findings: Annotated[Path | None, typer.Option(help="What was found, as JSON.", metavar="FILE.json")] = None,
+) -> None:
+    """Find and mask personal data in files, with no pipeline.
+
+    Example: atlas mask customers.csv --out masked --findings findings.json
+    """
+    from engine.chart.mask_files import mask_files
+    from engine.home import masking_key, open_home
+
+    home = open_home(_settings())
+    found = mask_files(files, out, masking_key(home))
+    if findings:
+        findings.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
+    for name, columns in found.items():
+        masked = {column: f["masked"] for column, f in columns.items() if f["masked"]}
+        what = ", ".join(f"{column} ({count:,} cells)" for column, count in masked.items())
+        typer.echo(f"{out / name}: {what or 'nothing personal found'}")
+
+
+@app.command()
+def events(
+    run: Annotated[int | None, typer.Option(help="Only those of this run.", metavar="N")] = None,
+) -> None:
+    """The OpenLineage events, one JSON a line.
+
+    Example: atlas events --run 12 | jq .eventType
+    """
+    from engine.home import open_home
+    from engine.store import lineage, runs
+
+    home = open_home(_settings())
+    with home.database.read() as session:
+        if run is not None:
+            runs.get(session, run)
+        for event in lineage.events(session, run):
+            sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+
+
+@app.command()
+def check(pipeline: Annotated[str | None, typer.Argument(help="Only this one.", metavar="PIPELINE")] = None) -> None:
+    """Validate the pipeline files: every mistake with its line. Exit 1 if there is any.
+
+    Example: atlas check customers
+    """
+    from engine.check import check as mistakes_of
+
+    checked, mistakes = mistakes_of(_settings().pipelines, pipeline)
+    for mistake in mistakes:
+        typer.echo(str(mistake))
+    if mistakes:
+        raise typer.Exit(1)
+    typer.echo(f"{checked}: no mistakes.")
+
+
+@app.command()
+def settings() -> None:
+    """Every setting with its value; secrets are hidden.
+
+    Example: atlas settings
+    """
+    for variable, value, description in _settings().shown():
+        typer.echo(f"{variable} = {value}\n    {description}")
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(metavar="USER")],
+    ttl: Annotated[float, typer.Option(help="Seconds until it ends.", min=1, metavar="SECONDS")] = 3600,
+) -> None:
+    """A bearer token for the API, for an administrator on this machine.
+
+    Example: curl -H "Authorization: Bearer $(atlas token anna)" localhost:8080/api/v1/runs
+    """
+    from engine.home import open_home
+    from engine.store import access
+
+    with open_home(_settings()).database.write() as session:
+        typer.echo(access.issue(session, access.user(session, name), ttl))
+
+
+@user.command("add")
+def add_user(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    role: Annotated[str, typer.Option(help="viewer, operator, steward, dpo or admin.")] = "viewer",
+) -> None:
+    """Let somebody in.
+
+    Example: atlas user add anna --role steward
+    """
+    from engine.home import open_home
+    from engine.store import access
+
+    with open_home(_settings()).database.write() as session:
+        access.add_user(session, name, role)
+    typer.echo(f"{name} may now use Atlas as {role}.")
+
+
+@db.command()
+def upgrade() -> None:
+    """Migrate the database to what this Atlas needs.
+
+    Example: ATLAS_DATABASE_URL=postgresql://… atlas db upgrade
+    """
+    from engine.store.database import HEAD, Database, migrate
+
+    settings = _settings()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    migrate(Database(settings.database), HEAD)
+    typer.echo(f"The database is at migration {HEAD}.")
+
+
+@db.command()
+def downgrade(revision: Annotated[str, typer.Argument(metavar="REV")]) -> None:
+    """Take the database back to an earlier migration; `base` is empty.
+
+    Example: atlas db downgrade base
+    """
+    from engine.store.database import Database, migrate
+
+    migrate(Database(_settings().database), revision, down=True)
+    typer.echo(f"The database is at migration {revision}.")

@@ -1,0 +1,22 @@
+"""Log lines of one process, one JSON object each, on stderr."""
+
+import json
+import logging
+from datetime import UTC, datetime
+
+
+class JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"at": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        return json.dumps(line, ensure_ascii=False)  # one line whatever the message holds
+
+
+def configure(level: str) -> None:
+    """Our own log at the level asked for; libraries only when something is wrong, as they may quote data."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
+    logging.getLogger("atlas").setLevel(level)
+    # these say on their own account that they lost a connection or a message; the database tells us what is left
+    logging.getLogger("opsdroid").setLevel(logging.CRITICAL)

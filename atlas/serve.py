@@ -1,0 +1,59 @@
+"""The long-running processes: the API with a worker, or a worker alone."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from atlas.embedded import Embedded
+from core.errors import Misconfigured
+from core.settings import Settings
+from engine.home import open_home
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def serve(settings: Settings, host: str | None, port: int | None) -> int:
+    """The API and a worker in this process, until a signal ends it."""
+    import uvicorn
+
+    name, _, number = settings.api_listen.rpartition(":")
+    if not number.isdecimal():
+        raise Misconfigured(f"ATLAS_API_LISTEN is `{settings.api_listen}`.", hint="Write it as 127.0.0.1:8080.")
+    host, port = host or name, port if port is not None else int(number)
+    atlas = Embedded(settings, loopback=host in LOOPBACK)
+    atlas.worker().start()
+    server = uvicorn.Server(uvicorn.Config(atlas.app, host, port, log_level="error", access_log=False))
+    print(f"Atlas listens on http://{host}:{port}. Ctrl-C ends it.", flush=True)
+    server.run()
+    return 0 if atlas.close(10) else 130
+
+
+def work(settings: Settings) -> int:
+    """A worker, until a signal ends it: the first lets running parts end, the second does not wait."""
+    from engine.worker import Worker, celery_app
+
+    home = open_home(settings)
+    worker = Worker(home, celery_app(home))
+    with _ended_by_signals() as ended:
+        worker.start()
+        print(f"This worker works with {settings.workers} threads. Ctrl-C ends it.", flush=True)
+        ended.wait()
+    return 0 if worker.stop(60) else 130
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[threading.Event]:
+    ended = threading.Event()
+
+    def end(*_: object) -> None:
+        if ended.is_set():
+            raise SystemExit(130)
+        ended.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield ended
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""Measures Atlas as its users meet it, and prints what it saw."""

@@ -1,0 +1,23 @@
+"""`make bench`: every figure that the README names, in one run.
+
+python -m bench            all
+python -m bench say run    some of: say, run, million
+"""
+
+import sys
+
+from bench import million, run, say
+
+BENCHES = {"say": say.measure, "run": run.measure, "million": million.measure}
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or list(BENCHES)
+    unknown = [name for name in wanted if name not in BENCHES]
+    if unknown:
+        sys.exit(f"There is no benchmark {', '.join(unknown)}. There are: {', '.join(BENCHES)}.")
+    for name in wanted:
+        BENCHES[name]()
+
+
+main()

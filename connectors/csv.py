@@ -1,0 +1,200 @@
+"""Read delimited text files: what separates the values, how they are encoded and the header are found out.
+
+An empty cell is null, in quotes or not; `NULL`, `N/A` and the like stay text. Blank lines are no rows. A row that
+cannot be read is rejected with its line and the reason, and the next one is read.
+"""
+
+import glob
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import Field
+
+from connectors._dialect import Dialect, Text, cells, detect
+from connectors._rows import Rows, split, table
+from core.errors import SourceUnavailable, SourceUnreadable
+from core.models import LINE, Rejects, SourcePart
+from core.pipeline import Strict
+
+BATCH_ROWS = 1 << 16
+BATCH_BYTES = 32 << 20
+
+
+class Source(Strict):
+    """`path` is relative to the pipeline file; a glob reads many files. The rest is found out where it is not given."""
+
+    connector: Literal["csv"]
+    path: str = Field(pattern=r"^[^\x00]+$")
+    delimiter: Annotated[str, Field(pattern=r'^[^"\r\n\x00\x80-\U0010ffff]$')] | None = None
+    encoding: Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "windows-1252", "iso-8859-1"] | None = None
+    header: bool | None = None
+
+
+def parts(source: Source, base: Path) -> list[SourcePart]:
+    """One part for each file, in the order of their names."""
+    if not glob.has_magic(source.path) or os.path.exists(base / source.path):  # noqa: PTH110 (never raises)
+        return [SourcePart(source.path, {"path": str((base / source.path).absolute())})]
+    matches = glob.glob(source.path, root_dir=base, recursive=True)  # noqa: PTH207 (Path.glob: relative ones only)
+    found = sorted(path for path in matches if not (base / path).is_dir())
+    if not found:
+        raise SourceUnavailable(f"No file matches `{source.path}`.", hint=f"Looked in `{base}`.")
+    return [SourcePart(path, {"path": str((base / path).absolute())}) for path in found]
+
+
+def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects]:
+    """Batches of about 64k rows, every column text, and beside them the line each row begins on."""
+    with _opened(part) as file:
+        how = detect(file, part.name, source.delimiter, source.encoding, source.header)
+        names: list[str] | None = None
+        waiting: list[pa.Table] = []
+        waiting_rows = waiting_bytes = 0
+        for rows in split(Text(file, how.encoding, how.bom).read, how.delimiter, how.returns):
+            if how.skip and rows.lines[0] <= how.skip:
+                rows = rows.without_first()
+            if names is None and len(rows):
+                names = _names(rows, how, part.name)
+                rows = rows.without_first() if how.header else rows
+                yield pa.RecordBatch.from_arrays([[] for _ in names] + [[]], schema=_schema(names))
+            if names is None or not len(rows):
+                continue
+            wrong = _wrong(rows, len(names), how)
+            if wrong:
+                bad = sorted(wrong)
+                yield Rejects(
+                    [int(rows.lines[row]) for row in bad], [wrong[row] for row in bad], list(map(rows.text, bad))
+                )
+            good = _table(rows, wrong, names, how, part.name)
+            waiting.append(good)
+            waiting_rows += good.num_rows
+            waiting_bytes += good.nbytes
+            if waiting_rows >= BATCH_ROWS or waiting_bytes >= BATCH_BYTES:
+                yield from pa.concat_tables(waiting).combine_chunks().to_batches()
+                waiting, waiting_rows, waiting_bytes = [], 0, 0
+        if names is None:
+            raise SourceUnreadable(
+                f"`{part.name}` is empty: it has not even a header.", hint="Was it written to the end?"
+            )
+        if waiting_rows:
+            yield from pa.concat_tables(waiting).combine_chunks().to_batches()
+
+
+def dialect(source: Source, part: SourcePart) -> Dialect:
+    """How a file is written, for whoever writes another like it."""
+    with _opened(part) as file:
+        return detect(file, part.name, source.delimiter, source.encoding, source.header)
+
+
+@contextmanager
+def _opened(part: SourcePart) -> Iterator[BinaryIO]:
+    path = Path(part.spec["path"])
+    try:
+        with path.open("rb") as file:
+            yield file
+    except FileNotFoundError as error:
+        raise SourceUnavailable(f"There is no file `{part.name}`.", hint=f"Looked for `{path}`.") from error
+    except IsADirectoryError as error:
+        raise SourceUnreadable(
+            f"`{part.name}` is a folder, not a file.", hint=f"To read every CSV in it: `{part.name.rstrip('/')}/*.csv`."
+        ) from error
+    except PermissionError as error:
+        raise SourceUnreadable(
+            f"`{part.name}` may not be read by this user.", hint=f"Allow it: chmod +r {path}"
+        ) from error
+    except OSError as error:
+        raise SourceUnavailable(f"`{part.name}` cannot be read: {os.strerror(error.errno or 0)}.") from error
+
+
+def _names(rows: Rows, how: Dialect, name: str) -> list[str]:
+    """The columns' names, fit for SQL: a missing one is `column_3`, control characters are spaces, `"` is `'`."""
+    if not how.header:
+        return [f"column_{number}" for number in range(1, int(rows.fields[0]) + 1)]
+    line = int(rows.lines[0])
+    if 0 in rows.broken or next(_not_utf8(rows), None) == 0:
+        raise SourceUnreadable(
+            f"The header of `{name}`, line {line}, {rows.broken.get(0, f'is not written in {how.encoding}')}.",
+            hint="Correct that line, or say `header: false` if the file has none.",
+        )
+    names = []
+    for number, cell in enumerate(cells(rows, np.arange(len(rows)) == 0, how.delimiter)[0], 1):
+        column = re.sub(r"[\x00-\x1f\x7f]+", " ", cell).strip().replace('"', "'")
+        if column.lower().startswith(LINE):  # this name is ours
+            column = column.lstrip("_")
+        names.append(column or f"column_{number}")
+    if any(len(column) > 255 for column in names):
+        raise SourceUnreadable(
+            f"The header of `{name}`, line {line}, has a name longer than 255 letters.",
+            hint="Is it a CSV file? If it has no header, say `header: false`.",
+        )
+    seen = Counter(column.casefold() for column in names)
+    if twice := sorted({column for column in names if seen[column.casefold()] > 1}):
+        listed = ", ".join(f"`{column}`" for column in twice)
+        raise SourceUnreadable(
+            f"The header of `{name}`, line {line}, names a column twice: {listed}.",
+            hint="Give each column its own name; capital letters make no difference.",
+        )
+    return names
+
+
+def _schema(names: list[str]) -> pa.Schema:
+    return pa.schema([*((name, pa.string()) for name in names), (LINE, pa.int64())])
+
+
+def _wrong(rows: Rows, width: int, how: Dialect) -> dict[int, str]:
+    """What is wrong with which row."""
+    first = "the header" if how.header else "the first row"
+    wrong: dict[int, str] = {}
+    ragged = np.flatnonzero(rows.fields != width)
+    for row, has in zip(ragged.tolist(), rows.fields[ragged].tolist(), strict=True):
+        wrong[row] = f"has {has} value{'' if has == 1 else 's'}, {first} has {width}"
+    for row in _not_utf8(rows):
+        wrong[row] = f"has bytes that are not {how.encoding.upper()}"
+    if b"\0" in rows.data:
+        zeros = np.flatnonzero(np.frombuffer(rows.data, np.uint8) == 0)
+        for row in np.unique(_row_of(rows, zeros)).tolist():
+            if row >= 0:
+                wrong[row] = "has a NUL byte"
+    return wrong | rows.broken
+
+
+def _row_of(rows: Rows, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The row each byte is in, -1 for the bytes between and after them."""
+    row = np.searchsorted(rows.starts, positions, side="right") - 1
+    return np.where((row >= 0) & (positions < rows.nexts[row]), row, -1)
+
+
+def _not_utf8(rows: Rows) -> Iterator[int]:
+    if rows.data.isascii():
+        return
+    view, at, end = memoryview(rows.data), int(rows.starts[0]), int(rows.nexts[-1])
+    while at < end:
+        try:
+            str(view[at:end], "utf-8")
+        except UnicodeDecodeError as error:
+            row = int(np.searchsorted(rows.starts, at + error.start, side="right")) - 1
+            yield row
+            at = int(rows.nexts[row])
+        else:
+            return
+
+
+def _table(rows: Rows, wrong: dict[int, str], names: list[str], how: Dialect, name: str) -> pa.Table:
+    good = np.ones(len(rows), np.bool_)
+    good[list(wrong)] = False
+    lines = pa.array(rows.lines[good], pa.int64())
+    if not len(lines):
+        return _schema(names).empty_table()
+    try:
+        values = table(rows, good, names, how.delimiter, pa.string())
+    except pa.ArrowInvalid:
+        values = None  # its message holds a row
+    if values is None or values.num_rows != len(lines):
+        raise SourceUnreadable(f"`{name}` cannot be split into columns near line {lines[0]}. Please report this.")
+    return values.append_column(LINE, lines)

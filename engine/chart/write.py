@@ -1,0 +1,80 @@
+"""Raw file in, charted file out: rejected rows left behind, personal data masked, columns in their types."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.models import LINE, ColumnType
+from engine.chart.mask import Masker
+from engine.explore import types as column_types
+
+ROWS_AT_ONCE = 65_536
+
+
+def rejected_rows(rejects: str | None, file: int) -> pl.Series:
+    """The line numbers of one raw file that the contract rejects."""
+    if rejects is None:
+        return pl.Series(dtype=pl.Int64)
+    return pl.scan_parquet(rejects).filter(pl.col("file") == file).select(LINE).collect().to_series()
+
+
+def charted(
+    raw: Path,
+    rejected: pl.Series,
+    masker: Masker,
+    types: dict[str, ColumnType],
+    timezone: str,
+    target: Path,
+    progress: Callable[[int], None],
+) -> tuple[int, dict[str, str]]:
+    """Writes the charted file. Returns its rows and the DuckDB types of its columns."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    rows, writer = 0, None
+    try:
+        for batch in pq.ParquetFile(raw).iter_batches(ROWS_AT_ONCE):
+            progress(rows)
+            frame = _whole(pl.from_arrow(batch), list(types)).filter(~pl.col(LINE).is_in(rejected.implode()))
+            table = _typed(masker(frame.drop(LINE)), masker, types, timezone).to_arrow(compat_level=None)
+            writer = writer or pq.ParquetWriter(target, table.schema, compression="zstd")
+            writer.write_table(table)
+            rows += len(frame)
+    finally:
+        if writer:
+            writer.close()
+    assert writer is not None, "a raw file has at least one batch"
+    return rows, duckdb_types(writer.schema)
+
+
+def _whole(frame: pl.DataFrame | pl.Series, columns: list[str]) -> pl.DataFrame:
+    """A file of a glob may lack columns that others have: they are null in it."""
+    assert isinstance(frame, pl.DataFrame)
+    missing = [pl.lit(None, pl.String).alias(column) for column in columns if column not in frame.columns]
+    return frame.with_columns(missing).select([LINE, *columns])
+
+
+def _typed(frame: pl.DataFrame, masker: Masker, types: dict[str, ColumnType], timezone: str) -> pl.DataFrame:
+    return frame.with_columns(
+        column_types.parse(pl.col(column), kind, timezone).alias(column)
+        for column, kind in types.items()
+        if kind.kind != "text" and masker.verdicts[column].action == "keep"
+    )
+
+
+def duckdb_types(schema: pa.Schema) -> dict[str, str]:
+    """What DuckDB calls the types of an Arrow schema that Atlas writes."""
+    names = {}
+    for field in schema:
+        if pa.types.is_decimal(field.type):
+            names[field.name] = f"DECIMAL({field.type.precision},{field.type.scale})"
+        elif pa.types.is_timestamp(field.type):
+            names[field.name] = "TIMESTAMP WITH TIME ZONE"
+        elif pa.types.is_date(field.type):
+            names[field.name] = "DATE"
+        elif pa.types.is_integer(field.type):
+            names[field.name] = "BIGINT"
+        else:
+            names[field.name] = "VARCHAR"
+    return names
