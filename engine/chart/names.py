@@ -307,9 +307,9 @@ def _run(text: str, tokens: list[_Token], at: int, known: Lists, shouting: bool)
         gap = text[previous.end : token.start]
         ends = (
             previous.text.endswith(("'s", "’s"))
-            or previous.text.endswith(".")
+            or (previous.text.endswith(".")
             and len(previous.text) > 2
-            and previous.word not in known.titles
+            and previous.word not in known.titles)
         )
         if gap not in (" ", "\u00a0", "  ") or ends:
             break
