@@ -81,15 +81,19 @@ def columns(
         return _edges(_unknown(outputs, _Tracer(tables).everything(None)))
     tracer = _Tracer(tables)
     read = tracer.everything(tree.copy())
+    written = tree.named_selects if isinstance(tree, exp.Query) else []
     try:
         traced = tracer.model(tree)
     except Exception:  # noqa: BLE001 - whatever stops sqlglot from reading valid SQL, no column may be lost for it
-        names = tree.named_selects if isinstance(tree, exp.Query) else []
-        traced = _unknown(outputs or [name for name in names if name != "*"], read)
+        traced = _unknown(outputs or [name for name in written if name != "*"], read)
     if outputs is not None and len(outputs) != len(traced.columns):
         traced = _unknown(outputs, read)
     elif outputs is not None:
         traced.columns = [(name, flows) for name, (_, flows) in zip(outputs, traced.columns, strict=True)]
+    else:
+        spelled = {column.lower(): column for types in schemas.values() for column in types}
+        spelled |= {name.lower(): name for name in written}
+        traced.columns = [(spelled.get(name, name), flows) for name, flows in traced.columns]
     return _edges(traced)
 
 
@@ -199,7 +203,8 @@ class _Tracer:
             traced.append((projection.alias_or_name, [*flows, *(grouped if projection.find(exp.AggFunc) else [])]))
 
         by_name = {name.lower(): flows for name, flows in traced}
-        order = tree.args.get("order")
+        cut = tree.args.get("limit") or tree.args.get("offset") or tree.args.get("distinct")
+        order = tree.args.get("order") if cut or not scope.is_root else None  # at the end, it changes no value
         for column in order.find_all(exp.Column) if order else []:
             sorted_by = by_name.get(column.name.lower()) if not column.table else self.column(scope, column)
             around += [_indirect(flow, "sorted by") for flow in sorted_by or [] if flow.direct]

@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -118,13 +118,13 @@ class Graph:
             return "navigate"
         return "chart" if re.fullmatch(r"[a-z][a-z0-9_]*", dataset) else "source"
 
-    def upstream(self, node: Node | str, depth: int | None = None, *, without: Collection[str] = ()) -> list[Way]:
+    def upstream(self, node: Node | str, depth: int | None = None) -> list[Way]:
         """Every way that leads to the node, nearest first."""
-        return self._walk(node, self.into, lambda way: way.source, depth, without)
+        return self._walk(node, self.into, lambda way: way.source, depth)
 
-    def downstream(self, node: Node | str, depth: int | None = None, *, without: Collection[str] = ()) -> list[Way]:
+    def downstream(self, node: Node | str, depth: int | None = None) -> list[Way]:
         """Every way that starts at the node, nearest first."""
-        return self._walk(node, self.out_of, lambda way: way.target, depth, without)
+        return self._walk(node, self.out_of, lambda way: way.target, depth)
 
     def _walk(
         self,
@@ -132,7 +132,6 @@ class Graph:
         ways: Mapping[Node, list[Way]],
         end: Callable[[Way], Node],
         depth: int | None,
-        without: Collection[str],
     ) -> list[Way]:
         start = self.find(node) if isinstance(node, str) else node
         found: dict[Way, None] = {}
@@ -142,8 +141,6 @@ class Graph:
             if depth is not None and far >= depth:
                 continue
             for way in ways.get(at, []):
-                if way.via in without:
-                    continue
                 found[way] = None
                 if end(way) not in seen:
                     seen.add(end(way))

@@ -42,7 +42,6 @@ _LAYERS: dict[Layer, tuple[str, str]] = {
     "chart": ("Chart: masked", BLUE),
     "navigate": ("Navigate: tables", GREEN),
 }
-_SORTED = ("sorted by",)  # changes no value
 _layout_lock = threading.Lock()  # the layout engine has one memory for all threads
 
 
@@ -119,9 +118,9 @@ def draw(graph: Graph, node: Node | str, direction: Literal["both", "upstream", 
     at = graph.find(node) if isinstance(node, str) else node
     ways = []
     if direction != "downstream":
-        ways += graph.upstream(at, without=_SORTED)
+        ways += graph.upstream(at)
     if direction != "upstream":
-        ways += graph.downstream(at, without=_SORTED)
+        ways += graph.downstream(at)
     ways = list(dict.fromkeys(ways))
     shown = _nearest(at.dataset, ways)
     cards = {dataset: _card(graph, dataset, at, ways) for dataset in shown}

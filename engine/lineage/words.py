@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from engine.lineage.graph import Graph, Node, Way
 
-_DECIDING = ("grouped by", "joined on", "filtered by", "depending on")  # how it is sorted changes no value
+_DECIDING = ("grouped by", "joined on", "filtered by", "depending on", "sorted by")
 _MOST = 6  # names in one sentence
 
 
