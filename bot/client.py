@@ -18,7 +18,7 @@ PATIENCE = 30.0  # seconds for an answer
 DRAWING = 120.0  # seconds for a picture or a report
 LOOK = 20.0  # seconds that the API may wait for something new about a run
 WATCH = 12 * 3600.0  # seconds that a run is watched
-TRIES = 5  # in a row, while a run is watched: the API may be restarting
+TRIES = 8  # in a row, while a run is watched: the API may be restarting
 
 
 class AtlasProblem(Exception):
@@ -99,7 +99,7 @@ class Atlas:
                 failures += 1
                 if problem.status not in (0, 502, 503, 504) or failures >= TRIES:
                     raise
-                await asyncio.sleep(min(0.5 * 2**failures, max(0.0, end - time.monotonic())))
+                await asyncio.sleep(min(0.1 * 2**failures, max(0.0, end - time.monotonic())))
                 continue
             failures = 0
             if seen["revision"] != run["revision"]:

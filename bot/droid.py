@@ -5,14 +5,22 @@ import logging
 import sys
 import warnings
 import weakref
+from types import ModuleType
 from typing import Any
 
 gettext.install("opsdroid")  # opsdroid calls a built-in `_` that its own command line would install
+# it reads skills from Jupyter notebooks too; the libraries for that, unused here, take a third of its start
+notebooks = {name: ModuleType(name) for name in ("nbformat", "nbconvert") if name not in sys.modules}
+for module in notebooks.values():
+    module.__dict__["PythonExporter"] = None
+sys.modules.update(notebooks)
 with warnings.catch_warnings():
     # its loader imports pkg_resources, which says on every start that it will go
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
     from opsdroid import events
     from opsdroid.core import OpsDroid
+for name in notebooks:
+    del sys.modules[name]
 
 from bot.reply import Reply  # noqa: E402 - opsdroid needs the lines above
 

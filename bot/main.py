@@ -54,6 +54,7 @@ class Bot:
         self._talks: set[Talk] = set()
         self._asked: dict[tuple[str, str], str] = {}  # who was asked for the rest of a command, and its beginning
         self._offered: dict[tuple[str, str], str] = {}  # who was asked "did you mean …?"
+        self.interrupted = False
         self._background: set[asyncio.Task[Any]] = set()
 
     def _config(self) -> dict[str, Any]:
@@ -123,6 +124,7 @@ class Bot:
     def interrupt(self) -> bool:
         """Ctrl-C, from the host's signal handler. A run that is waited for is cancelled, any other work is left, and
         at the prompt the conversation ends. False if there was nothing left to interrupt."""
+        self.interrupted = True
         if not self._talks:
             open_ones = [c for c in self._droid.connectors if hasattr(c, "closed") and not c.closed.is_set()]
             for connector in open_ones:

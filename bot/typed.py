@@ -71,6 +71,8 @@ def words(line: str) -> list[Typed]:
         text = text if quoted else text.strip("`").rstrip(_END)
         if text or quoted:
             found.append(Typed(text, quoted))
+    if line and not found:
+        found.append(Typed(line))  # a lone question mark
     while len(found) > 1 and not found[-1].quoted and found[-1].text.casefold() in ("please", "pls", "thanks"):
         found.pop()
     return found

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -214,8 +215,7 @@ def _verdicts(job: Job) -> Done:
     from engine.explore import ingest, profile, sample
 
     read = [ingest.Ingested.from_json(result) for result in job.results("explore")]
-    whole = profile.merge(r.profile for r in read)
-    types = profile.types(whole)
+    types = profile.types(reduce(profile.Profile.merge, (r.profile for r in read)))
     _nothing_is_lost(job, list(types))
     rows = sample.merge([r.sample_file for r in read])
     verdicts = detect.verdicts(rows, types, job.pipeline.privacy.columns, keyed_columns(job.pipeline))
@@ -271,7 +271,7 @@ def _contract(job: Job) -> Done:
         job.pipeline,
         contract.Raw(files, types, job.timezone),
         others,
-        masker.values,
+        lambda column, values: masker(values.alias(column).to_frame()).to_series(),
         datetime.now(UTC),
         job.raw_folder / f"rejected-{job.stem}.parquet",
     )

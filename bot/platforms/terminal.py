@@ -16,12 +16,14 @@ from bot.reply import Reply
 from bot.screen import Screen
 
 LONGEST_LINE = 1_000_000  # characters kept of one line; what is over is dropped
+LEAVING = ("exit", "quit", "bye", ":q")
 
 
 class Terminal(connector.Connector):
     """Reads lines, gives them to opsdroid and draws the answers; one at a time, in order.
 
-    config: `screen` (a Screen), `input` (a text stream, by default standard input), `user`, `words` (for the Tab key).
+    config: `screen` (a Screen), `input` (a text stream, by default standard input; None for none), `user`, `words`
+    (for the Tab key), `opening` (lines that are said first, and shown).
     """
 
     def __init__(self, config: dict[str, Any], opsdroid: Any = None) -> None:
@@ -45,16 +47,24 @@ class Terminal(connector.Connector):
 
     async def listen(self) -> None:
         try:
+            for line in self.config.get("opening", ()):
+                if not self.closed.is_set() and not self.screen.broken:
+                    self.screen.write(f"> {line}\n")
+                    await self._say(line)
+                    self.screen.write("" if self._editing else "\n")
             while not self.closed.is_set() and not self.screen.broken:
                 self._wanted.put(True)
                 line = await self._lines.get()
-                if line is None:
+                if line is None or line.strip().casefold() in LEAVING:
                     break
                 if line.strip():
-                    user = self.config.get("user")
-                    await self.opsdroid.parse(Message(line, user=user, user_id=user, target="terminal", connector=self))
+                    await self._say(line)
         finally:
             self.close()
+
+    async def _say(self, line: str) -> None:
+        user = self.config.get("user", "me")
+        await self.opsdroid.parse(Message(line, user=user, user_id=user, target="terminal", connector=self))
 
     async def disconnect(self) -> None:
         self.close()

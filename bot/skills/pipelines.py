@@ -21,7 +21,11 @@ async def pipelines(atlas: Atlas) -> Reply:
     rows = []
     for item in items:
         run = item["last_run"]
-        last = [f"#{run['run']}", run["state"], when(run["created_at"], zone), run["score"]] if run else [None, "not run yet", None, None]
+        last = (
+            [f"#{run['run']}", run["state"], when(run["created_at"], zone), run["score"]]
+            if run
+            else [None, "not run yet", None, None]
+        )
         rows.append([item["name"], *last, item["schedule"], item["owner"]])
     bad = sum((item["last_run"] or {}).get("state") in URGENT[:2] for item in items)
     after = [f"{'why' if bad else 'run'} {items[0]['name']}", "datasets", "runs"]

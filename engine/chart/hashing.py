@@ -7,9 +7,12 @@ import numpy as np
 import polars as pl
 import polars_hash as plh
 import pyarrow as pa
+from numpy.typing import NDArray
 
 _ALPHABET = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", dtype=np.uint8)
 _CHARACTERS, _PREFIX = 26, "h_"
+_NIBBLE = np.zeros(256, dtype=np.uint8)
+_NIBBLE[np.frombuffer(b"0123456789abcdef", dtype=np.uint8)] = np.arange(16)
 
 
 def fingerprint(key: bytes) -> str:
@@ -33,22 +36,27 @@ def hashed(canonical: pl.Series, family: str, key: bytes) -> pl.Series:
 
 def base32(digests: pl.Series) -> pl.Series:
     """The first 130 bits of hexadecimal digests in 26 letters and figures of RFC 4648, in lower case."""
-    nulls = digests.is_null().to_numpy()
-    text = np.frombuffer(
-        digests.fill_null("0" * 64).str.head(34).to_arrow().cast(pa.large_string()).buffers()[2], np.uint8
-    )
-    rows = text[: 34 * len(digests)].reshape(-1, 34)
-    nibbles = np.where(rows > 57, rows - 87, rows - 48).astype(np.uint8)
-    out = np.empty((len(digests), len(_PREFIX) + _CHARACTERS), dtype=np.uint8)
-    out[:, : len(_PREFIX)] = np.frombuffer(_PREFIX.encode(), dtype=np.uint8)
+    nulls = digests.is_null()
+    rows = _bytes(digests.fill_null("0" * 64), 64)
+    nibbles = _NIBBLE[np.ascontiguousarray(rows[:, :33].T)]  # one row a place, so that each step runs over all values
+    out = np.empty((len(_PREFIX) + _CHARACTERS, len(digests)), dtype=np.uint8)
+    out[: len(_PREFIX)] = np.frombuffer(_PREFIX.encode(), dtype=np.uint8)[:, None]
     for n in range(_CHARACTERS):
-        start, shift = divmod(5 * n, 4)
-        pair = (nibbles[:, start].astype(np.uint16) << 4) | nibbles[:, start + 1]
-        out[:, len(_PREFIX) + n] = _ALPHABET[(pair >> (3 - shift)) & 31]
-    width = out.shape[1]
-    offsets = pa.py_buffer(np.arange(0, width * (len(digests) + 1), width, dtype=np.int64))
-    array = pa.LargeStringArray.from_buffers(len(digests), offsets, pa.py_buffer(out))
+        place, bit = divmod(5 * n, 4)
+        five = ((nibbles[place] << (1 + bit)) & 31) | (nibbles[place + 1] >> (3 - bit))
+        out[len(_PREFIX) + n] = _ALPHABET[five]
+    text = np.ascontiguousarray(out.T)
+    offsets = np.arange(0, text.shape[1] * (len(digests) + 1), text.shape[1], dtype=np.int64)
+    array = pa.LargeStringArray.from_buffers(len(digests), pa.py_buffer(offsets), pa.py_buffer(text))
     series = pl.Series(digests.name, array)
     if nulls.any():
         series = pl.DataFrame({"s": series, "n": nulls}).select(pl.when(~pl.col("n")).then("s")).to_series()
     return series.alias(digests.name)
+
+
+def _bytes(texts: pl.Series, width: int) -> NDArray[np.uint8]:
+    """The letters of texts of one length, one row a text."""
+    array = texts.rechunk().to_arrow().cast(pa.large_string())
+    offset = array.offset * width
+    raw = np.frombuffer(array.buffers()[2], dtype=np.uint8)
+    return raw[offset : offset + width * len(texts)].reshape(-1, width)

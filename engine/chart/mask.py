@@ -1,6 +1,8 @@
 """Masks batches of rows by the verdicts, and every other cell that holds personal data all the same."""
 
+import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
@@ -37,16 +39,16 @@ class Masker:
         self.rows = 0
 
     def __call__(self, frame: pl.DataFrame) -> pl.DataFrame:
-        masked = []
         self.rows += len(frame)
-        for name in frame.columns:
-            if name == LINE or frame[name].dtype != pl.String:
-                continue
-            before = frame[name]
-            after = self._column(before, self.verdicts.get(name, Verdict(name)))
-            if after is not before:
-                self.cells[name] = self.cells.get(name, 0) + int(before.ne_missing(after).sum())
-                masked.append(after)
+        names_ = [n for n in frame.columns if n != LINE and frame[n].dtype == pl.String]
+        with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as threads:  # polars and numpy free the lock
+            after = list(threads.map(lambda n: self._column(frame[n], self.verdicts.get(n, Verdict(n))), names_))
+        masked = []
+        for name, column in zip(names_, after, strict=True):
+            changed = int(frame[name].ne_missing(column).sum())
+            if changed:
+                self.cells[name] = self.cells.get(name, 0) + changed
+                masked.append(column)
         return frame.with_columns(masked)
 
     def _column(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
@@ -68,12 +70,22 @@ class Masker:
         if count == 0:
             return cells
         self._count(cells.name, type_ or "REDACTED", count)
-        action = parts.load("masking action", verdict.action)
-        if count == len(cells):
-            masked: pl.Series = action.mask(cells, type_, verdict.options, self.key)
-            return masked.alias(cells.name)
-        at = which.fill_null(False).arg_true()
-        return cells.scatter(at, action.mask(cells.gather(at), type_, verdict.options, self.key)).alias(cells.name)
+        at = None if count == len(cells) else which.fill_null(False).arg_true()
+        masked = self._acted(cells if at is None else cells.gather(at), type_, verdict).alias(cells.name)
+        return masked if at is None else cells.scatter(at, masked)
+
+    def _acted(self, cells: pl.Series, type_: str | None, verdict: Verdict) -> pl.Series:
+        """The action on cells; where many are equal, on each different one."""
+        mask = parts.load("masking action", verdict.action).mask
+        if len(cells) < _WORTH:
+            done: pl.Series = mask(cells, type_, verdict.options, self.key)
+            return done
+        coded = cells.to_arrow().dictionary_encode()
+        if len(coded.dictionary) > len(cells) // 2:
+            done = mask(cells, type_, verdict.options, self.key)
+            return done
+        different = mask(pl.Series(coded.dictionary, dtype=pl.String), type_, verdict.options, self.key)
+        return different.gather(pl.Series(coded.indices))
 
     def _cells(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
         """The action on the cells that look personal; each different one is judged once."""
@@ -151,6 +163,7 @@ def in_text(
     return masked, dict(counts)
 
 
+_WORTH = 1000  # cells from which it pays to look for equal ones
 _DOUBT = 0.25  # a name that the lists hold for this likely is worth asking a language model about
 
 

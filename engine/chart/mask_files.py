@@ -3,7 +3,7 @@
 import codecs
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from engine.chart.detect import verdicts
 from engine.chart.mask import Masker
 
 SAMPLE = 5000
+KEPT_BYTES = 192 << 20
+_ENDIAN = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _LINES = 20_000
 _TEXT = "text"
 
@@ -51,20 +53,38 @@ def _mask_csv(file: Path, target: Path, key: bytes, on_reject: OnReject | None) 
     source = csv.Source(connector="csv", path=file.name)
     (part,) = csv.parts(csv.Source(connector="csv", path=str(file.absolute())), file.parent)
     how = csv.dialect(source, part)
-    found, masker = _decide(_frames(source, part, None), key)
+    kept = Kept(_frames(source, part, None))
+    found, masker = _decide(kept, key)
+    tell = (lambda r: on_reject(file.name, r)) if on_reject else None
+    frames = kept.frames if kept.whole and tell is None else _frames(source, part, tell)
     first = True
     with target.open("wb") as output:
         output.write(how.bom)
-        encode = codecs.getincrementalencoder(
-            how.encoding.replace("utf-16", "utf-16-le") if how.bom else how.encoding
-        )()
-        for frame in _frames(source, part, (lambda r: on_reject(file.name, r)) if on_reject else None):
+        encode = codecs.getincrementalencoder(_ENDIAN.get(how.bom, how.encoding))()
+        for frame in frames:
             text = masker(frame.drop(LINE)).write_csv(
                 separator=how.delimiter, include_header=first and how.header, null_value=""
             )
             output.write(encode.encode(text))
             first = False
     return _findings(found, masker)
+
+
+class Kept:
+    """Passes frames on and keeps them while they fit in memory, so that a small file is read once."""
+
+    def __init__(self, frames: Iterator[pl.DataFrame]) -> None:
+        self._from, self.whole, self._size = frames, True, 0
+        self.frames: list[pl.DataFrame] = []
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        for frame in self._from:
+            self._size += frame.estimated_size()
+            if self._size > KEPT_BYTES:
+                self.frames, self.whole = [], False
+            if self.whole:
+                self.frames.append(frame)
+            yield frame
 
 
 def _frames(source: csv.Source, part: Any, on_reject: Callable[[Rejects], None] | None) -> Iterator[pl.DataFrame]:
@@ -78,7 +98,7 @@ def _frames(source: csv.Source, part: Any, on_reject: Callable[[Rejects], None] 
             yield frame
 
 
-def _decide(frames: Iterator[pl.DataFrame], key: bytes) -> tuple[dict[str, Verdict], Masker]:
+def _decide(frames: Iterable[pl.DataFrame], key: bytes) -> tuple[dict[str, Verdict], Masker]:
     """Verdicts from the rows with the smallest hashes: the same sample however the rows come in batches."""
     sample: pl.DataFrame | None = None
     for frame in frames:

@@ -225,7 +225,9 @@ _WEAK_CUE = re.compile(
     r"(?i)\b(?:fra|from|med|with|til|to|hos|ved|af|by|for|og|and|vedr\.?|regarding|om|about|vores|our|min|my|ask|spørg)[\s:,]{0,2}$"
 )
 _PLACE_CUE = re.compile(r"(?i)\b(?:i|in|at|på|near|nær)\s$")
-_COMPANY_AFTER = re.compile(r"^,?\s?(?:A/S|ApS|I/S|K/S|P/S|& (?:Co|Søn(?:ner)?|Sons?|Partners?|Cie|Brdr)\b)")
+_COMPANY_AFTER = re.compile(
+    r"^(?:\s(?:&|og|and)\s\w+|\s[A-ZÆØÅ]\w*){0,4},?\s?(?:\b(?:ApS|Ltd|Inc|GmbH|AB|AS|LLC|AG|Oy)\b|A/S|I/S|K/S|P/S|B\.V\.|& (?:Co|Søn(?:ner)?|Sons?|Partners?|Cie|Brdr)\b)"
+)
 _SPEAKS = re.compile(
     r"(?i)^(?:\s*\([^)]{0,40}\))?[\s,]*(?:ringede|ringer|called|calls|skrev|skriver|wrote|writes|siger|sagde|said|says|er|is|var|was|har|has|had|havde|"
     r"ønsker|wants|bor|lives|fik|got|kommer|kom|came|arbejder|works|asked|spurgte|bad|oplyser|oplyste|reported|and I|og jeg|kontaktede|vil|"
@@ -265,13 +267,9 @@ def _together(text: str, found: list[tuple[int, int, float]]) -> list[tuple[int,
 
 def _candidates(text: str) -> list[tuple[int, int, float]]:
     known = lists()
-    labels = [m.span() for m in _LABEL.finditer(text)]
+    text = _LABEL.sub(lambda m: "\0" * len(m.group()), text)
     shouting = text.upper() == text
-    tokens = [
-        _Token(m.group(), m.group().rstrip(".").lower(), m.start(), m.end())
-        for m in _TOKEN.finditer(text)
-        if not any(a <= m.start() < b for a, b in labels)
-    ]
+    tokens = [_Token(m.group(), m.group().rstrip(".").lower(), m.start(), m.end()) for m in _TOKEN.finditer(text)]
     found: list[tuple[int, int, float]] = []
     at = 0
     while at < len(tokens):
@@ -293,8 +291,9 @@ def _name_like(token: _Token, known: Lists, shouting: bool) -> bool:
     first = token.text[0]
     if not first.isupper():
         return False
-    if len(token.text.rstrip(".")) > 1 and token.text.rstrip(".").isupper() and not shouting:
-        return (_first(token.word, known) or _last(token.word, known)) and len(token.word) > 3
+    if len(token.text.rstrip(".")) > 1 and token.text.rstrip(".").isupper():
+        listed = _first(token.word, known) or _last(token.word, known)
+        return listed and (len(token.word) > 3 or shouting) and not (shouting and token.word in known.common)
     return True
 
 
@@ -306,7 +305,12 @@ def _run(text: str, tokens: list[_Token], at: int, known: Lists, shouting: bool)
     for n in range(at + 1, min(at + 9, len(tokens))):
         previous, token = tokens[n - 1], tokens[n]
         gap = text[previous.end : token.start]
-        ends = previous.text.endswith(".") and len(previous.text) > 2 and previous.word not in known.titles
+        ends = (
+            previous.text.endswith(("'s", "’s"))
+            or (previous.text.endswith(".")
+            and len(previous.text) > 2
+            and previous.word not in known.titles)
+        )
         if gap not in (" ", "\u00a0", "  ") or ends:
             break
         if _name_like(token, known, shouting) or (

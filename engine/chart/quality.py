@@ -238,6 +238,7 @@ def _contract(checks: list[Check]) -> dict[str, Any]:
         (columns.setdefault(check.soda_column, []) if check.soda_column else whole).append(entry)
     contract: dict[str, Any] = {
         "dataset": f"raw/main/{ROWS}",
+        "variables": {NOW: {}},
         "columns": [{"name": name, "checks": found} for name, found in columns.items()],
     }
     return {**contract, "checks": whole} if whole else contract
@@ -294,7 +295,7 @@ def _reject(
         for cause, rows, lines in groups
     ]
     if causes:
-        pq.write_table(connection.execute("SELECT * FROM _rejected").to_arrow_table(), path, compression="zstd")
+        pq.write_table(connection.table("_rejected").to_arrow_table(), path, compression="zstd")
     return sum(cause["rows"] for cause in causes), causes
 
 

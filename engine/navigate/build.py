@@ -45,7 +45,7 @@ def build(model: Model, tables: Mapping[str, Table], target: Path, timezone: str
             columns = {str(row[0]): str(row[1]) for row in described}
             if len(columns) != len(described):
                 raise BadPipeline(f"Two columns of `{model.name}` have the same name.", hint="Name them with AS.")
-            rows = _write(connection.execute(model.sql).to_arrow_reader(ROWS_AT_ONCE), target)
+            rows = _write(connection.sql(model.sql).to_arrow_reader(ROWS_AT_ONCE), target)
         except duckdb.Error as error:
             raise BadPipeline(f"`{model.name}` cannot be built: {_told(error)}") from None
     return Built(rows, columns)

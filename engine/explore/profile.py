@@ -1,0 +1,187 @@
+"""What each column holds, as counts that add up over batches, files and workers; no value is kept."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from core.models import LINE, ColumnType
+from engine.explore.types import DATE_FORMATS, DIGITS, SCALE, decimal_pattern, fits
+
+_GLANCE = 50  # rows that settle what most columns are not
+
+_CANDIDATES = {
+    "integer": ColumnType("integer"),
+    "decimal": ColumnType("decimal"),
+    "decimal,": ColumnType("decimal", format=","),
+    **{f"date {form}": ColumnType("date", format=form) for form in DATE_FORMATS},
+    **{f"datetime {form}": ColumnType("datetime", format=form) for form in DATE_FORMATS},
+    **{f"zoned {form}": ColumnType("datetime", format=form, zoned=True) for form in DATE_FORMATS},
+}
+_DECIMAL = {"decimal": ".", "decimal,": ","}
+_MAYBE_THOUSANDS = "^-?[1-9][0-9]{0,2},[0-9]{3}$"
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """Counts of one column, and the kinds that all of its text fits so far.
+
+    `whole` and `scale` are the digits before and after the decimal point, by kind of decimal. `commas`: some value
+    shows that the comma is a decimal one; 1,234 alone may be a thousand.
+    """
+
+    filled: int = 0
+    shortest: int | None = None
+    longest: int | None = None
+    kinds: frozenset[str] = frozenset(_CANDIDATES)
+    whole: dict[str, int] = field(default_factory=dict)
+    scale: dict[str, int] = field(default_factory=dict)
+    commas: bool = False
+
+    def merge(self, other: "ColumnProfile") -> "ColumnProfile":
+        lengths = [p for p in (self, other) if p.filled]
+        kinds = self.kinds & other.kinds
+        return ColumnProfile(
+            filled=self.filled + other.filled,
+            shortest=min((p.shortest for p in lengths if p.shortest is not None), default=None),
+            longest=max((p.longest for p in lengths if p.longest is not None), default=None),
+            kinds=kinds,
+            whole=_largest(kinds, self.whole, other.whole),
+            scale=_largest(kinds, self.scale, other.scale),
+            commas=self.commas or other.commas,
+        )
+
+    def type(self) -> ColumnType:
+        """The type that every value survives, text if there is none."""
+        if not self.filled:
+            return ColumnType()
+        for kind, candidate in _CANDIDATES.items():
+            if kind not in self.kinds:
+                continue
+            if kind not in _DECIMAL:
+                return candidate
+            whole, scale = self.whole.get(kind, 0), self.scale.get(kind, 0)
+            if 0 < scale <= SCALE and whole + scale <= DIGITS and (kind == "decimal" or self.commas):
+                return ColumnType("decimal", format=candidate.format, scale=scale)
+        return ColumnType()
+
+
+@dataclass(frozen=True)
+class Profile:
+    """All columns of some rows, in their order. A column that some of the rows lack is null there."""
+
+    rows: int = 0
+    columns: dict[str, ColumnProfile] = field(default_factory=dict)
+
+    @staticmethod
+    def of(frame: pl.DataFrame) -> "Profile":
+        return Profile().add(frame)
+
+    def add(self, frame: pl.DataFrame) -> "Profile":
+        """With further rows; a kind that is ruled out already is not looked for again."""
+        names = [name for name in frame.columns if name != LINE]
+        open_ = {name: self.columns[name].kinds if name in self.columns else frozenset(_CANDIDATES) for name in names}
+        open_ = _all_fit(frame.head(_GLANCE), open_)
+        if frame.height > _GLANCE:
+            open_ = _all_fit(frame, open_)
+        return self.merge(Profile(frame.height, _measured(frame, open_)))
+
+    def merge(self, other: "Profile") -> "Profile":
+        empty = ColumnProfile()
+        names = [*self.columns, *(name for name in other.columns if name not in self.columns)]
+        return Profile(
+            self.rows + other.rows,
+            {name: self.columns.get(name, empty).merge(other.columns.get(name, empty)) for name in names},
+        )
+
+    def nulls(self, column: str) -> int:
+        return self.rows - self.columns[column].filled
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows,
+            "columns": {
+                name: {
+                    "filled": column.filled,
+                    "shortest": column.shortest,
+                    "longest": column.longest,
+                    "kinds": sorted(column.kinds),
+                    "whole": column.whole,
+                    "scale": column.scale,
+                    "commas": column.commas,
+                }
+                for name, column in self.columns.items()
+            },
+        }
+
+    @staticmethod
+    def from_json(value: dict[str, Any]) -> "Profile":
+        return Profile(
+            value["rows"],
+            {
+                name: ColumnProfile(**{**column, "kinds": frozenset(column["kinds"])})
+                for name, column in value["columns"].items()
+            },
+        )
+
+
+def types(profile: Profile) -> dict[str, ColumnType]:
+    return {name: column.type() for name, column in profile.columns.items()}
+
+
+def _all_fit(frame: pl.DataFrame, open_: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """The kinds that every value of each column fits, of those still open."""
+    asked = [(name, kind) for name, kinds in open_.items() for kind in sorted(kinds)]
+    if not asked:
+        return open_
+    row = frame.select(_fits(pl.col(name), kind).all().alias(str(i)) for i, (name, kind) in enumerate(asked)).row(0)
+    return {
+        name: frozenset(kind for (of, kind), fit in zip(asked, row, strict=True) if fit and of == name)
+        for name in open_
+    }
+
+
+def _fits(column: pl.Expr, kind: str) -> pl.Expr:
+    if kind in _DECIMAL:  # the digits on both sides are known when all rows are seen
+        return column.str.contains(f"^(?:{decimal_pattern(DIGITS, SCALE, comma=kind == 'decimal,')})$")
+    return fits(column, _CANDIDATES[kind])
+
+
+def _measured(frame: pl.DataFrame, open_: dict[str, frozenset[str]]) -> dict[str, ColumnProfile]:
+    asked: dict[tuple[str, str], pl.Expr] = {}
+    for name, kinds in open_.items():
+        column = pl.col(name)
+        asked |= {
+            (name, "filled"): column.count(),
+            (name, "shortest"): column.str.len_chars().min(),
+            (name, "longest"): column.str.len_chars().max(),
+        }
+        for kind in kinds & _DECIMAL.keys():
+            text = column.str.strip_prefix("-")
+            text = text.str.replace_all(".", "", literal=True) if kind == "decimal," else text
+            point = text.str.find(_DECIMAL[kind], literal=True)
+            asked[name, f"whole {kind}"] = pl.coalesce(point, text.str.len_bytes()).max()
+            asked[name, f"scale {kind}"] = (text.str.len_bytes() - point - 1).max()
+        if "decimal," in kinds:
+            decimal = column.str.contains(",", literal=True) & ~column.str.contains(_MAYBE_THOUSANDS)
+            asked[name, "commas"] = decimal.any()
+    row = frame.select(expr.alias(str(i)) for i, expr in enumerate(asked.values())).row(0)
+    found: dict[str, dict[str, Any]] = {name: {} for name in open_}
+    for (name, what), value in zip(asked, row, strict=True):
+        found[name][what] = value
+    return {
+        name: ColumnProfile(
+            filled=of["filled"],
+            shortest=of["shortest"],
+            longest=of["longest"],
+            kinds=open_[name],
+            whole={kind: of[f"whole {kind}"] or 0 for kind in open_[name] & _DECIMAL.keys()},
+            scale={kind: of[f"scale {kind}"] or 0 for kind in open_[name] & _DECIMAL.keys()},
+            commas=bool(of.get("commas")),
+        )
+        for name, of in found.items()
+    }
+
+
+def _largest(kinds: frozenset[str], *found: dict[str, int]) -> dict[str, int]:
+    return {kind: max(of.get(kind, 0) for of in found) for kind in sorted(kinds & _DECIMAL.keys())}
