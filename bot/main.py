@@ -23,6 +23,7 @@ from bot.words import listing
 log = logging.getLogger("atlas.bot")
 
 OnUpdate = Callable[[Reply], None]
+NOUNS = {"node": "table or column", "subject": "pipeline or run", "model": "table", "topic": "command"}
 YES = frozenset(("yes", "y", "yes please", "ja", "ok"))
 
 
@@ -79,6 +80,11 @@ class Bot:
             self._droid.__exit__()
             raise
         self._running = asyncio.create_task(self._droid.start())
+        while not (self._droid.is_running() or self._running.done()):
+            await asyncio.sleep(0.001)  # until every platform is connected: opsdroid cannot be stopped before
+        if self._running.done():
+            self._droid.__exit__()
+            self._running.result()  # raises what kept a platform from connecting
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -208,14 +214,14 @@ class Bot:
 
     async def _ask_for(self, missing: Missing) -> Reply:
         """Asks for the missing part, with what there is to choose from."""
-        noun = {"node": "table or column", "subject": "dataset or run", "topic": "command"}.get(missing.slot.name)
-        question = f"Which {noun or missing.slot.name.replace('_', ' ')}?"
+        noun = NOUNS.get(missing.slot.name, missing.slot.name)
+        question = f"Which {noun}?"
         try:
             names = await self._names(missing.slot.name)
         except AtlasProblem as problem:
             return misread(f"{question} {problem.message}")
         buttons = [Action(f"{missing.said} {grammar.quoted(name)}") for name in names[:6]]
-        return misread(f"{question} {listing(names, most=12)}".rstrip(), *buttons)
+        return misread(f"{question} {listing(names, most=12) or 'There is none yet.'}", *buttons)
 
     async def _names(self, kind: str) -> list[str]:
         """What a missing part could be, the likeliest first."""
@@ -243,7 +249,7 @@ class Bot:
             said = grammar.parse(hint.partition(": ")[2] or hint, skills())
             if isinstance(said, Command) and not buttons:
                 buttons = [said.line]
-                hint = None if said.line == problem.hint else hint
+                hint = None if hint in (said.line, f"Say: {said.line}") else hint
         if hint:
             text += f" {hint}"
         return Reply(text, ok=False, next=buttons, facts={"code": problem.code})

@@ -19,7 +19,10 @@ async def dead(atlas: Atlas, pipeline: str) -> Reply:
     total, rows_in, number = answer["total"], answer.get("rows_in"), answer["run"]
     facts = {key: answer[key] for key in ("pipeline", "run", "total", "groups")}
     if not total:
-        return Reply(f"No row of {pipeline} was rejected in run #{number}.", facts=facts, next=[f"quality {pipeline}"])
+        came = ", which failed" if answer.get("state") == "failed" else ""
+        return Reply(
+            f"No row of {pipeline} was rejected in run #{number}{came}.", facts=facts, next=[f"quality {pipeline}"]
+        )
     share = f" of {count(rows_in)} ({percent(total, rows_in)})" if rows_in else ""
     rows = [[group["cause"], group["column"], count(group["rows"]), _lines(group)] for group in answer["groups"]]
     return Reply(

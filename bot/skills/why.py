@@ -32,4 +32,6 @@ async def _dated(atlas: Atlas, headline: str, number: int) -> str:
     """`… in run #12 (today 06:00).`"""
     run, zone = await atlas.run(number), await atlas.zone()
     at = when(run["finished_at"] or run["created_at"], zone)
-    return headline.replace(f"un #{number}", f"un #{number} ({at})", 1)
+    named = f"un #{number} of {run['pipeline']}"
+    told = named if named in headline else f"un #{number}"
+    return headline.replace(told, f"{told} ({at})", 1)
