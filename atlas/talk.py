@@ -66,9 +66,9 @@ async def _bot(settings: Settings, as_user: str | None, platforms: dict[str, Any
         if settings.token is None:
             raise Misconfigured("ATLAS_API_URL is set and ATLAS_TOKEN is not.", hint="On the server: atlas token USER")
         headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
-        async with httpx.AsyncClient(base_url=settings.api_url, headers=headers, timeout=60) as http:
-            async with _with_signals(http, platforms) as bot:
-                yield bot
+        http = httpx.AsyncClient(base_url=settings.api_url, headers=headers, timeout=60)
+        async with http, _with_signals(http, platforms) as bot:
+            yield bot
         return
     from atlas.embedded import Embedded
 

@@ -54,6 +54,10 @@ class Job:
         """Where this run's raw data lie, closed to others."""
         return self.home.settings.raw_zone / self.pipeline.name / f"run-{self.run.id}"
 
+    def make_raw_folder(self) -> None:
+        self.raw_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.raw_folder.parent.chmod(0o700)
+
     @property
     def stem(self) -> str:
         """The name of what this attempt writes: another attempt's files never get in its way."""
@@ -199,8 +203,7 @@ def _explore(job: Job) -> Done:
 
     connector = parts.load("connector", job.pipeline.source["connector"])
     source = connector.Source.model_validate(job.pipeline.source)
-    job.raw_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    job.raw_folder.parent.chmod(0o700)
+    job.make_raw_folder()
     read = ingest.ingest(connector.read(source, SourcePart(**job.claim.spec)), job.raw_folder, job.stem, job.progress)
     return Done({**read.as_json(), "name": job.claim.spec["name"]}, rows=read.rows)
 
@@ -266,6 +269,7 @@ def _contract(job: Job) -> Done:
     masker = Masker(verdicts, masking_key(job.home), job.timezone)
     with job.home.database.read() as db:
         others = {name: table for name, (table, _) in datasets.tables(db).items() if name != job.pipeline.name}
+    job.make_raw_folder()
     job.progress(0)
     verified = contract.verify(
         job.pipeline,

@@ -11,7 +11,6 @@ from api import answers
 from api.deps import Caller, HomeDep, needs
 from core.pipeline import Pipeline
 from engine import catalog, why
-from engine.home import Home
 from engine.store import datasets, lineage, privacy, quality, runs
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def get_report(
         "name": settings.controller_name, "contact": settings.controller_contact, "dpo": settings.dpo_contact
     }  # fmt: skip
     with home.database.read() as db:
-        activities = [_activity(db, home, pipeline) for pipeline in wanted]
+        activities = [_activity(db, pipeline) for pipeline in wanted]
     made = record.record(activities, controller, datetime.now(UTC), measures=MEASURES, timezone=settings.timezone)
     if "application/json" in accept and "application/pdf" not in accept:
         return JSONResponse(made)
@@ -56,7 +55,7 @@ MEASURES = (
 )
 
 
-def _activity(db: Session, home: Home, pipeline: Pipeline) -> "Activity":
+def _activity(db: Session, pipeline: Pipeline) -> "Activity":
     """What the runs have shown of one dataset, beside what its file declares."""
     from engine.compliance.record import Activity
 
@@ -81,7 +80,7 @@ def _activity(db: Session, home: Home, pipeline: Pipeline) -> "Activity":
             "number": version.number,
             "run": version.run_id,
             "rows": version.rows,
-            "published_at": answers.time(version.published_at),
+            "published_at": version.published_at,
         }
         if version
         else None,

@@ -26,6 +26,7 @@ class Check:
     weight: float
     soda: dict[str, Any] | None
     count: Count
+    fault: str = ""  # what is wrong with a row that fails: "email is no e-mail address"
     failing: str | None = None
     duplicate_of: tuple[str, ...] = ()  # uniqueness: the columns that no two rows share
     soda_column: str | None = None
@@ -47,10 +48,13 @@ class Data(Protocol):
         """An expression that people wrote, checked. Raises BadPipeline."""
 
 
-def failed_rows(name: str, dimension: str, column: str | None, weight: float, failing: str, tested: str) -> Check:
+def failed_rows(
+    name: str, fault: str, dimension: str, column: str | None, weight: float, failing: str, tested: str
+) -> Check:
     """A check of single rows: those that fail, of those where it can be tested."""
     body = {"expression": f"({failing})", "filter": f"({tested})"}
-    return Check(name, dimension, column, weight, {"failed_rows": body}, _rows, failing=f"({tested}) AND ({failing})")
+    at_fault = f"({tested}) AND ({failing})"
+    return Check(name, dimension, column, weight, {"failed_rows": body}, _rows, fault, failing=at_fault)
 
 
 def unmeasured(name: str, dimension: str, column: str | None, weight: float, note: str) -> Check:
@@ -65,7 +69,9 @@ def _rows(answer: Answer) -> tuple[float, float, str | None]:
 def holds(expression: str, dimension: str, weight: float, data: Data) -> Check:
     """An expression that must hold; where it is null, the row is not tested."""
     sql = data.expression(expression)
-    return failed_rows(expression.strip(), dimension, None, weight, f"NOT ({sql})", f"({sql}) IS NOT NULL")
+    name = expression.strip()
+    tested = f"({sql}) IS NOT NULL"
+    return failed_rows(name, f"{name} does not hold", dimension, None, weight, f"NOT ({sql})", tested)
 
 
 def found_in(column: str, target: str, dimension: str, weight: float, data: Data) -> Check:
@@ -74,4 +80,5 @@ def found_in(column: str, target: str, dimension: str, weight: float, data: Data
     missing = data.missing_in(column, target)
     if missing is None:
         return unmeasured(name, dimension, column, weight, f"waits for {target.partition('.')[0]}")
-    return failed_rows(name, dimension, column, weight, missing, f"{quoted(column)} IS NOT NULL")
+    tested = f"{quoted(column)} IS NOT NULL"
+    return failed_rows(name, f"{column} is not in {target}", dimension, column, weight, missing, tested)

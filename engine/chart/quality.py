@@ -149,7 +149,7 @@ class _Data:
         table = self.others[dataset]
         if other not in table.columns:
             raise BadPipeline(f"`{dataset}` has no column `{other}`.", hint=f"It has: {', '.join(table.columns)}.")
-        mine = self.connection.execute(
+        mine = self.connection.sql(
             f"SELECT DISTINCT CAST({quoted(column)} AS VARCHAR) AS value FROM {ROWS} WHERE {quoted(column)} IS NOT NULL"
         ).pl()
         theirs = pl.concat(
@@ -286,7 +286,7 @@ def _reject(
     ).fetchall()
     causes = [
         {
-            "reason": _reason(hard[cause]),
+            "reason": hard[cause].fault,
             "rule": hard[cause].name,
             "column": hard[cause].column,
             "rows": rows,
@@ -297,7 +297,3 @@ def _reject(
     if causes:
         pq.write_table(connection.table("_rejected").to_arrow_table(), path, compression="zstd")
     return sum(cause["rows"] for cause in causes), causes
-
-
-def _reason(check: Check) -> str:
-    return "duplicate key" if check.duplicate_of else f"not: {check.name}"

@@ -269,7 +269,7 @@ def _measures(personal: Sequence[Mapping[str, Any]], measures: Sequence[str]) ->
         "Art. 30(1)(g), 32(1)",
         "; ".join([*seen, *measures]),
         "Atlas",
-        "Run the pipeline: Atlas states what it did.",
+        "Name the technical and organisational measures that protect it.",
         status="observed",
     )
 

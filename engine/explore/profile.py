@@ -1,10 +1,13 @@
 """What each column holds, as counts that add up over batches, files and workers; no value is kept."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import polars as pl
 
+from core.errors import SourceUnreadable
 from core.models import LINE, ColumnType
 from engine.explore.types import DATE_FORMATS, DIGITS, SCALE, decimal_pattern, fits
 
@@ -123,6 +126,19 @@ class Profile:
                 for name, column in value["columns"].items()
             },
         )
+
+
+def merge(profiles: Iterable[Profile]) -> Profile:
+    """The profile of a whole input from those of its parts. Raises SourceUnreadable if their columns clash."""
+    whole = reduce(Profile.merge, profiles, Profile())
+    spelled: dict[str, str] = {}
+    for name in whole.columns:
+        if (other := spelled.setdefault(name.casefold(), name)) != name:
+            raise SourceUnreadable(
+                f"The columns `{other}` and `{name}` differ in capital letters only.",
+                hint="SQL makes no difference between them; write both the same way.",
+            )
+    return whole
 
 
 def types(profile: Profile) -> dict[str, ColumnType]:

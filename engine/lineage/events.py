@@ -160,16 +160,20 @@ def event(
 
 def forward(url: str, payload: dict[str, Any], timeout: float = 3) -> Forwarded:
     """Sends one event to a server that speaks OpenLineage, such as Marquez; tries once."""
-    settings = {"url": url, "timeout": timeout, "retry": {"total": 0, "connect": 0, "read": 0}}
-    transport = HttpTransport(HttpConfig.from_dict(settings))
+    once = {"total": 0, "connect": 0, "read": False, "status_forcelist": []}  # what failed is raised as it is
+    try:
+        transport = HttpTransport(HttpConfig.from_dict({"url": url, "timeout": timeout, "retry": once}))
+    except ValueError:
+        return Forwarded(False, False, "its address is no URL")
     try:
         transport.emit(payload)  # type: ignore[arg-type]  # it serialises what it gets; ours is serialised already
     except requests.HTTPError as error:
         status = error.response.status_code
         return Forwarded(False, status >= 500 or status in (408, 425, 429), f"it answered HTTP {status}")
-    except (requests.ConnectionError, requests.Timeout) as error:
-        timed_out = isinstance(error, requests.Timeout)
-        return Forwarded(False, True, f"no answer in {timeout:g} s" if timed_out else "it cannot be reached")
+    except requests.Timeout:
+        return Forwarded(False, True, f"no answer in {timeout:g} s")
+    except requests.ConnectionError:
+        return Forwarded(False, True, "it cannot be reached")
     except requests.RequestException as error:
         return Forwarded(False, False, f"it cannot be sent there: {type(error).__name__}")
     finally:

@@ -13,7 +13,7 @@ def checks(contract: Quality, data: Data) -> Iterator[Check]:
         single = columns[0] if len(columns) == 1 else None
         body = {"duplicate": {} if single else {"columns": list(columns)}}
         yield Check(
-            f"{', '.join(columns)} {verb} unique", "uniqueness", single, rule.weight, body, _count,
+            f"{', '.join(columns)} {verb} unique", "uniqueness", single, rule.weight, body, _count, "duplicate key",
             duplicate_of=columns, soda_column=single,
         )  # fmt: skip
 

@@ -27,31 +27,39 @@ def checks(contract: Quality, data: Data) -> Iterator[Check]:
     for rule in contract.validity:
         column = quoted(rule.column)
         numeric = data.types[rule.column].kind in ("integer", "decimal")
-        for name, failing in _failing(rule, column, numeric):
-            yield failed_rows(
-                f"{rule.column} {name}", "validity", rule.column, rule.weight, failing, f"{column} IS NOT NULL"
-            )
+        tested = f"{column} IS NOT NULL"
+        for name, fault, failing in _failing(rule, column, numeric):
+            said = (f"{rule.column} {name}", f"{rule.column} {fault}")
+            yield failed_rows(*said, "validity", rule.column, rule.weight, failing, tested)
 
 
-def _failing(rule: ValidityRule, column: str, numeric: bool) -> Iterator[tuple[str, str]]:
+def _failing(rule: ValidityRule, column: str, numeric: bool) -> Iterator[tuple[str, str, str]]:
+    """The rule in words, what is wrong where it is broken, and the same in SQL."""
     text = f"CAST({column} AS VARCHAR)"
     if rule.format:
         what, pattern = FORMATS[rule.format]
-        yield f"looks like {what}", " OR ".join(_wrong(rule.format, text, pattern))
+        wrong = " OR ".join(_wrong(rule.format, text, pattern))
+        yield f"looks like {what}", f"does not look like {what}", wrong
     if rule.values:
         allowed = ", ".join(quoted_text(str(value)) for value in rule.values)
         count = len(rule.values)
-        yield f"is one of {count} values" if count > 1 else f"is {rule.values[0]}", f"{text} NOT IN ({allowed})"
+        words = f"one of {count} values" if count > 1 else str(rule.values[0])
+        yield f"is {words}", f"is not {words}", f"{text} NOT IN ({allowed})"
     number = column if numeric else f"TRY_CAST({text} AS DOUBLE)"
     if rule.min is not None and rule.max is not None:
         wrong = f"{number} IS NULL OR {number} NOT BETWEEN {rule.min!r} AND {rule.max!r}"
-        yield f"is from {rule.min:g} to {rule.max:g}", wrong
+        words = f"from {rule.min:g} to {rule.max:g}"
+        yield f"is {words}", f"is not {words}", wrong
     elif rule.min is not None:
-        yield f"is at least {rule.min:g}", f"{number} IS NULL OR {number} < {rule.min!r}"
+        yield f"is at least {rule.min:g}", f"is under {rule.min:g}", f"{number} IS NULL OR {number} < {rule.min!r}"
     elif rule.max is not None:
-        yield f"is at most {rule.max:g}", f"{number} IS NULL OR {number} > {rule.max!r}"
+        yield f"is at most {rule.max:g}", f"is over {rule.max:g}", f"{number} IS NULL OR {number} > {rule.max!r}"
     if rule.regex:
-        yield "has the form asked for", f"NOT regexp_full_match({text}, {quoted_text(rule.regex)})"
+        yield (
+            "has the form asked for",
+            "does not have the form asked for",
+            f"NOT regexp_full_match({text}, {quoted_text(rule.regex)})",
+        )
 
 
 def _wrong(name: str, text: str, pattern: str) -> Iterator[str]:
