@@ -157,7 +157,7 @@ class Bot:
         try:
             async for reply in self.answers(message.text, who):
                 talk.reply = reply
-                if reply.steps:
+                if reply.going:
                     await message.respond(Answer(reply, final=False))
         except asyncio.CancelledError:
             if not talk.stopped:

@@ -74,7 +74,8 @@ def _number(value: Cell) -> bool:
 class Reply:
     """One answer: a title and the steps of what runs, then the text, a table, files and the next commands.
 
-    `ok` is whether Atlas did what was asked, `understood` whether it knew what that was.
+    `ok` is whether Atlas did what was asked, `understood` whether it knew what that was, `going` whether this is an
+    update of something that goes on.
     """
 
     text: str = ""
@@ -86,6 +87,7 @@ class Reply:
     next: Iterable[str | Action] = ()
     ok: bool = True
     understood: bool = True
+    going: bool = False
 
     @property
     def actions(self) -> list[Action]:

@@ -13,6 +13,7 @@ FACTS = (
     "dimensions", "personal_columns", "tables", "seconds", "error",
 )  # fmt: skip
 LAYERS = {"explore": "Explore", "chart": "Chart", "navigate": "Navigate"}
+STOPPED = ("failed", "cancelled")
 DONE_TO = {
     "hash": "hashed", "redact": "redacted", "partial": "partly hidden", "generalize": "made coarser",
     "tokenize": "replaced by tokens", "keep": "kept by decision",
@@ -33,7 +34,7 @@ def progress(run: Answer, note: str = "") -> Reply:
     """A run that goes on."""
     text = "Cancelling: it stops at the next batch." if run["cancel_requested"] else ""
     cancel = [] if run["cancel_requested"] else [Action(f"cancel {run['run']}", "cancel")]
-    return Reply(text, title=_title(run, note), steps=steps(run), facts=facts(run, []), next=cancel)
+    return Reply(text, title=_title(run, note), steps=steps(run), facts=facts(run, []), next=cancel, going=True)
 
 
 async def outcome(atlas: Atlas, run: Answer, zone: ZoneInfo, note: str = "") -> Reply:
@@ -59,9 +60,9 @@ def steps(run: Answer) -> list[Step]:
     """The three layers, each a line."""
     active = run["state"] not in ENDED
     return [
-        Step(LAYERS[layer["layer"]], _layer(run, layer), layer["state"])
+        Step(LAYERS[layer["layer"]], _layer(run, layer), "failed" if layer["state"] in STOPPED else layer["state"])
         for layer in run["layers"]
-        if layer["state"] in ("running", "done", "failed") or active or layer["layer"] == "explore"
+        if layer["state"] in ("running", "done", *STOPPED) or active or layer["layer"] == "explore"
     ]
 
 
@@ -84,7 +85,7 @@ def _layer(run: Answer, layer: Answer) -> str:
         return "waits for a worker" if layer["layer"] == "explore" and run["state"] == "queued" else ""
     if layer["state"] == "skipped":
         return "not started"
-    if layer["state"] == "failed":
+    if layer["state"] in STOPPED:
         return "stopped" if run["state"] == "cancelled" else "failed"
     told = {"explore": _explore, "chart": _chart, "navigate": _navigate}[layer["layer"]](run, layer)
     return told if layer["state"] == "done" else f"{told} …" if told else "…"
@@ -94,7 +95,7 @@ def _explore(run: Answer, layer: Answer) -> str:
     rows = layer["rows"] if run["rows_in"] is None else run["rows_in"]
     if layer["state"] == "done":
         return f"{many(rows, 'row')} from {many(run['files'], 'file')}"
-    return _so_far(layer, "file") or ("reading" if not rows else f"{many(rows, 'row')} so far")
+    return _so_far(layer, "file") or (f"reading {many(layer['parts'], 'file')}" if layer["parts"] else "reading")
 
 
 def _chart(run: Answer, layer: Answer) -> str:
@@ -121,8 +122,10 @@ def _navigate(run: Answer, layer: Answer) -> str:
 
 
 def _so_far(layer: Answer, noun: str) -> str:
+    if not layer["rows"]:
+        return ""
     if layer["parts"] < 2:
-        return f"{many(layer['rows'], 'row')} so far" if layer["rows"] else ""
+        return f"{many(layer['rows'], 'row')} so far"
     return f"{many(layer['rows'], 'row')} so far, {layer['parts_done']} of {many(layer['parts'], noun)}"
 
 
@@ -136,7 +139,7 @@ def _told_success(run: Answer) -> list[str]:
 async def _told_end(atlas: Atlas, run: Answer, zone: ZoneInfo) -> list[str]:
     """A run that published nothing: what happened, and what people see now."""
     name, error = run["pipeline"], run["error"] or {}
-    layer = next((LAYERS[x["layer"]] for x in run["layers"] if x["state"] == "failed"), None)
+    layer = next((LAYERS[x["layer"]] for x in run["layers"] if x["state"] in STOPPED), None)
     message = str(error.get("message") or "").rstrip(".")
     if run["state"] == "refused":
         told = [f"Run #{run['run']} of {name} was refused. {message}.", quality(run)]

@@ -109,13 +109,16 @@ class Screen:
 
         parts: list[RenderableType] = []
         if reply.title:
-            parts.append(Text(drawing.top(reply), style="bold"))
+            title = Text(drawing.top(reply), style="bold")
+            if reply.going and any(action.label == "cancel" for action in reply.actions):
+                title.append("   [Ctrl-C cancels]", style="cyan not bold")
+            parts.append(title)
         for step in reply.steps:
             said = drawing.line(step)
             told = Text(said)
             told.stylize(_COLOURS[step.state], 0, 12)
             parts.append(told)
-        told_next = drawing.following(reply)
+        told_next = "" if reply.going else drawing.following(reply)
         if reply.text:
             body = self._styled(reply)
             if told_next.startswith("["):

@@ -24,7 +24,9 @@ async def status(atlas: Atlas, subject: str | None = None) -> Reply:
 async def _of_run(atlas: Atlas, number: int) -> Reply:
     run, zone = await atlas.run(number), await atlas.zone()
     if run["state"] not in ENDED:
-        return progress(run, f"since {when(run['created_at'], zone)}")
+        seen = progress(run, f"since {when(run['created_at'], zone)}")
+        seen.going = False  # it is not watched: this is the answer
+        return seen
     told = await outcome(atlas, run, zone, when(run["finished_at"], zone))
     told.ok = True  # the question was answered, whatever the run came to
     return told
