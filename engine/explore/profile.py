@@ -51,7 +51,7 @@ class ColumnProfile:
             kinds=kinds,
             whole=_largest(kinds, self.whole, other.whole),
             scale=_largest(kinds, self.scale, other.scale),
-            commas=self.commas or other.commas,
+            commas="decimal," in kinds and (self.commas or other.commas),
         )
 
     def type(self) -> ColumnType:
@@ -83,6 +83,8 @@ class Profile:
     def add(self, frame: pl.DataFrame) -> "Profile":
         """With further rows; a kind that is ruled out already is not looked for again."""
         names = [name for name in frame.columns if name != LINE]
+        if not names:
+            return self.merge(Profile(frame.height))
         open_ = {name: self.columns[name].kinds if name in self.columns else frozenset(_CANDIDATES) for name in names}
         open_ = _all_fit(frame.head(_GLANCE), open_)
         if frame.height > _GLANCE:
