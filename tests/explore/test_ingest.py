@@ -111,3 +111,19 @@ def test_stopped_it_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         ingest(endless(), tmp_path / "raw", "x", stop)
     assert list((tmp_path / "raw").iterdir()) == []
+
+
+def test_memory_stays_flat_however_long_the_input(tmp_path: Path) -> None:
+    before, most = pa.total_allocated_bytes(), 0
+
+    def watch(_: int) -> None:
+        nonlocal most
+        most = max(most, pa.total_allocated_bytes() - before)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for turn in range(12):
+            texts = pa.array([f"{number:0100}" for number in range(turn * GROUP_ROWS, (turn + 1) * GROUP_ROWS)])
+            yield pa.RecordBatch.from_arrays([texts, pa.array(range(GROUP_ROWS), pa.int64())], ["a", LINE])
+
+    ingest(batches(), tmp_path, "x", watch)
+    assert most < 4 * GROUP_ROWS * 108
