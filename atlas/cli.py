@@ -39,11 +39,12 @@ def main() -> None:
         sys.exit(0)
 
 
-def _settings() -> Settings:
+def _settings(*, talking: bool = False) -> Settings:
+    """The settings, and the log: a person who talks gets it in a file, a process in its stderr."""
     settings = settings_module.load()
     from atlas import logs
 
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.home / "logs" / "atlas.log" if talking else None)
     return settings
 
 
@@ -57,7 +58,7 @@ def chat(
     """
     from atlas import talk
 
-    sys.exit(talk.chat(_settings(), as_user))
+    sys.exit(talk.chat(_settings(talking=True), as_user))
 
 
 @app.command()
@@ -72,7 +73,7 @@ def say(
     """
     from atlas import talk
 
-    sys.exit(talk.say(_settings(), text, as_user, as_json))
+    sys.exit(talk.say(_settings(talking=True), text, as_user, as_json))
 
 
 @app.command()
@@ -83,7 +84,7 @@ def demo() -> None:
     """
     from atlas import demo as show
 
-    sys.exit(show.play(_settings()))
+    sys.exit(show.play(_settings(talking=True)))
 
 
 @app.command()

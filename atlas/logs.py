@@ -1,8 +1,9 @@
-"""Log lines of one process, one JSON object each, on stderr."""
+"""Log lines of one process, one JSON object each."""
 
 import json
 import logging
 from datetime import UTC, datetime
+from pathlib import Path
 
 
 class JsonLines(logging.Formatter):
@@ -12,9 +13,13 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)  # one line whatever the message holds
 
 
-def configure(level: str) -> None:
-    """Our own log at the level asked for; libraries only when something is wrong, as they may quote data."""
-    handler = logging.StreamHandler()
+def configure(level: str, file: Path | None = None) -> None:
+    """Our own log at the level asked for, on stderr or into a file; libraries only when something is wrong, as they
+    may quote data."""
+    handler: logging.Handler = logging.StreamHandler()
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(file, encoding="utf-8", delay=True)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
     logging.getLogger("atlas").setLevel(level)

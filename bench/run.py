@@ -32,9 +32,7 @@ def measure() -> None:
         started = _until_started(folder)
     tell("a run over 100 rows in a live chat, first", f"{times[0]:.2f} s", "-")
     tell("a run over 100 rows in a live chat, warm, median of 5", f"{statistics.median(times[1:]):.2f} s", "< 1 s")
-    tell(
-        "sentence to the run's first step, warm, median", f"{statistics.median(started[1:]) * 1000:.0f} ms", "< 300 ms"
-    )
+    tell("a sentence to its run's first step, median", f"{statistics.median(started[1:]) * 1000:.0f} ms", "< 300 ms")
 
 
 def _in_a_chat(folder: Path, runs: int) -> list[float]:

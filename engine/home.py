@@ -29,10 +29,14 @@ def open_home(settings: Settings) -> Home:
             closed.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise Misconfigured(f"ATLAS_HOME `{home}` cannot be used: {error.strerror}.") from error
-    # libraries cache where they are told to, never in the person's own folder
-    os.environ.setdefault("XDG_DATA_HOME", str(home / "cache"))
-    os.environ.setdefault("XDG_CACHE_HOME", str(home / "cache"))
+    keep_caches(settings)
     return Home(settings, open_database(settings.database, home))
+
+
+def keep_caches(settings: Settings) -> None:
+    """Libraries keep what they cache in the home, never in the person's own folder. Before they are imported."""
+    for variable in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        os.environ[variable] = str(settings.home.absolute() / "cache")
 
 
 def masking_key(home: Home) -> bytes:
@@ -45,9 +49,7 @@ def masking_key(home: Home) -> bytes:
     elif home.database.embedded:
         key = _own_key(settings.keys / "masking.key")
     else:
-        raise Misconfigured(
-            "ATLAS_MASKING_KEY is not set.", hint="Make one: python -c 'import secrets; print(secrets.token_hex(32))'"
-        )
+        raise Misconfigured("ATLAS_MASKING_KEY is not set.", hint="Make one: openssl rand -hex 32")
     with home.database.write() as db:
         facts.hold_masking_key(db, fingerprint(key))
     return key

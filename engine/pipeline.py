@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
@@ -17,10 +18,13 @@ from core import parts
 from core.errors import AtlasError, Cancelled, LeaseLost, Refused, SourceUnreadable
 from core.models import CheckResult, ColumnType, RawFile, SourcePart, Table, Verdict
 from core.pipeline import Pipeline
-from engine import catalog, report
+from engine import catalog
 from engine.home import Home, masking_key
 from engine.store import datasets, lineage, privacy, quality, runs
 from engine.store.tables import Run
+
+if TYPE_CHECKING:
+    from engine.navigate import models
 
 Progress = Callable[[int], None]
 Specs = list[dict[str, Any]]
@@ -50,6 +54,10 @@ class Job:
         """Where this run's raw data lie, closed to others."""
         return self.home.settings.raw_zone / self.pipeline.name / f"run-{self.run.id}"
 
+    def make_raw_folder(self) -> None:
+        self.raw_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.raw_folder.parent.chmod(0o700)
+
     @property
     def stem(self) -> str:
         """The name of what this attempt writes: another attempt's files never get in its way."""
@@ -66,7 +74,7 @@ class Done:
     then: Specs = field(default_factory=list)  # the parts of the next step, if this one says what they are
 
 
-def start(home: Home, db: Session, pipeline: Pipeline, by: str, *, full: bool = False) -> tuple[Run, bool]:
+def start(db: Session, pipeline: Pipeline, by: str, *, full: bool = False) -> tuple[Run, bool]:
     """A new run, or the active one and True."""
     return runs.start(db, pipeline, by, "plan", full=full)
 
@@ -82,6 +90,7 @@ def retry(home: Home, db: Session, number: int, pipeline: Pipeline, by: str) -> 
     if old.state == "succeeded":
         raise Refused(f"Run `#{number}` succeeded: there is nothing to retry.", hint=f"run {old.pipeline}")
     before = Pipeline.model_validate(old.definition)
+    keep: tuple[str, ...]
     if before == pipeline:
         # a refused run finished every step: its verdict on the same data would be the same
         keep = STEPS_UNTIL_PUBLISH if old.state != "refused" else ()
@@ -111,7 +120,7 @@ def _again(home: Home, db: Session, old: Run, pipeline: Pipeline, by: str, keep:
     if not joined:
         copied = runs.copy_finished(db, old.id, run.id, keep)
         if copied:
-            _open_next(db, run.id, copied[-1], runs.results(db, run.id, copied[-1]))
+            _open_next(home, db, run.id, copied[-1], runs.results(db, run.id, copied[-1]))
         else:
             runs.offer(db, run.id, "plan", [{}])
     return run, joined
@@ -137,7 +146,7 @@ def work(home: Home, claim: runs.Claim, progress: Progress) -> None:
         if done.save:
             done.save(db)
         if last:
-            _open_next(db, run.id, claim.step, done.then or runs.results(db, run.id, claim.step))
+            _open_next(home, db, run.id, claim.step, done.then or runs.results(db, run.id, claim.step))
 
 
 def end(home: Home, db: Session, run: int, state: str, error: dict[str, Any] | None = None) -> None:
@@ -146,12 +155,14 @@ def end(home: Home, db: Session, run: int, state: str, error: dict[str, Any] | N
 
 
 def report_end(home: Home, db: Session, run: Run) -> None:
-    """Says in the lineage that a run has failed or was cancelled; nothing for other states."""
-    if run.state in ("failed", "cancelled"):
+    """Says in the lineage that a run was refused, has failed or was cancelled; nothing for other states."""
+    if run.state in ("refused", "failed", "cancelled"):
+        from engine import report  # OpenLineage: loaded when there is something to tell
+
         lineage.save_events(db, run.id, report.ended(home.settings, run))
 
 
-def _open_next(db: Session, run: int, step: str, results: Specs) -> None:
+def _open_next(home: Home, db: Session, run: int, step: str, results: Specs) -> None:
     if step == "plan":
         runs.offer(db, run, "explore", results[0]["parts"])
     elif step == "contract":
@@ -162,7 +173,7 @@ def _open_next(db: Session, run: int, step: str, results: Specs) -> None:
         else:
             runs.offer(db, run, "publish", [{}])
     elif step == "publish" and results[0]["refused"]:
-        runs.end(db, run, "refused", results[0]["refused"])
+        end(home, db, run, "refused", results[0]["refused"])
     elif step == "navigate":
         runs.end(db, run, "succeeded")
     else:
@@ -174,6 +185,8 @@ def _open_next(db: Session, run: int, step: str, results: Specs) -> None:
 
 def _plan(job: Job) -> Done:
     """Asks the connector what there is to read."""
+    from engine import report
+
     connector = parts.load("connector", job.pipeline.source["connector"])
     source = connector.Source.model_validate(job.pipeline.source)
     found: list[SourcePart] = connector.parts(source, job.home.settings.pipelines.absolute())
@@ -190,8 +203,7 @@ def _explore(job: Job) -> Done:
 
     connector = parts.load("connector", job.pipeline.source["connector"])
     source = connector.Source.model_validate(job.pipeline.source)
-    job.raw_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    job.raw_folder.parent.chmod(0o700)
+    job.make_raw_folder()
     read = ingest.ingest(connector.read(source, SourcePart(**job.claim.spec)), job.raw_folder, job.stem, job.progress)
     return Done({**read.as_json(), "name": job.claim.spec["name"]}, rows=read.rows)
 
@@ -201,20 +213,23 @@ def _explore(job: Job) -> Done:
 
 def _verdicts(job: Job) -> Done:
     """Decides once, from the whole input, what each column holds and what is done with it."""
+    from engine import report
     from engine.chart import detect
     from engine.explore import ingest, profile, sample
 
     read = [ingest.Ingested.from_json(result) for result in job.results("explore")]
-    whole = profile.merge(r.profile for r in read)
-    types = profile.types(whole)
+    types = profile.types(reduce(profile.Profile.merge, (r.profile for r in read)))
     _nothing_is_lost(job, list(types))
     rows = sample.merge([r.sample_file for r in read])
     verdicts = detect.verdicts(rows, types, job.pipeline.privacy.columns, keyed_columns(job.pipeline))
+    told = report.explored(job.home.settings, job.run, list(types), sum(r.rows for r in read), len(read))
     return Done(
         {
             "types": {column: vars(kind) for column, kind in types.items()},
             "verdicts": [verdicts[column].as_json() for column in types],
-        }
+            "edges": told.edges,
+        },
+        save=lambda db: lineage.save_events(db, job.run.id, told.events),
     )
 
 
@@ -254,12 +269,13 @@ def _contract(job: Job) -> Done:
     masker = Masker(verdicts, masking_key(job.home), job.timezone)
     with job.home.database.read() as db:
         others = {name: table for name, (table, _) in datasets.tables(db).items() if name != job.pipeline.name}
+    job.make_raw_folder()
     job.progress(0)
     verified = contract.verify(
         job.pipeline,
         contract.Raw(files, types, job.timezone),
         others,
-        masker.values,
+        lambda column, values: masker(values.alias(column).to_frame()).to_series(),
         datetime.now(UTC),
         job.raw_folder / f"rejected-{job.stem}.parquet",
     )
@@ -311,6 +327,7 @@ def _chart(job: Job) -> Done:
 
 def _publish(job: Job) -> Done:
     """Lets the version through the gate, or not; makes it current in the transaction that says so."""
+    from engine import report
     from engine.chart import score
 
     types, verdicts = _decided(job)
@@ -342,21 +359,21 @@ def _publish(job: Job) -> Done:
         [(c["path"], c["rows"]) for c in charted], columns, hashed, hashlib.sha256(policy.encode()).hexdigest(),
     )  # fmt: skip
     results = [CheckResult(**r) for r in contract["results"]]
-    charting = report.charted(job.home.settings, job.run, job.pipeline, snapshot, types, verdicts, results, rows_in)
+    counts = {column: dict(kinds) for column, kinds in found.items()}
+    told = report.charted(job.home.settings, job.run, snapshot, verdicts, counts, results, rows_in)
+    reading = job.results("verdicts")[0]["edges"]
     result: dict[str, Any] = {"refused": refused}
 
     def save(db: Session) -> None:
         run = runs.get(db, job.run.id)
         run.rows_in, run.rows_out, run.rows_rejected = rows_in, rows_out, rejected
-        counts = {column: dict(kinds) for column, kinds in found.items()}
         privacy.save_verdicts(db, run.id, job.pipeline.name, verdicts.values(), rows_out, counts)
         if refused:
-            lineage.save_events(db, run.id, report.refused(job.home.settings, run, refused))
             return
         result["version"] = datasets.publish(db, snapshot).number
         runs.amend(db, job.claim, result)
-        lineage.save_events(db, run.id, charting.events)
-        lineage.replace_edges(db, (f"explore.{snapshot.dataset}", snapshot.dataset), charting.edges)
+        lineage.save_events(db, run.id, told.events)
+        lineage.replace_edges(db, (f"explore.{snapshot.dataset}", snapshot.dataset), reading + told.edges)
 
     return Done(result, rows=rows_out, save=save)
 
@@ -366,16 +383,18 @@ def _publish(job: Job) -> Done:
 
 def _navigate(job: Job) -> Done:
     """Builds the models downstream of the dataset, in order; a broken one is a warning, not a failure."""
+    from engine import report
     from engine.navigate import models
 
     known, mistakes = models.read(
         job.home.settings.pipelines / "navigate", set(catalog.files(job.home.settings.pipelines))
     )
-    tables, warnings = [], list(mistakes)
+    tables: Specs = []
+    warnings = [str(mistake) for mistake in mistakes]
     for model in models.downstream_of(known, job.pipeline.name):
         job.progress(len(tables))
         try:
-            tables.append(_build(job, model))
+            tables.append(_build(job, model, set(known)))
         except (LeaseLost, Cancelled):
             raise
         except AtlasError as error:
@@ -385,11 +404,13 @@ def _navigate(job: Job) -> Done:
     def save(db: Session) -> None:
         run = runs.get(db, job.run.id)
         run.tables, run.warnings = tables, warnings
+        lineage.save_events(db, run.id, report.succeeded(job.home.settings, run))
 
     return Done({}, rows=sum(t["state"] == "built" for t in tables), save=save)
 
 
-def _build(job: Job, model: models.Model) -> dict[str, Any]:
+def _build(job: Job, model: models.Model, known: set[str]) -> dict[str, Any]:
+    from engine import report
     from engine.navigate import build
 
     database = job.home.database
@@ -407,14 +428,14 @@ def _build(job: Job, model: models.Model) -> dict[str, Any]:
             model.name, "model", job.pipeline.owner, model.description, job.run.id, [(str(target), built.rows)],
             built.columns, inputs=versions,
         )  # fmt: skip
-        building = report.built(job.home.settings, job.run, model, tables, snapshot)
+        told = report.built(job.home.settings, job.run, model, tables, known, snapshot)
         with database.write() as db:
             runs.pulse(db, job.claim, 0, job.home.settings.lease_seconds)  # still ours to publish
             if datasets.would_go_back(db, model.name, versions):
                 continue  # another run has published newer inputs meanwhile: build from those
             datasets.publish(db, snapshot)
-            lineage.save_events(db, job.run.id, building.events)
-            lineage.replace_edges(db, (snapshot.dataset,), building.edges)
+            lineage.save_events(db, job.run.id, told.events)
+            lineage.replace_edges(db, (f"navigate.{snapshot.dataset}",), told.edges)
         return {"name": model.name, "rows": built.rows, "state": "built", "note": None}
 
 

@@ -199,12 +199,12 @@ def is_dead(owner: str) -> bool:
     if host != HOST:
         return False
     try:
-        return abs(psutil.Process(int(pid)).create_time() - float(created)) > 1
+        return bool(abs(psutil.Process(int(pid)).create_time() - float(created)) > 1)
     except psutil.NoSuchProcess:
         return True
 
 
-class _Controller(WorkController):  # type: ignore[misc]
+class _Controller(WorkController):
     """Celery's worker without its program around it, which would own the signals and the log."""
 
     def on_before_init(self, **_: object) -> None:

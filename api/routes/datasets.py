@@ -130,10 +130,19 @@ def get_quality_picture(
     from engine.chart import scorecard  # draws: loaded when somebody looks
 
     if trend:
-        picture = scorecard.trend(name, get_trend(name, home, caller)["items"])
-    else:
-        picture = scorecard.draw(get_quality(name, home, caller))
-    return Response(picture, media_type="image/png")
+        with home.database.read() as db:
+            _last_run(db, home, name, measured=True)
+            points = [
+                {"run": s.run_id, "at": s.at, "score": s.overall, "dimensions": s.dimensions}
+                for s in quality.trend(db, name)
+            ]
+        return Response(scorecard.trend(points, name, home.settings.timezone), media_type="image/png")
+    facts = get_quality(name, home, caller)
+    before = {"score": facts["score_before"], "dimensions": facts["dimensions_before"], "note": "the run before"}
+    drawn = {**facts, "note": f"run #{facts['run']}", "minimum": facts["minimum_score"]}
+    if facts["score_before"] is not None:
+        drawn["previous"] = before
+    return Response(scorecard.draw(drawn), media_type="image/png")
 
 
 @router.get("/{name}/pii")
@@ -189,12 +198,13 @@ def _last_run(db: Session, home: Home, name: str, *, measured: bool = False) -> 
             return run
     known = catalog.files(home.settings.pipelines)
     if name in known:
-        run = runs.newest(db, name)
-        if run is None:
+        newest = runs.newest(db, name)
+        if newest is None:
             raise NotFound(f"`{name}` has not run yet.", hint=f"run {name}")
-        if measured is False:
-            return run
-        raise NotFound(f"Nothing of `{name}` was measured yet: run #{run.id} {run.state}.", hint=f"why {run.id}")
+        if not measured:
+            return newest
+        message = f"Nothing of `{name}` was measured yet: run #{newest.id} {newest.state}."
+        raise NotFound(message, hint=f"why {newest.id}")
     if any(dataset.name == name and dataset.kind == "model" for dataset, _ in datasets.listed(db)):
         raise NotFound(f"`{name}` is a model: it has no contract of its own.", hint=f"lineage {name}")
     raise catalog.nearest("dataset", name, known)

@@ -36,7 +36,7 @@ def start_run(request: RunRequest, home: HomeDep, wake: WakeDep, caller: Annotat
     """Start a run of one pipeline, or join the active one."""
     wanted = catalog.pipeline(home.settings.pipelines, request.pipeline)
     with home.database.write() as db:
-        run, joined = pipeline.start(home, db, wanted, by=caller.name, full=request.full)
+        run, joined = pipeline.start(db, wanted, by=caller.name, full=request.full)
     wake()
     with home.database.read() as db:
         return answers.run(db, runs.get(db, run.id), joined=joined)

@@ -1,6 +1,6 @@
 """Raw file in, charted file out: rejected rows left behind, personal data masked, columns in their types."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -34,9 +34,9 @@ def charted(
     target.parent.mkdir(parents=True, exist_ok=True)
     rows, writer = 0, None
     try:
-        for batch in pq.ParquetFile(raw).iter_batches(ROWS_AT_ONCE):
+        for batch in _batches(raw):
             progress(rows)
-            frame = _whole(pl.from_arrow(batch), list(types)).filter(~pl.col(LINE).is_in(rejected.implode()))
+            frame = _whole(batch, list(types)).filter(~pl.col(LINE).is_in(rejected.implode()))
             table = _typed(masker(frame.drop(LINE)), masker, types, timezone).to_arrow(compat_level=None)
             writer = writer or pq.ParquetWriter(target, table.schema, compression="zstd")
             writer.write_table(table)
@@ -44,8 +44,17 @@ def charted(
     finally:
         if writer:
             writer.close()
-    assert writer is not None, "a raw file has at least one batch"
+    assert writer is not None  # there is at least one batch, if an empty one
     return rows, duckdb_types(writer.schema)
+
+
+def _batches(raw: Path) -> Iterator[pl.DataFrame | pl.Series]:
+    """The file piece by piece; an empty one is one empty piece, for its columns count."""
+    file = pq.ParquetFile(raw)
+    if file.metadata.num_rows == 0:
+        yield pl.from_arrow(file.schema_arrow.empty_table())
+    for batch in file.iter_batches(ROWS_AT_ONCE):
+        yield pl.from_arrow(batch)
 
 
 def _whole(frame: pl.DataFrame | pl.Series, columns: list[str]) -> pl.DataFrame:

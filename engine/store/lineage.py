@@ -21,6 +21,13 @@ def events(db: Session, run: int | None = None) -> Iterable[dict[str, Any]]:
     return db.scalars(query.where(LineageEvent.run_id == run) if run is not None else query)
 
 
+def event_page(db: Session, run: int | None, after: int, limit: int) -> list[tuple[int, dict[str, Any]]]:
+    """Some events after one of them, with their ids."""
+    query = select(LineageEvent.id, LineageEvent.body).where(LineageEvent.id > after).order_by(LineageEvent.id)
+    query = query.where(LineageEvent.run_id == run) if run is not None else query
+    return [(row.id, row.body) for row in db.execute(query.limit(limit))]
+
+
 def unsent(db: Session, limit: int = 50) -> list[tuple[int, dict[str, Any]]]:
     """Events that were not forwarded yet, oldest first."""
     query = select(LineageEvent.id, LineageEvent.body).where(LineageEvent.forwarded_at.is_(None))

@@ -7,7 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from core.models import Verdict
-from engine.store.tables import DeadLetters, VerdictRow
+from engine.store.tables import Dataset, DeadLetters, VerdictRow, Version
 
 
 def save_verdicts(
@@ -46,3 +46,14 @@ def dead_letters(db: Session, run: int) -> list[DeadLetters]:
     """The rejected rows of a run by cause, most first."""
     query = select(DeadLetters).where(DeadLetters.run_id == run).order_by(DeadLetters.rows.desc(), DeadLetters.id)
     return list(db.scalars(query))
+
+
+def personal_columns(db: Session) -> set[str]:
+    """Every column of what is published that was found to be personal, as `customers.email`."""
+    query = (
+        select(VerdictRow)
+        .join(Version, Version.run_id == VerdictRow.run_id)
+        .join(Dataset, Dataset.current_version_id == Version.id)
+        .where(Dataset.kind == "charted", Dataset.name == VerdictRow.dataset)
+    )
+    return {f"{verdict.dataset}.{verdict.column}" for verdict in db.scalars(query) if verdict.types or verdict.masked}

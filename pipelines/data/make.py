@@ -21,8 +21,9 @@ Kjær Skov Vestergård Dahl Brandt Yıldız Kowalska Haddad Okafor Ivanov Mülle
 STREET = """Nørregade Søndergade Vestergade Algade Bredgade Østerbrogade Strandvejen Skovvej Møllevej Kirkevej Engvej
 Birkevej Rosenvej Lærkevej Havnegade Jernbanegade Parkvej Bakkedraget Solbakken Åboulevarden""".split()
 CITY = [
-    ("1620", "København V"), ("2100", "København Ø"), ("2300", "København S"), ("8000", "Aarhus C"), ("5000", "Odense C"),
-    ("9000", "Aalborg"), ("6700", "Esbjerg"), ("7100", "Vejle"), ("4000", "Roskilde"), ("8700", "Horsens"),
+    ("1620", "København V"), ("2100", "København Ø"), ("2300", "København S"),
+    ("8000", "Aarhus C"), ("5000", "Odense C"), ("9000", "Aalborg"), ("6700", "Esbjerg"),
+    ("7100", "Vejle"), ("4000", "Roskilde"), ("8700", "Horsens"),
     ("3700", "Rønne"), ("6400", "Sønderborg"),
 ]  # fmt: skip
 FOREIGN = [("211 44", "Malmö", "Sweden"), ("20095", "Hamburg", "Germany"), ("0150", "Oslo", "Norway")]

@@ -1,0 +1,112 @@
+"""Talking in a terminal: one sentence from the command line, or a conversation."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from core.errors import Misconfigured
+from core.settings import Settings
+from engine.home import keep_caches
+
+if TYPE_CHECKING:
+    from bot.main import Bot
+
+INTERRUPTED = 130  # as shells count: 128 + SIGINT
+
+
+def say(settings: Settings, text: str, as_user: str | None, as_json: bool) -> int:
+    """One answer on standard output. 0 = done, 1 = refused or failed, 2 = not understood."""
+    return _run(_say(settings, text, as_user, as_json))
+
+
+def chat(settings: Settings, as_user: str | None, opening: list[str] | None = None) -> int:
+    """A conversation until its end; what stands in `opening` is said first."""
+    return _run(_chat(settings, as_user, opening or []))
+
+
+async def _say(settings: Settings, text: str, as_user: str | None, as_json: bool) -> int:
+    async with _bot(settings, as_user, {}) as bot:
+        from bot import drawing
+        from bot.screen import Screen
+
+        screen = Screen(sys.stdout, settings.reports, live=False if as_json else None)
+        reply = await bot.ask(text, None if as_json else lambda update: screen.show(update, final=False))
+        if as_json:
+            print(json.dumps(drawing.as_json(reply, screen.save(reply)), ensure_ascii=False))
+        else:
+            screen.show(reply, final=True)
+        return INTERRUPTED if bot.interrupted else reply.exit_code
+
+
+async def _chat(settings: Settings, as_user: str | None, opening: list[str]) -> int:
+    from bot.screen import Screen
+
+    screen = Screen(sys.stdout, settings.reports)
+    async with _bot(settings, as_user, {"terminal": {"screen": screen, "opening": opening}}) as bot:
+        if screen.live and not opening:
+            screen.write("Atlas. Say help, or what you want to know. Ctrl-D ends.\n")
+        await bot.closed()
+        return 0
+
+
+@asynccontextmanager
+async def _bot(settings: Settings, as_user: str | None, platforms: dict[str, Any]) -> "AsyncIterator[Bot]":
+    """The bot on the API of a server, or on one in this process; Ctrl-C is the bot's until it leaves."""
+    keep_caches(settings)
+    if settings.api_url:
+        if as_user:
+            raise Misconfigured("`--as` works on this machine's own home; the server knows you by ATLAS_TOKEN.")
+        if settings.token is None:
+            raise Misconfigured("ATLAS_API_URL is set and ATLAS_TOKEN is not.", hint="On the server: atlas token USER")
+        headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
+        http = httpx.AsyncClient(base_url=settings.api_url, headers=headers, timeout=60)
+        async with http, _with_signals(http, platforms) as bot:
+            yield bot
+        return
+    from atlas.embedded import Embedded
+
+    atlas = Embedded(settings)
+    try:
+        async with atlas.client(as_user) as http, _with_signals(http, platforms) as bot:
+            if platforms:
+                # a conversation also looks after runs that others left; one sentence only after what it starts
+                asyncio.get_running_loop().call_later(0.2, lambda: asyncio.ensure_future(asyncio.to_thread(atlas.wake)))
+            yield bot
+    finally:
+        if not await asyncio.to_thread(atlas.close):
+            # a thread that does not end would hold the process: its lease ends, another worker goes on
+            sys.stdout.flush()
+            os._exit(INTERRUPTED)
+
+
+@asynccontextmanager
+async def _with_signals(http: httpx.AsyncClient, platforms: dict[str, Any]) -> "AsyncIterator[Bot]":
+    from bot.main import Bot
+
+    loop = asyncio.get_running_loop()
+    async with Bot(http, platforms) as bot:
+        bot.interrupted = False
+
+        def interrupt() -> None:
+            bot.interrupted = True
+            if not bot.interrupt():
+                os._exit(INTERRUPTED)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, interrupt)
+        try:
+            yield bot
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+
+def _run(conversation: Coroutine[Any, Any, int]) -> int:
+    return asyncio.run(conversation)

@@ -1,0 +1,244 @@
+"""From a line people type to the command they mean, or to a question that helps them say it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from typing import Any
+
+from bot.reply import Reply, misread
+from bot.skill import Pattern, Skill, Slot, Word
+from bot.typed import LONGEST, Typed, plain, words
+from bot.words import one_line
+
+CLOSE = 0.6  # how alike a typo and the word that was meant must be; difflib's own default
+FILLERS = frozenset("the a an of for my our me all".split())
+SMALL_TALK = FILLERS | frozenset(
+    "what what's whats is are how good was does do did to in on from with about now".split()
+)
+GREETINGS = frozenset("hi hello hey help? ? hej start menu commands".split())
+NAMED = {"subject": ("pipeline", "dataset", "run"), "node": ("dataset", "model", "table", "column")}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A skill and what it is to work on."""
+
+    skill: Skill
+    pattern: Pattern
+    values: dict[str, Any]
+
+    @property
+    def line(self) -> str:
+        return self.said()
+
+    def said(self, **other: str) -> str:
+        """The command as one would type it, with some names exchanged."""
+        values = {**self.values, **other}
+        said = [
+            part.text if isinstance(part, Word) else quoted(str(values[part.name]))
+            for part in self.pattern.parts
+            if isinstance(part, Word) or values.get(part.name) is not None
+        ]
+        return " ".join([*said, *(f"--{flag}" for flag in sorted(self.pattern.flags) if self.values.get(flag))])
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A command that lacks a name: the person is asked for it."""
+
+    skill: Skill
+    slot: Slot
+    said: str
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One way to read the words by one pattern."""
+
+    skill: Skill
+    pattern: Pattern
+    said: list[str] = field(default_factory=list)  # the words as they should have been
+    values: dict[str, Any] = field(default_factory=dict)
+    missing: Slot | Word | None = None
+    extra: list[str] = field(default_factory=list)
+    alike: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        return self.missing is None and not self.extra
+
+
+def parse(line: str, skills: Sequence[Skill]) -> Command | Missing | Reply | None:
+    """The command a line means, what it lacks, or an answer that says why it means none; None if nothing was said."""
+    if len(line) > LONGEST:
+        return misread(f"A message may have {LONGEST:,} characters; this one has {len(line):,}.", "help")
+    typed = words(plain(line))
+    if not typed:
+        return None
+    if len(typed) == 1 and typed[0].text.casefold() in GREETINGS:
+        typed = [Typed("help")]
+    exact = list(_readings(typed, skills, fuzzy=False))
+    if whole := [reading for reading in exact if reading.complete]:
+        best = max(whole, key=lambda reading: len(reading.pattern.words))
+        return _checked(best)
+    if asked := [r for r in exact if isinstance(r.missing, Slot) and not r.extra]:
+        return Missing(asked[0].skill, asked[0].missing, " ".join(asked[0].said))  # type: ignore[arg-type]
+    return _nearest(typed, skills, exact)
+
+
+def _readings(typed: Sequence[Typed], skills: Sequence[Skill], *, fuzzy: bool) -> Iterator[_Reading]:
+    for skill in skills:
+        for pattern in skill.patterns:
+            if reading := _read(typed, skill, pattern, fuzzy=fuzzy):
+                yield reading
+
+
+def _read(typed: Sequence[Typed], skill: Skill, pattern: Pattern, *, fuzzy: bool) -> _Reading | None:
+    """The words by one pattern, or None if its words are not there."""
+    values: dict[str, Any] = dict.fromkeys(pattern.flags, False)
+    said: list[str] = []
+    extra: list[str] = []
+    alike = 0.0
+    rest = [*typed]
+    for number, part in enumerate(pattern.parts):
+        if not (isinstance(part, Slot) and part.rest):
+            rest = _with_options_taken(rest, values, extra, fuzzy=fuzzy)
+        if isinstance(part, Word):
+            if not rest:
+                return _Reading(skill, pattern, said, values, part, extra, alike) if number else None
+            if not (likeness := _alike(rest[0].text, part.text, fuzzy=fuzzy and not rest[0].quoted)):
+                # the right beginning with a wrong ending is still worth telling
+                return (
+                    None if number == 0 or fuzzy else _Reading(skill, pattern, said, values, part, _texts(rest), alike)
+                )
+            alike += likeness
+            said.append(part.text)
+            rest = rest[1:]
+            continue
+        rest = _without_fillers(rest, part)
+        if not rest:
+            if part.optional:
+                continue
+            return _Reading(skill, pattern, said, values, part, extra, alike)
+        taken, rest = (rest, []) if part.rest else (rest[:1], rest[1:])
+        values[part.name] = " ".join(word.text for word in taken)
+        said += [str(word) for word in taken]
+        if len(rest) == 1 and rest[0].text.casefold() in _nouns(part):
+            rest = []  # `run the customers pipeline`
+    rest = _with_options_taken(rest, values, extra, fuzzy=fuzzy)
+    said += [f"--{flag}" for flag in sorted(pattern.flags) if values[flag]]
+    return _Reading(skill, pattern, said, values, None, [*extra, *_texts(rest)], alike)
+
+
+def _texts(typed: Sequence[Typed]) -> list[str]:
+    return [word.text for word in typed]
+
+
+def _with_options_taken(typed: list[Typed], values: dict[str, Any], extra: list[str], *, fuzzy: bool) -> list[Typed]:
+    """The words without the options among them; known ones are set, others are too much."""
+    rest = []
+    for word in typed:
+        if word.quoted or not (word.text.startswith("--") and len(word.text) > 2):
+            rest.append(word)
+            continue
+        flags = [name for name, value in values.items() if isinstance(value, bool)]
+        meant = next((flag for flag in flags if _alike(word.text[2:], flag, fuzzy=fuzzy)), None)
+        if meant:
+            values[meant] = True
+        else:
+            extra.append(word.text)
+    return rest
+
+
+def _without_fillers(typed: list[Typed], slot: Slot) -> list[Typed]:
+    """`the`, `of` and the kind of thing, as long as another word follows."""
+    skipped = FILLERS | _nouns(slot)
+    while len(typed) > 1 and not typed[0].quoted and typed[0].text.casefold() in skipped and not slot.rest:
+        typed = typed[1:]
+    return typed
+
+
+def _nouns(slot: Slot) -> frozenset[str]:
+    return frozenset((slot.name, *NAMED.get(slot.name, ())))
+
+
+def _alike(typed: str, word: str, *, fuzzy: bool) -> float:
+    if typed.casefold() == word:
+        return 1.0
+    if not fuzzy or abs(len(typed) - len(word)) > 3:
+        return 0.0
+    ratio = SequenceMatcher(None, typed.casefold(), word).ratio()
+    return ratio if ratio >= CLOSE else 0.0
+
+
+def _checked(reading: _Reading) -> Command | Reply:
+    """Numbers become numbers; names of pipelines and datasets are lower case, whatever case they are typed in."""
+    values = dict(reading.values)
+    for slot in reading.pattern.slots:
+        value = values.get(slot.name)
+        if value is None:
+            values.pop(slot.name, None)
+            continue
+        number = re.fullmatch(r"#?([0-9]{1,18})", value)
+        if slot.name == "run":
+            if not number:
+                said = " ".join(reading.pattern.words)
+                return misread(f"A run is told by its number: {said} 12. `{short(value)}` is none.", "runs")
+            values["run"] = int(number[1])
+        elif slot.name == "subject" and number:
+            values["subject"] = number[1].lstrip("0") or "0"
+        elif slot.name in ("pipeline", "dataset", "subject"):
+            values[slot.name] = value.casefold().removeprefix("chart.")
+        elif slot.name == "model":
+            values["model"] = re.sub(r"^navigate\.", "", value, flags=re.IGNORECASE)
+    return Command(reading.skill, reading.pattern, values)
+
+
+def _nearest(typed: Sequence[Typed], skills: Sequence[Skill], exact: list[_Reading]) -> Reply:
+    """The answer to what is no command: the nearest one, as a button."""
+    if exact:  # the right first word
+        spelled = [r for r in _readings(typed, skills, fuzzy=True) if r.complete]
+        if spelled:
+            return _did_you_mean(typed, max(spelled, key=lambda reading: reading.alike))
+        reading = max(exact, key=lambda r: (len(r.said), -len(r.extra), r.missing is None))
+        same = [r for r in exact if r.pattern.words[0] == reading.pattern.words[0]]
+        if isinstance(reading.missing, Word):
+            ways = list(dict.fromkeys(r.pattern.usage for r in same))
+            return misread(f"After `{' '.join(reading.said)}` can stand: {', '.join(ways)}.", *_sayable(same))
+        right = " ".join(reading.said)
+        return misread(f"`{short(' '.join(reading.extra))}` is too much here. Did you mean `{right}`?", right)
+    readings = list(_readings(typed, skills, fuzzy=True))
+    complete = [reading for reading in readings if reading.complete]
+    if not complete:
+        kept = [word for word in typed if word.quoted or word.text.casefold() not in SMALL_TALK]
+        tails = (_readings(kept[start:], skills, fuzzy=start == 0) for start in range(min(len(kept), 8)))
+        complete = next((whole for tail in tails if (whole := [r for r in tail if r.complete])), [])
+    if complete:
+        return _did_you_mean(typed, max(complete, key=lambda reading: (reading.alike, len(reading.said))))
+    if readings:
+        return _did_you_mean(typed, max(readings, key=lambda r: (r.alike - len(r.extra), -len(r.pattern.parts))))
+    return misread(f"There is no command `{short(typed[0].text)}`. Say help to see what there is.", "help")
+
+
+def _did_you_mean(typed: Sequence[Typed], reading: _Reading) -> Reply:
+    right = " ".join(reading.said)
+    first = typed[0].text
+    wrong = first if first.casefold() != reading.pattern.words[0] else " ".join(word.text for word in typed)
+    meant = reading.pattern.usage if reading.missing else right
+    return misread(f"There is no command `{short(wrong)}`. Did you mean `{meant}`?", right)
+
+
+def _sayable(readings: Sequence[_Reading]) -> list[str]:
+    """Those commands that can be said as they stand."""
+    return list(dict.fromkeys(" ".join(r.pattern.words) for r in readings if all(s.optional for s in r.pattern.slots)))
+
+
+def short(text: str, most: int = 40) -> str:
+    """What a person typed, as far as it is worth repeating."""
+    line = one_line(text).replace("`", "'")
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def quoted(name: str) -> str:
+    return f'"{name}"' if re.search(r"\s", name) else name

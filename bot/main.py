@@ -1,0 +1,268 @@
+"""The bot: opsdroid with every skill, on the platforms it is given."""
+
+import asyncio
+import contextlib
+import logging
+import pkgutil
+import secrets
+import traceback
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import httpx
+
+from bot import grammar, platforms
+from bot.client import Atlas, AtlasProblem
+from bot.droid import Answer, Droid, Message
+from bot.grammar import Command, Missing
+from bot.reply import Action, Reply, misread
+from bot.skill import skills
+from bot.words import listing
+
+log = logging.getLogger("atlas.bot")
+
+OnUpdate = Callable[[Reply], None]
+NOUNS = {"node": "table or column", "subject": "pipeline or run", "model": "table", "topic": "command"}
+YES = frozenset(("yes", "y", "yes please", "ja", "ok"))
+
+
+@dataclass(eq=False)
+class Talk:
+    """One message that is being answered."""
+
+    task: "asyncio.Task[Any] | None"
+    reply: Reply | None = None
+    cancelling: bool = False
+    stopped: bool = False
+
+
+class Bot:
+    """Answers people. `async with Bot(http, {"terminal": {…}}) as bot:`; `http` is a client of the Atlas API.
+
+    The platforms are files of `bot/platforms/`, by name, each with its settings.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, platforms: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        self.atlas = Atlas(http)
+        self._platforms = {"say": {}, **(platforms or {})}
+        known = platform_names()
+        if unknown := set(self._platforms) - set(known):
+            # opsdroid would look for a repository of that name and run it
+            raise ValueError(f"There is no platform `{min(unknown)}`. Known: {', '.join(known)}.")
+        self._droid = Droid(config=self._config(), loopless=True)
+        self._running: asyncio.Task[None] | None = None
+        self._talks: set[Talk] = set()
+        self._asked: dict[tuple[str, str], str] = {}  # who was asked for the rest of a command, and its beginning
+        self._offered: dict[tuple[str, str], str] = {}  # who was asked "did you mean …?"
+        self.interrupted = False
+        self._background: set[asyncio.Task[Any]] = set()
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "connectors": {
+                name: {**settings, "module": f"bot.platforms.{name}"} for name, settings in self._platforms.items()
+            },
+            "skills": {"atlas": {"module": "bot.hearing", "bot": self}},
+            "parsers": {},
+            "logging": {"path": None},
+            "welcome-message": False,
+        }
+
+    async def __aenter__(self) -> Self:
+        self._droid.eventloop = asyncio.get_running_loop()
+        self._droid.__enter__()
+        try:
+            await self._droid.load()
+            if not self._droid.skills or len(self._droid.connectors) != len(self._platforms):
+                raise RuntimeError("opsdroid did not load every part of the bot; its reason is in the log.")
+        except BaseException:
+            self._droid.__exit__()
+            raise
+        self._running = asyncio.create_task(self._droid.start())
+        while not (self._droid.is_running() or self._running.done()):
+            await asyncio.sleep(0.001)  # until every platform is connected: opsdroid cannot be stopped before
+        if self._running.done():
+            self._droid.__exit__()
+            self._running.result()  # raises what kept a platform from connecting
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for talk in list(self._talks):
+            if talk.task:
+                talk.task.cancel()
+        await self._droid.stop()
+        await self._droid.unload()
+        assert self._running is not None
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._running
+        self._droid.__exit__()
+
+    def platform(self, name: str) -> Any:
+        """A platform that is running, by name."""
+        return next(connector for connector in self._droid.connectors if connector.name == name)
+
+    async def closed(self) -> None:
+        """Waits until the people on one of the platforms have gone; raises what ended a platform."""
+        assert self._running is not None
+        ends = [c.closed for c in self._droid.connectors if hasattr(c, "closed")]
+        waiting = [asyncio.create_task(end.wait()) for end in ends]
+        done, _ = await asyncio.wait([*waiting, self._running], return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        if self._running in done:
+            self._running.result()
+
+    async def ask(self, text: str, on_update: OnUpdate | None = None) -> Reply:
+        """Says one thing and waits for the answer; `on_update` sees each step of something that takes time."""
+        answers: list[Reply] = []
+
+        def listen(reply: Reply, final: bool) -> None:
+            if final:
+                answers.append(reply)
+            elif on_update:
+                on_update(reply)
+
+        message = Message(text, user="me", user_id="me", target="say", connector=self.platform("say"), raw_event=listen)
+        await self._droid.parse(message)
+        return answers[0] if answers else Reply("Atlas has no answer to that.", ok=False)
+
+    def interrupt(self) -> bool:
+        """Ctrl-C, from the host's signal handler. A run that is waited for is cancelled, any other work is left, and
+        at the prompt the conversation ends. False if there was nothing left to interrupt."""
+        self.interrupted = True
+        if not self._talks:
+            open_ones = [c for c in self._droid.connectors if hasattr(c, "closed") and not c.closed.is_set()]
+            for connector in open_ones:
+                connector.close()
+            return bool(open_ones)
+        heard = False
+        for talk in self._talks:
+            cancel = next((a.command for a in talk.reply.actions if a.label == "cancel"), None) if talk.reply else None
+            if cancel and not talk.cancelling:
+                talk.cancelling = heard = True
+                task = asyncio.get_running_loop().create_task(self.ask(cancel))
+                self._background.add(task)
+                task.add_done_callback(self._background.discard)
+            elif talk.task and not talk.stopped:
+                talk.stopped = heard = True
+                talk.task.cancel()
+        return heard
+
+    async def hear(self, message: Message) -> None:
+        """Answers one message of any platform: updates first, then the answer."""
+        talk = Talk(asyncio.current_task())
+        self._talks.add(talk)
+        who = (message.connector.name, str(message.user_id))
+        try:
+            async for reply in self.answers(message.text, who):
+                talk.reply = reply
+                if reply.steps:
+                    await message.respond(Answer(reply, final=False))
+        except asyncio.CancelledError:
+            if not talk.stopped:
+                raise
+            talk.reply = _left(talk.reply)
+        finally:
+            self._talks.discard(talk)
+        if talk.reply is not None:
+            await message.respond(Answer(talk.reply, final=True))
+
+    async def answers(self, line: str, who: tuple[str, str] = ("", "")) -> AsyncIterator[Reply]:
+        """The replies to a line: progress, then the answer; nothing to an empty line."""
+        command = self._meant(line, who)
+        if command is None:
+            return
+        if isinstance(command, Missing):
+            self._asked[who] = command.said
+            yield await self._ask_for(command)
+            return
+        if isinstance(command, Reply):
+            if not command.ok and command.actions:
+                self._offered[who] = command.actions[0].command
+            yield command
+            return
+        try:
+            async for reply in command.skill.answer(self.atlas, command.values):
+                yield reply
+        except AtlasProblem as problem:
+            reply = self._told(problem, command)
+            if problem.nearest and reply.actions:
+                self._offered[who] = reply.actions[0].command
+            yield reply
+        except Exception as error:  # noqa: BLE001 - a bug in one skill must not end the conversation; it is logged
+            reference = secrets.token_hex(4)
+            frames = "".join(traceback.format_tb(error.__traceback__))  # no message: it may quote somebody's data
+            log.error("bug %s in `%s`: %s\n%s", reference, command.skill.name, type(error).__name__, frames)
+            yield Reply(
+                f"A bug in Atlas kept `{command.skill.name}` from answering: {type(error).__name__}, "
+                f"reference {reference}.",
+                ok=False,
+            )
+
+    def _meant(self, line: str, who: tuple[str, str]) -> Command | Missing | Reply | None:
+        """The line as a command, with what was said just before in mind."""
+        asked, offered = self._asked.pop(who, None), self._offered.pop(who, None)
+        if offered and line.strip().rstrip(".!").casefold() in YES:
+            return grammar.parse(offered, skills())
+        meant = grammar.parse(line, skills())
+        if asked and isinstance(meant, Reply) and not meant.understood:
+            completed = grammar.parse(f"{asked} {line}", skills())
+            if isinstance(completed, Command):
+                return completed
+        return meant
+
+    async def _ask_for(self, missing: Missing) -> Reply:
+        """Asks for the missing part, with what there is to choose from."""
+        noun = NOUNS.get(missing.slot.name, missing.slot.name)
+        question = f"Which {noun}?"
+        try:
+            names = await self._names(missing.slot.name)
+        except AtlasProblem as problem:
+            return misread(f"{question} {problem.message}")
+        buttons = [Action(f"{missing.said} {grammar.quoted(name)}") for name in names[:6]]
+        return misread(f"{question} {listing(names, most=12) or 'There is none yet.'}", *buttons)
+
+    async def _names(self, kind: str) -> list[str]:
+        """What a missing part could be, the likeliest first."""
+        if kind == "run":
+            return [f"#{run['run']}" for run in (await self.atlas.runs(limit=6))["items"]]
+        if kind == "model":
+            return [d["dataset"] for d in (await self.atlas.datasets())["items"] if d["kind"] == "model"]
+        if kind == "node":
+            return [d["dataset"] for d in (await self.atlas.datasets())["items"]]
+        if kind in ("pipeline", "dataset", "subject"):
+            return [p["name"] for p in (await self.atlas.pipelines())["items"]]
+        return []
+
+    def _told(self, problem: AtlasProblem, command: Command) -> Reply:
+        """A problem as an answer: what happened, what would work, and that as a button."""
+        text, buttons = problem.message, []
+        wrong = next(
+            (slot.name for slot in command.pattern.slots if f"`{command.values.get(slot.name)}`" in problem.message),
+            None,
+        )
+        if wrong and problem.nearest:
+            buttons = [command.said(**{wrong: name}) for name in problem.nearest]
+        hint = problem.hint
+        if hint:
+            said = grammar.parse(hint.partition(": ")[2] or hint, skills())
+            if isinstance(said, Command) and not buttons:
+                buttons = [said.line]
+                hint = None if hint in (said.line, f"Say: {said.line}") else hint
+        if hint:
+            text += f" {hint}"
+        return Reply(text, ok=False, next=buttons, facts={"code": problem.code})
+
+
+def _left(reply: Reply | None) -> Reply:
+    """The answer to a person who does not want to wait."""
+    run = reply.facts.get("run") if reply else None
+    if reply is None or run is None:
+        return Reply("Stopped.", ok=False)
+    return replace(reply, text=f"Stopped waiting for run #{run}.", next=[f"status {run}", f"cancel {run}"], ok=False)
+
+
+def platform_names() -> tuple[str, ...]:
+    """The platforms of `bot/platforms/`."""
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(platforms.__path__) if not m.name.startswith("_")))

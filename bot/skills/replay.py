@@ -1,0 +1,19 @@
+"""Try rejected rows again."""
+
+from collections.abc import AsyncIterator
+
+from bot.client import Atlas
+from bot.reply import Reply
+from bot.runs import follow
+from bot.skill import skill
+
+
+@skill(
+    "replay {pipeline}",
+    right="run",
+    help="try the last rows again by the rules as they are now",
+    example="replay customers",
+)
+async def replay(atlas: Atlas, pipeline: str) -> AsyncIterator[Reply]:
+    async for reply in follow(atlas, await atlas.replay(pipeline), note="a replay"):
+        yield reply

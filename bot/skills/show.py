@@ -1,0 +1,25 @@
+"""Show the first rows of a Navigate table."""
+
+from bot.client import Atlas
+from bot.reply import Reply, Table
+from bot.skill import skill
+from bot.words import many, when
+
+MOST = 50
+
+
+@skill("show {model}", right="read:models", help=f"up to {MOST} rows of a table", example="show revenue_by_country")
+async def show(atlas: Atlas, model: str) -> Reply:
+    table, zone = await atlas.rows(model, limit=MOST), await atlas.zone()
+    total, shown = table["total_rows"], len(table["rows"])
+    built = when(table["built_at"], zone)
+    if shown < total:
+        told = f"{model} has {many(total, 'row')}, built {built}; the first {shown}:"
+    else:
+        told = f"{model} has {many(total, 'row')}, built {built}."
+    return Reply(
+        told,
+        table=Table(table["columns"], table["rows"]) if table["rows"] else None,
+        facts={key: table[key] for key in ("model", "columns", "rows", "total_rows")},
+        next=[f"lineage {model}", f"impact {model}"],
+    )

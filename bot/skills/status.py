@@ -1,0 +1,60 @@
+"""How things stand: everywhere, with a pipeline, or with a run."""
+
+from bot.client import ENDED, Answer, Atlas
+from bot.reply import Reply, Table
+from bot.runs import outcome, progress
+from bot.skill import skill
+from bot.words import listing, many, when
+
+
+@skill(
+    "status [{subject}]", right="read:runs", help="how things stand, with all, a pipeline or a run", example="status 12"
+)
+async def status(atlas: Atlas, subject: str | None = None) -> Reply:
+    if subject is None:
+        return await _everywhere(atlas)
+    if subject.isdecimal():
+        return await _of_run(atlas, int(subject))
+    last = (await atlas.runs(subject, limit=1))["items"]
+    if not last:
+        return Reply(f"{subject} has not run yet.", facts={"pipeline": subject, "run": None}, next=[f"run {subject}"])
+    return await _of_run(atlas, last[0]["run"])
+
+
+async def _of_run(atlas: Atlas, number: int) -> Reply:
+    run, zone = await atlas.run(number), await atlas.zone()
+    if run["state"] not in ENDED:
+        return progress(run, f"since {when(run['created_at'], zone)}")
+    told = await outcome(atlas, run, zone, when(run["finished_at"], zone))
+    told.ok = True  # the question was answered, whatever the run came to
+    return told
+
+
+async def _everywhere(atlas: Atlas) -> Reply:
+    items, zone = (await atlas.pipelines())["items"], await atlas.zone()
+    runs: list[Answer] = [{**item["last_run"], "pipeline": item["name"]} for item in items if item["last_run"]]
+    order = ("failed", "refused", "running", "queued", "cancelled", "succeeded")
+    runs.sort(key=lambda run: order.index(run["state"]))
+    bad = [run for run in runs if run["state"] in ("failed", "refused")]
+    active = [run for run in runs if run["state"] not in ENDED]
+    if not items:
+        told = "There is no pipeline yet."
+    elif bad:
+        told = f"{listing([run['pipeline'] for run in bad])} {'needs' if len(bad) == 1 else 'need'} a look."
+    else:
+        told = f"All is well: no last run of {many(len(items), 'pipeline')} has failed."
+    if active:
+        told += f" {many(len(active), 'run')} under way."
+    idle = len(items) - len(runs)
+    if idle:
+        told += f" {many(idle, 'pipeline')} not run yet."
+    rows = [
+        [run["pipeline"], f"#{run['run']}", run["state"], when(run["created_at"], zone), run["score"]] for run in runs
+    ]
+    after = [f"why {run['run']}" for run in bad[:2]] + [f"status {run['run']}" for run in active[:1]]
+    return Reply(
+        told,
+        table=Table(["pipeline", "run", "state", "when", "score"], rows) if rows else None,
+        facts={"items": runs},
+        next=after or ["pipelines"],
+    )

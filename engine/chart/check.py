@@ -1,0 +1,84 @@
+"""A check of a contract: what Soda is asked, how its answer counts, and which rows fail it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from core.models import ColumnType
+from engine.sandbox import quoted
+
+Answer = Mapping[str, Any]  # what Soda measured, by its own names
+Count = Callable[[Answer], tuple[float, float, str | None]]  # failed, tested, a note
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check.
+
+    `soda` is its body in Soda's contract language, by its type there; below `column` if Soda asks for one.
+    `failing` is SQL that is true for a row that fails, if single rows can: the same that Soda counts.
+    Without `soda` the check cannot be measured, for the reason in `note`.
+    """
+
+    name: str
+    dimension: str
+    column: str | None
+    weight: float
+    soda: dict[str, Any] | None
+    count: Count
+    fault: str = ""  # what is wrong with a row that fails: "email is no e-mail address"
+    failing: str | None = None
+    duplicate_of: tuple[str, ...] = ()  # uniqueness: the columns that no two rows share
+    soda_column: str | None = None
+    note: str | None = None
+
+
+class Data(Protocol):
+    """What a dimension may know of the data it writes checks for."""
+
+    types: Mapping[str, ColumnType]
+
+    def timestamp(self, column: str) -> str:
+        """The name of a column that holds the same moments as timestamps."""
+
+    def missing_in(self, column: str, target: str) -> str | None:
+        """SQL for the values of a column that `dataset.column` lacks, or None while that is not published."""
+
+    def expression(self, sql: str) -> str:
+        """An expression that people wrote, checked. Raises BadPipeline."""
+
+
+def failed_rows(
+    name: str, fault: str, dimension: str, column: str | None, weight: float, failing: str, tested: str
+) -> Check:
+    """A check of single rows: those that fail, of those where it can be tested."""
+    body = {"expression": f"({failing})", "filter": f"({tested})"}
+    at_fault = f"({tested}) AND ({failing})"
+    return Check(name, dimension, column, weight, {"failed_rows": body}, _rows, fault, failing=at_fault)
+
+
+def unmeasured(name: str, dimension: str, column: str | None, weight: float, note: str) -> Check:
+    """A check that cannot be measured now."""
+    return Check(name, dimension, column, weight, None, lambda _: (0, 0, None), note=note)
+
+
+def _rows(answer: Answer) -> tuple[float, float, str | None]:
+    return answer["failed_rows_count"], answer["check_rows_tested"], None
+
+
+def holds(expression: str, dimension: str, weight: float, data: Data) -> Check:
+    """An expression that must hold; where it is null, the row is not tested."""
+    sql = data.expression(expression)
+    name = expression.strip()
+    tested = f"({sql}) IS NOT NULL"
+    return failed_rows(name, f"{name} does not hold", dimension, None, weight, f"NOT ({sql})", tested)
+
+
+def found_in(column: str, target: str, dimension: str, weight: float, data: Data) -> Check:
+    """Every value of a column stands in another dataset's."""
+    name = f"{column} is in {target}"
+    missing = data.missing_in(column, target)
+    if missing is None:
+        return unmeasured(name, dimension, column, weight, f"waits for {target.partition('.')[0]}")
+    tested = f"{quoted(column)} IS NOT NULL"
+    return failed_rows(name, f"{column} is not in {target}", dimension, column, weight, missing, tested)

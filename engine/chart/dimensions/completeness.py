@@ -1,0 +1,27 @@
+"""Completeness: a column may be empty only so often."""
+
+from collections.abc import Iterator
+
+from core.pipeline import Quality
+from engine.chart.check import Answer, Check, Data
+from engine.sandbox import quoted
+
+
+def checks(contract: Quality, data: Data) -> Iterator[Check]:
+    for rule in contract.completeness:
+        allowed = rule.max_missing_percent
+        name = f"{rule.column} is filled in"
+        if allowed:
+            name = f"{rule.column} is empty in {allowed:g} % of rows at most"
+
+        def count(answer: Answer, allowed: float = allowed) -> tuple[float, float, str | None]:
+            tested = answer["check_rows_tested"]
+            return max(0.0, answer["missing_count"] - tested * allowed / 100), tested, None
+
+        # where some may be missing, no single row is at fault
+        failing = None if allowed else f"{quoted(rule.column)} IS NULL"
+        body = {"missing": {"threshold": {"metric": "percent", "must_be_less_than_or_equal": allowed}}}
+        fault = f"{rule.column} is empty"
+        yield Check(
+            name, "completeness", rule.column, rule.weight, body, count, fault, failing, soda_column=rule.column
+        )  # fmt: skip

@@ -1,0 +1,201 @@
+"""Masks batches of rows by the verdicts, and every other cell that holds personal data all the same."""
+
+import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import polars as pl
+
+from core import parts
+from core.models import LINE, Verdict
+from engine.chart import language, names, spans
+from engine.chart.actions.redact import label
+from engine.chart.detect import NULLISH, recognizer, recognizers
+from engine.chart.hashing import fingerprint as fingerprint
+
+_DONE = r"^(?:\[[A-Z_]+\]|h_[a-z2-7]{26})$"
+
+
+def hash_column(column: pl.Series, type_: str | None, key: bytes) -> pl.Series:
+    """The column as the `hash` action writes it for this kind (none: text)."""
+    masked: pl.Series = parts.load("masking action", "hash").mask(column, type_, {}, key)
+    return masked
+
+
+class Masker:
+    """Masks text columns by their verdicts; `found` counts by column and kind, `cells` by column."""
+
+    def __init__(
+        self,
+        verdicts: dict[str, Verdict],
+        key: bytes,
+        timezone: str = "Europe/Copenhagen",
+        models: dict[str, str] | None = None,
+    ) -> None:
+        self.models = models
+        self.verdicts, self.key, self.timezone = verdicts, key, timezone
+        self.found: dict[str, dict[str, int]] = {}
+        self.cells: dict[str, int] = {}
+        self.rows = 0
+
+    def __call__(self, frame: pl.DataFrame) -> pl.DataFrame:
+        self.rows += len(frame)
+        names_ = [n for n in frame.columns if n != LINE and frame[n].dtype == pl.String]
+        with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as threads:  # polars and numpy free the lock
+            after = list(threads.map(lambda n: self._column(frame[n], self.verdicts.get(n, Verdict(n))), names_))
+        masked = []
+        for name, column in zip(names_, after, strict=True):
+            changed = int(frame[name].ne_missing(column).sum())
+            if changed:
+                self.cells[name] = self.cells.get(name, 0) + changed
+                masked.append(column)
+        return frame.with_columns(masked)
+
+    def _column(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
+        if verdict.options.get("decided") and verdict.action == "keep":
+            return cells
+        if verdict.scope == "column" and verdict.action != "keep":
+            return self._whole(cells, verdict, ~cells.str.contains(NULLISH))
+        if verdict.scope == "spans":
+            return self._text(cells, verdict)
+        rest = cells
+        if verdict.types and verdict.action != "keep" and "threshold" in verdict.options:
+            rest = self._cells(cells, verdict)
+        return self._scan(rest, verdict)
+
+    def _whole(self, cells: pl.Series, verdict: Verdict, which: pl.Series) -> pl.Series:
+        """The action on all cells that say something, or on those chosen."""
+        type_ = verdict.types[0] if verdict.types else None
+        count = int(which.fill_null(False).sum())
+        if count == 0:
+            return cells
+        self._count(cells.name, type_ or "REDACTED", count)
+        at = None if count == len(cells) else which.fill_null(False).arg_true()
+        masked = self._acted(cells if at is None else cells.gather(at), type_, verdict).alias(cells.name)
+        return masked if at is None else cells.scatter(at, masked)
+
+    def _acted(self, cells: pl.Series, type_: str | None, verdict: Verdict) -> pl.Series:
+        """The action on cells; where many are equal, on each different one."""
+        mask = parts.load("masking action", verdict.action).mask
+        if len(cells) < _WORTH:
+            done: pl.Series = mask(cells, type_, verdict.options, self.key)
+            return done
+        coded = cells.to_arrow().dictionary_encode()
+        if len(coded.dictionary) > len(cells) // 2:
+            done = mask(cells, type_, verdict.options, self.key)
+            return done
+        different = mask(pl.Series(coded.dictionary, dtype=pl.String), type_, verdict.options, self.key)
+        return different.gather(pl.Series(coded.indices))
+
+    def _cells(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
+        """The action on the cells that look personal; each different one is judged once."""
+        kind = recognizer(verdict.types[0])
+        different = pl.DataFrame({"c": cells.unique(maintain_order=True)}).drop_nulls()
+        different = different.filter(~pl.col("c").str.contains(NULLISH))
+        score = kind.score(different["c"].str.strip_chars())
+        personal = different.filter(score >= verdict.options["threshold"])["c"]
+        if personal.is_empty():
+            return cells
+        return self._whole(cells, verdict, cells.is_in(personal.implode()))
+
+    def _scan(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
+        """What any column may not hold: the sure patterns, wherever they stand."""
+        skip = verdict.options.get("skip", ())
+        kinds = [r for r in recognizers() if r.sure and r.personal and r.type not in skip]
+        return self._patterns(cells, [(r.type, str(r.sure)) for r in kinds])
+
+    def _patterns(self, cells: pl.Series, patterns: list[tuple[str, str]]) -> pl.Series:
+        if not patterns:
+            return cells
+        union = "|".join(f"(?:{pattern})" for _, pattern in patterns)
+        at = cells.str.contains(union).fill_null(False).arg_true()
+        if at.is_empty():
+            return cells
+        part, counts = _replaced(cells.gather(at), patterns)
+        for type_, count in counts.items():
+            self._count(cells.name, type_, count)
+        return cells.scatter(at, part).alias(cells.name) if counts else cells
+
+    def _text(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
+        """Sentences: each different one is read once."""
+        counted = cells.value_counts(sort=False, name="n").drop_nulls().sort(cells.name)
+        if counted.is_empty():
+            return cells
+        masked, counts = in_text(counted[cells.name], counted["n"], self.models)
+        for type_, count in counts.items():
+            self._count(cells.name, type_, count)
+        if not counts:
+            return cells
+        changed = pl.DataFrame({"c": counted[cells.name], "m": masked})
+        return (
+            pl.DataFrame({"c": cells}).join(changed, on="c", how="left", maintain_order="left")["m"].alias(cells.name)
+        )
+
+    def _count(self, column: str, type_: str, count: int) -> None:
+        if count:
+            counts = self.found.setdefault(column, {})
+            counts[type_] = counts.get(type_, 0) + count
+
+
+def in_text(
+    texts: pl.Series, weights: pl.Series | None = None, models: dict[str, str] | None = None
+) -> tuple[pl.Series, dict[str, int]]:
+    """The texts with everything personal in them replaced by labels, and how many texts held each kind."""
+    patterns = [(r.type, r.span) for r in recognizers() if r.span and r.personal]
+    weights = weights if weights is not None else pl.Series([1]).new_from_index(0, len(texts))
+    masked, counts = texts, Counter[str]()
+    for type_, pattern in patterns:
+        at = masked.str.contains(pattern).fill_null(False).arg_true()
+        if at.is_empty():
+            continue
+        before = masked.gather(at)
+        after, hit = spans.replace(before, pattern, recognizer(type_).judge, label(type_))
+        if hit:
+            counts[type_] += int(weights.gather(at).filter(before != after).sum())
+            masked = masked.scatter(at, after)
+    at = masked.str.contains(r"\p{L}").fill_null(False).arg_true()
+    without = _without_names(masked.gather(at), models if models is not None else language.MODELS)
+    changed = without.is_not_null()
+    if changed.any():
+        where = at.filter(changed)
+        counts["PERSON"] += int(weights.gather(where).sum())
+        masked = masked.scatter(where, without.drop_nulls())
+    return masked, dict(counts)
+
+
+_WORTH = 1000  # cells from which it pays to look for equal ones
+_DOUBT = 0.25  # a name that the lists hold for this likely is worth asking a language model about
+
+
+def _without_names(texts: pl.Series, models: dict[str, str]) -> pl.Series:
+    """The texts with names replaced, null where there are none. Sentences are read one by one, each different one once."""
+    different = texts.unique(maintain_order=True).to_list()
+    found = [names.find(text) for text in different]
+    doubtful = [n for n, spans_ in enumerate(found) if any(_DOUBT <= s < spans.ENOUGH for _, _, s in spans_)]
+    asked = language.entities([different[n] for n in doubtful], models)
+    for n, entities in zip(doubtful, asked, strict=True):
+        if entities:
+            found[n] = names.find(different[n], entities)
+    written = [_replaced_names(text, spans_) for text, spans_ in zip(different, found, strict=True)]
+    pairs = pl.DataFrame({"t": different, "w": written}, schema={"t": pl.String, "w": pl.String})
+    return pl.DataFrame({"t": texts}).join(pairs, on="t", how="left", maintain_order="left")["w"]
+
+
+def _replaced_names(text: str, found: list[tuple[int, int, float]]) -> str | None:
+    sure = [(start, end) for start, end, score in found if score >= spans.ENOUGH]
+    for start, end in reversed(sure):
+        text = f"{text[:start]}{label('PERSON')}{text[end:]}"
+    return text if sure else None
+
+
+def _replaced(cells: pl.Series, patterns: list[tuple[str, str]]) -> tuple[pl.Series, dict[str, int]]:
+    counts: dict[str, int] = {}
+    for type_, pattern in patterns:
+        at = cells.str.contains(pattern).fill_null(False).arg_true()
+        if at.is_empty():
+            continue
+        part, hit = spans.replace(cells.gather(at), pattern, recognizer(type_).judge, label(type_))
+        if hit:
+            counts[type_] = hit
+            cells = cells.scatter(at, part)
+    return cells, counts

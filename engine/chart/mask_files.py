@@ -1,0 +1,180 @@
+"""Finds and masks personal data in CSV and JSONL files without a pipeline: the same rows come out, masked."""
+
+import codecs
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from connectors import csv
+from core.errors import BadInput, SourceUnavailable, SourceUnreadable
+from core.models import LINE, Rejects, Verdict
+from engine.chart.detect import verdicts
+from engine.chart.mask import Masker
+
+SAMPLE = 5000
+KEPT_BYTES = 192 << 20
+_ENDIAN = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_LINES = 20_000
+_TEXT = "text"
+
+OnReject = Callable[[str, Rejects], None]
+
+
+def mask_files(files: list[Path], out: Path, key: bytes, on_reject: OnReject | None = None) -> dict[str, Any]:
+    """Writes each file masked to `out` under its own name, and says what was found: {file: {column: …}}.
+
+    A line that is no row of the table cannot be masked column by column: it is left out and told to `on_reject`.
+    """
+    if twice := sorted({f.name for f in files if sum(g.name == f.name for g in files) > 1}):
+        raise BadInput(f"Two files are called `{twice[0]}`.", hint="Mask them into different folders.")
+    if inside := [f for f in files if f.resolve().parent == out.resolve()]:
+        raise BadInput(f"`{inside[0].name}` would be overwritten.", hint="Name another folder after --out.")
+    out.mkdir(parents=True, exist_ok=True)
+    found: dict[str, Any] = {}
+    for file in files:
+        target, partial = out / file.name, out / f".{file.name}.partial"
+        try:
+            if file.suffix.lower() in (".jsonl", ".ndjson"):
+                found[file.name] = _mask_jsonl(file, partial, key)
+            else:
+                found[file.name] = _mask_csv(file, partial, key, on_reject)
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+    return found
+
+
+def _mask_csv(file: Path, target: Path, key: bytes, on_reject: OnReject | None) -> dict[str, Any]:
+    source = csv.Source(connector="csv", path=file.name)
+    (part,) = csv.parts(csv.Source(connector="csv", path=str(file.absolute())), file.parent)
+    how = csv.dialect(source, part)
+    kept = Kept(_frames(source, part, None))
+    found, masker = _decide(kept, key)
+    tell = (lambda r: on_reject(file.name, r)) if on_reject else None
+    frames = kept.frames if kept.whole and tell is None else _frames(source, part, tell)
+    first = True
+    with target.open("wb") as output:
+        output.write(how.bom)
+        encode = codecs.getincrementalencoder(_ENDIAN.get(how.bom, how.encoding))()
+        for frame in frames:
+            text = masker(frame.drop(LINE)).write_csv(
+                separator=how.delimiter, include_header=first and how.header, null_value=""
+            )
+            output.write(encode.encode(text))
+            first = False
+    return _findings(found, masker)
+
+
+class Kept:
+    """Passes frames on and keeps them while they fit in memory, so that a small file is read once."""
+
+    def __init__(self, frames: Iterator[pl.DataFrame]) -> None:
+        self._from, self.whole, self._size = frames, True, 0
+        self.frames: list[pl.DataFrame] = []
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        for frame in self._from:
+            self._size += frame.estimated_size()
+            if self._size > KEPT_BYTES:
+                self.frames, self.whole = [], False
+            if self.whole:
+                self.frames.append(frame)
+            yield frame
+
+
+def _frames(source: csv.Source, part: Any, on_reject: Callable[[Rejects], None] | None) -> Iterator[pl.DataFrame]:
+    for batch in csv.read(source, part):
+        if isinstance(batch, Rejects):
+            if on_reject:
+                on_reject(batch)
+        else:
+            frame = pl.from_arrow(pa.Table.from_batches([batch]))
+            assert isinstance(frame, pl.DataFrame)
+            yield frame
+
+
+def _decide(frames: Iterable[pl.DataFrame], key: bytes) -> tuple[dict[str, Verdict], Masker]:
+    """Verdicts from the rows with the smallest hashes: the same sample however the rows come in batches."""
+    sample: pl.DataFrame | None = None
+    for frame in frames:
+        kept = frame.with_columns(frame.hash_rows(seed=7).alias("_order")).bottom_k(SAMPLE, by="_order")
+        sample = kept if sample is None else pl.concat([sample, kept]).bottom_k(SAMPLE, by="_order")
+    assert sample is not None  # the connector gives a batch for the header at least
+    found = verdicts(sample.sort("_order").drop("_order", LINE, strict=False), {}, {}, set())
+    return found, Masker(found, key)
+
+
+def _findings(found: dict[str, Verdict], masker: Masker) -> dict[str, Any]:
+    """What is told of each column in which something was found or masked."""
+    told: dict[str, Any] = {}
+    for column, verdict in found.items():
+        counts = masker.found.get(column, {})
+        types = list(dict.fromkeys([*verdict.types, *sorted(counts, key=lambda t: -counts[t])]))
+        if types:
+            evidence = [verdict.reason] + [f"{count} cells held {type_}" for type_, count in counts.items()]
+            told[column] = {
+                "types": types,
+                "confidence": verdict.confidence or 0.9,
+                "evidence": evidence,
+                "rows": masker.rows,
+                "masked": masker.cells.get(column, 0),
+            }
+    return told
+
+
+def _mask_jsonl(file: Path, target: Path, key: bytes) -> dict[str, Any]:
+    found, masker = _decide((_texts(records) for records in _records(file)), key)
+    if _TEXT in found and found[_TEXT].scope != "spans":
+        found[_TEXT] = Verdict(_TEXT, found[_TEXT].types, 0.9, found[_TEXT].reason, "redact", scope="spans")
+    with target.open("w", encoding="utf-8", newline="\n") as output:
+        for records in _records(file):
+            masked = masker(_texts(records))
+            for name in masked.columns:
+                for record, value in zip(records, masked[name].to_list(), strict=True):
+                    if isinstance(record.get(name), str):
+                        record[name] = value
+            output.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    return _findings(found, masker)
+
+
+def _records(file: Path) -> Iterator[list[dict[str, Any]]]:
+    """The lines of a JSONL file, some thousand at a time."""
+    records: list[dict[str, Any]] = []
+    try:
+        with file.open(encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
+                record = _record(line, file, number)
+                records.append(record)
+                if len(records) == _LINES:
+                    yield records
+                    records = []
+    except OSError as error:
+        raise SourceUnavailable(f"`{file.name}` cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SourceUnreadable(f"`{file.name}` is not written in UTF-8.", hint="JSONL always is.") from error
+    yield records
+
+
+def _record(line: str, file: Path, number: int) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        raise SourceUnreadable(f"Line {number} of `{file.name}` is no JSON.", hint="One object a line.") from error
+    if not isinstance(record, dict) or not isinstance(record.get(_TEXT), str | None):
+        raise SourceUnreadable(
+            f"Line {number} of `{file.name}` is no object with a `text`.", hint='Like {"id": 1, "text": "…"}.'
+        )
+    return record
+
+
+def _texts(records: list[dict[str, Any]]) -> pl.DataFrame:
+    names = sorted({name for record in records for name, value in record.items() if isinstance(value, str)} | {_TEXT})
+    columns = {name: [v if isinstance(v := r.get(name), str) else None for r in records] for name in names}
+    return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))

@@ -1,0 +1,44 @@
+"""Six honest scores: what was not measured has none, and a figure is never rounded up."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.models import DIMENSIONS, CheckResult
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores from 0 to 100, unrounded; None is not measured."""
+
+    overall: float | None
+    dimensions: dict[str, float | None]
+
+    @property
+    def measured(self) -> int:
+        return sum(score is not None for score in self.dimensions.values())
+
+
+def scores(results: Sequence[CheckResult]) -> Scores:
+    """Of each dimension 100 x the weighted mean of 1 - failed/tested; overall the mean of those measured."""
+    dimensions = {name: _dimension([r for r in results if r.dimension == name]) for name in DIMENSIONS}
+    measured = [score for score in dimensions.values() if score is not None]
+    return Scores(math.fsum(measured) / len(measured) if measured else None, dimensions)
+
+
+def _dimension(results: list[CheckResult]) -> float | None:
+    tested = [r for r in results if r.tested > 0]
+    weight = math.fsum(r.weight for r in tested)
+    return 100 * math.fsum(r.weight * (1 - r.failed / r.tested) for r in tested) / weight if tested else None
+
+
+def text(score: float | None) -> str:
+    """One decimal, rounded down: 99.99 is 99.9, for 100.0 says that nothing failed."""
+    if score is None:
+        return "not measured"
+    return f"{math.floor(round(score, 9) * 10) / 10:.1f}"
+
+
+def reaches(score: float | None, minimum: float | None) -> bool:
+    """Whether the unrounded score is enough; where one is asked for, not measured is not."""
+    return minimum is None or (score is not None and score >= minimum)

@@ -1,0 +1,201 @@
+"""The lineage graph: what comes from what, through how many steps it may be, and in which words."""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from core.errors import NotFound
+from engine.lineage.columns import INDIRECT
+
+Layer = Literal["source", "explore", "chart", "navigate"]
+_COUNTS = ("the count of", "the number of different", "the count of rows of")  # say how many, not which
+
+
+@dataclass(frozen=True, order=True)
+class Node:
+    """A dataset, or one of its columns."""
+
+    dataset: str
+    column: str = ""
+
+    def __str__(self) -> str:
+        """As people call it: models go without their layer."""
+        dataset = self.dataset.removeprefix("navigate.")
+        return f"{dataset}.{self.column}" if self.column else dataset
+
+
+@dataclass(frozen=True)
+class Way:
+    """One step from a node to the next."""
+
+    source: Node
+    target: Node
+    via: str
+    direct: bool
+    masked: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return {"from": str(self.source), "to": str(self.target), "via": self.via, "masked": self.masked}
+
+
+@dataclass(frozen=True)
+class Taint:
+    """The personal columns whose values reach a node: masked (and how), or as they are."""
+
+    masked: dict[Node, str]
+    unmasked: tuple[Node, ...]
+
+
+class Graph:
+    """Datasets and columns and the ways between them, from edges as they are stored.
+
+    An edge is a dict: from_dataset, from_column, to_dataset, to_column, via, masked and, optionally, direct.
+    Columns are None between whole datasets; from_column alone is None where rows are counted.
+    """
+
+    def __init__(self, edges: Iterable[Mapping[str, Any]]) -> None:
+        self.into: dict[Node, list[Way]] = {}
+        self.out_of: dict[Node, list[Way]] = {}
+        seen: set[Way] = set()
+        for edge in edges:
+            source = Node(edge["from_dataset"], edge["from_column"] or "")
+            target = Node(edge["to_dataset"], edge["to_column"] or "")
+            via, masked = str(edge["via"]), bool(edge["masked"])
+            direct = bool(edge.get("direct", via not in INDIRECT))
+            whole = Way(Node(source.dataset), Node(target.dataset), "", True, False)
+            for way in (Way(source, target, via, direct, masked), whole):
+                if way in seen or (way is whole and target.column == "" and source.column == ""):
+                    continue
+                seen.add(way)
+                self.into.setdefault(way.target, []).append(way)
+                self.out_of.setdefault(way.source, []).append(way)
+        self._join_doubled()
+        self.nodes = self.into.keys() | self.out_of.keys()
+        self.datasets = sorted({node.dataset for node in self.nodes})
+
+    def _join_doubled(self) -> None:
+        """Between two datasets one way is enough: the one with words wins over the one made here."""
+        for ways in (self.into, self.out_of):
+            for node, found in ways.items():
+                if not node.column:
+                    named = {(way.source, way.target) for way in found if way.via}
+                    ways[node] = [way for way in found if way.via or (way.source, way.target) not in named]
+
+    def find(self, name: str) -> Node:
+        """The node that people mean: `customers`, `customers.email`, `explore.customers.email`, a model with or
+        without `navigate.`. Raises NotFound with the nearest names."""
+        for candidate in (name, f"navigate.{name}"):
+            for dataset in sorted(self.datasets, key=len, reverse=True):
+                if candidate.lower() == dataset.lower():
+                    return Node(dataset)
+                if candidate.lower().startswith(dataset.lower() + "."):
+                    rest = candidate[len(dataset) + 1 :].lower()
+                    columns = [c for c in self.columns(dataset) if c.lower() == rest]
+                    if columns:
+                        return Node(dataset, columns[0])
+        known = [str(node) for node in sorted(self.nodes) if bool(node.column) == ("." in name)]
+        close = get_close_matches(name, known, 3, 0.6)
+        hint = f"Did you mean {' or '.join(close)}?" if close else "Say: datasets"
+        raise NotFound(f"No lineage is known of `{name[:80]}`.", hint=hint)
+
+    def columns(self, dataset: str) -> list[str]:
+        """The columns of a dataset that the graph knows, in the order they came."""
+        return list(
+            dict.fromkeys(node.column for node in [*self.into, *self.out_of] if node.dataset == dataset and node.column)
+        )
+
+    def layer(self, dataset: str) -> Layer:
+        """Where a dataset stands. A dataset made from its own raw version is charted; from others, a model."""
+        inputs = {way.source.dataset for way in self.into.get(Node(dataset), [])}
+        if dataset.startswith("explore."):
+            return "explore"
+        if f"explore.{dataset}" in inputs:
+            return "chart"
+        if dataset.startswith("navigate.") or inputs:
+            return "navigate"
+        return "chart" if re.fullmatch(r"[a-z][a-z0-9_]*", dataset) else "source"
+
+    def upstream(self, node: Node | str, depth: int | None = None) -> list[Way]:
+        """Every way that leads to the node, nearest first."""
+        return self._walk(node, self.into, lambda way: way.source, depth)
+
+    def downstream(self, node: Node | str, depth: int | None = None) -> list[Way]:
+        """Every way that starts at the node, nearest first."""
+        return self._walk(node, self.out_of, lambda way: way.target, depth)
+
+    def _walk(
+        self,
+        node: Node | str,
+        ways: Mapping[Node, list[Way]],
+        end: Callable[[Way], Node],
+        depth: int | None,
+    ) -> list[Way]:
+        start = self.find(node) if isinstance(node, str) else node
+        found: dict[Way, None] = {}
+        seen, queue = {start}, deque([(start, 0)])
+        while queue:
+            at, far = queue.popleft()
+            if depth is not None and far >= depth:
+                continue
+            for way in ways.get(at, []):
+                found[way] = None
+                if end(way) not in seen:
+                    seen.add(end(way))
+                    queue.append((end(way), far + 1))
+        return list(found)
+
+    def taint(self, node: Node | str, personal: Iterable[str]) -> Taint:
+        """Which personal columns reach a node by value.
+
+        `personal` names columns as `customers.email`; their masking is what the edge into the charted
+        dataset says. A count of values carries none of them.
+        """
+        start = self.find(node) if isinstance(node, str) else node
+        targets = {start} if start.column else {Node(start.dataset, column) for column in self.columns(start.dataset)}
+        masked: dict[Node, str] = {}
+        unmasked: set[Node] = set()
+        for name in sorted(set(personal)):
+            try:
+                column = self.find(name)
+            except NotFound:
+                continue  # a column that no lineage is known of reaches nothing
+            for plain, via in self._reached(self._origin(column), targets):
+                if plain:
+                    unmasked.add(column)
+                else:
+                    masked[column] = via
+        return Taint({n: via for n, via in masked.items() if n not in unmasked}, tuple(sorted(unmasked)))
+
+    def _origin(self, column: Node) -> Node:
+        """Where a personal column was before it was masked, as far back as it is one column."""
+        at, seen = Node(f"explore.{column.dataset}", column.column), {column}
+        at = at if at in self.nodes else column
+        while at not in seen:
+            seen.add(at)
+            before = [way.source for way in self.into.get(at, []) if way.via == "unchanged"]
+            at = before[0] if len(before) == 1 else at
+        return at
+
+    def _reached(self, root: Node, targets: set[Node]) -> set[tuple[bool, str]]:
+        """How a personal column arrives at one of the targets: as it is or masked, and by which masking."""
+        start = (root, True, "")
+        seen, queue, arrived = {start}, deque([start]), set()
+        while queue:
+            at, plain, how = queue.popleft()
+            if at in targets:
+                arrived.add((plain, how))
+            for way in self.out_of.get(at, []):
+                if way.direct and way.via not in _COUNTS:
+                    step = (way.target, plain and not way.masked, how or (way.via if way.masked else ""))
+                    if step not in seen:
+                        seen.add(step)
+                        queue.append(step)
+        return arrived
+
+
+def split_node_id(node_id: str) -> list[str]:
+    """`dataset:atlas:customers` in its parts; colons of `postgres://host:5432` do not part."""
+    return re.split(r":(?!//|\d+(?::|$))", node_id)

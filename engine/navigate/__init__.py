@@ -1,0 +1,1 @@
+"""The business aggregations: plain SQL files, built in dependency order."""

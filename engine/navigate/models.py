@@ -1,0 +1,96 @@
+"""The SQL models of pipelines/navigate: one file, one SELECT, one table."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from core.errors import BadPipeline
+from core.pipeline import Mistake
+from engine import sandbox
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model: its SELECT, its first comment as description, and the datasets and models it reads."""
+
+    name: str
+    sql: str
+    description: str
+    inputs: tuple[str, ...]
+
+
+def read(folder: Path, datasets: Collection[str]) -> tuple[dict[str, Model], list[Mistake]]:
+    """The models that hold, in an order in which each comes after what it reads, and the mistakes of the others."""
+    files = {path.stem: path for path in sorted(folder.glob("*.sql"))}
+    found: dict[str, Model] = {}
+    mistakes: list[Mistake] = []
+    for name, path in files.items():
+        try:
+            found[name] = _model(name, path, {*datasets, *files} - {name}, datasets)
+        except BadPipeline as error:
+            mistakes.append(_mistake(path, error))
+    try:
+        order = list(TopologicalSorter({name: model.inputs for name, model in found.items()}).static_order())
+    except CycleError as error:
+        circle = list(dict.fromkeys(error.args[1]))
+        words = " → ".join([*circle, circle[0]])
+        mistakes += [_mistake(files[name], BadPipeline(f"it reads itself in a circle: {words}")) for name in circle]
+        kept, wrong = read_without(folder, datasets, set(circle), found)
+        return kept, mistakes + wrong
+    return {name: found[name] for name in order if name in found}, mistakes
+
+
+def read_without(
+    folder: Path, datasets: Collection[str], circle: set[str], found: dict[str, Model]
+) -> tuple[dict[str, Model], list[Mistake]]:
+    """The models that do not lean on a circle, in order."""
+    kept, wrong = dict(found), []
+    for name in circle:
+        del kept[name]
+    while leaning := [m for m in kept.values() if any(i not in kept and i not in datasets for i in m.inputs)]:
+        for model in leaning:
+            lost = ", ".join(i for i in model.inputs if i not in kept and i not in datasets)
+            wrong.append(_mistake(folder / f"{model.name}.sql", BadPipeline(f"it reads {lost}, which cannot be built")))
+            del kept[model.name]
+    order = TopologicalSorter({name: model.inputs for name, model in kept.items()}).static_order()
+    return {name: kept[name] for name in order if name in kept}, wrong
+
+
+def downstream_of(models: dict[str, Model], dataset: str) -> list[Model]:
+    """Every model that a new version of a dataset changes, in the order to build them."""
+    changed = {dataset}
+    for model in models.values():
+        if changed.intersection(model.inputs):
+            changed.add(model.name)
+    return [model for model in models.values() if model.name in changed]
+
+
+def _model(name: str, path: Path, known: Collection[str], datasets: Collection[str]) -> Model:
+    if not NAME.fullmatch(name):
+        raise BadPipeline(f"`{name}` is no name for a model: a-z, 0-9 and _, a letter first.")
+    if name in datasets:
+        raise BadPipeline(f"There is a dataset `{name}` already; a model needs a name of its own.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadPipeline(f"It cannot be read: {type(error).__name__}.") from error
+    select = sandbox.check_select(text, known)
+    return Model(name, select.sql, _description(text), select.inputs)
+
+
+def _description(text: str) -> str:
+    """The first comment: `-- …` lines or `/* … */`."""
+    block = re.match(r"\s*/\*(.*?)\*/", text, re.DOTALL)
+    lines = block[1].splitlines() if block else re.match(r"(?:\s*--[^\n]*\n?)*", text)[0].splitlines()  # type: ignore[index]
+    return " ".join(line.strip().lstrip("-*").strip() for line in lines).strip()
+
+
+def _mistake(path: Path, error: BadPipeline) -> Mistake:
+    line = re.match(r"Line (\d+): (.*)", error.message, re.DOTALL)
+    message = line[2] if line else error.message
+    where = int(line[1]) if line else 1
+    return Mistake(file=f"navigate/{path.name}", line=where, message=f"{message} {error.hint or ''}".strip())

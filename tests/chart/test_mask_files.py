@@ -1,0 +1,52 @@
+"""`atlas mask`: the same rows in the same order, masked, and what was found."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from core.errors import BadInput, SourceUnreadable
+from engine.chart.mask_files import mask_files
+
+KEY = b"k"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "windows-1252"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_delimiter_encoding_header_and_order_stay(tmp_path: Path, encoding: str, delimiter: str) -> None:
+    rows = [["nr", "navn", "e-mail", "beløb"]]
+    rows += [[f"00{i}", "Bodil Quist", f"b{i}@example.dk", f"{i}.00"] for i in range(40)]
+    source = tmp_path / "kunder.csv"
+    with source.open("w", encoding=encoding, newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows(rows)
+    found = mask_files([source], tmp_path / "out", KEY)
+    with (tmp_path / "out" / "kunder.csv").open(encoding=encoding, newline="") as file:
+        masked = list(csv.reader(file, delimiter=delimiter))
+    assert masked[0] == rows[0]
+    assert [[r[0], r[3]] for r in masked] == [[r[0], r[3]] for r in rows]
+    assert not {r[2] for r in masked[1:]} & {r[2] for r in rows[1:]}
+    assert found["kunder.csv"]["e-mail"]["types"] == ["EMAIL"]
+    assert (found["kunder.csv"]["e-mail"]["rows"], found["kunder.csv"]["e-mail"]["masked"]) == (40, 40)
+
+
+def test_jsonl_keeps_everything_but_the_personal_words(tmp_path: Path) -> None:
+    source = tmp_path / "t.jsonl"
+    source.write_text('{"id": 7, "text": "Mvh Bodil Quist, bodil@example.dk", "ok": true}\n{"id": 8, "text": null}\n')
+    found = mask_files([source], tmp_path / "out", KEY)
+    lines = [json.loads(line) for line in (tmp_path / "out" / "t.jsonl").read_text().splitlines()]
+    assert lines == [{"id": 7, "text": "Mvh [PERSON], [EMAIL]", "ok": True}, {"id": 8, "text": None}]
+    assert set(found["t.jsonl"]["text"]["types"]) == {"PERSON", "EMAIL"}
+
+
+def test_a_line_that_is_no_json_is_told_with_its_number(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"text": "a"}\nno json\n')
+    with pytest.raises(SourceUnreadable, match="Line 2"):
+        mask_files([tmp_path / "t.jsonl"], tmp_path / "out", KEY)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_file_is_never_written_over_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(BadInput, match="overwritten"):
+        mask_files([tmp_path / "a.csv"], tmp_path, KEY)

@@ -1,0 +1,161 @@
+"""Verdicts of whole tables, and what the masker makes of them."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.models import LINE, ColumnType, Verdict
+from core.pipeline import ColumnPolicy
+from engine.chart.detect import verdicts
+from engine.chart.mask import Masker
+
+KEY = b"k" * 32
+FIRST = ["Ida", "Bodil", "Egon", "Jan", "Luísa", "Wojciech", "Priya", "Jürgen"]
+LAST = ["Holm", "Quist", "Madsen", "Nguyen", "Gonçalves", "Kowalska", "Sharma", "Köhler"]
+
+
+def table(rows: int = 64) -> pl.DataFrame:
+    n = range(rows)
+    return pl.DataFrame(
+        {
+            "customer_id": [str(1000 + i) for i in n],
+            "first_name": [FIRST[i % 8] for i in n],
+            "last_name": [LAST[(i * 3) % 8] for i in n],
+            "company": ["Hansen Byg ApS" if i % 3 else None for i in n],
+            "address": [f"Lyngstien {i + 1}, {i % 5}. tv." for i in n],
+            "city": [["Aalborg", "Lyon", "Brno", "Recife"][i % 4] for i in n],
+            "country": [["Denmark", "France", "Czech Republic", "Brazil"][i % 4] for i in n],
+            "postal_code": [str(1000 + 37 * i) for i in n],
+            "phone": [f"+45 20 12 {i % 90 + 10} 56" for i in n],
+            "email": [f"{FIRST[i % 8].lower()}{i}@example.dk" for i in n],
+            "birth_date": [f"{1950 + i % 50}-0{i % 9 + 1}-1{i % 9}" for i in n],
+            "hire_date": [f"{2010 + i % 10}-0{i % 9 + 1}-1{i % 9}" for i in n],
+            "f3": [f"0{i % 9 + 1}0{i % 9 + 1}{10 + i % 80}-{1000 + 17 * i}" for i in n],
+            "total": [f"{i}.50" for i in n],
+            "notes": [f"Kunden ringede om ordre {4000 + i}." for i in n],
+        },
+        schema_overrides={"company": pl.String},
+    )
+
+
+PERSONAL = {
+    "first_name": "PERSON", "last_name": "PERSON", "address": "ADDRESS", "phone": "PHONE", "email": "EMAIL",
+    "birth_date": "DATE_OF_BIRTH", "f3": "CPR",
+}  # fmt: skip
+
+
+def test_a_table_of_customers_is_understood_column_by_column() -> None:
+    found = verdicts(table(), {}, {}, {"customer_id"})
+    assert {c: v.types[0] for c, v in found.items() if v.types} == PERSONAL
+    assert all(v.scope == "column" for c, v in found.items() if c in PERSONAL)
+    assert found["birth_date"].action == "generalize"
+    assert {v.action for c, v in found.items() if c in PERSONAL and c != "birth_date"} == {"hash"}
+    assert 'the header "f3" says nothing' in found["f3"].reason
+    assert "modulus 11" in found["f3"].reason
+
+
+def test_a_masked_table_keeps_everything_that_is_not_personal() -> None:
+    before = table()
+    masker = Masker(verdicts(before, {}, {}, set()), KEY)
+    after = masker(before)
+    kept = [c for c in before.columns if c not in PERSONAL]
+    assert after.select(kept).equals(before.select(kept))
+    for column in PERSONAL:
+        assert not set(after[column]) & set(before[column])
+    assert masker.found["email"] == {"EMAIL": 64}
+    assert after["birth_date"].str.contains(r"^(19|20)\d\d$").all()
+
+
+def test_what_the_pipeline_file_decides_holds_whatever_is_found() -> None:
+    decided = {"email": ColumnPolicy(action="keep"), "city": ColumnPolicy(action="redact")}
+    frame = table()
+    after = Masker(verdicts(frame, {}, decided, set()), KEY)(frame)
+    assert after["email"].equals(frame["email"])
+    assert set(after["city"]) == {"[REDACTED]"}
+
+
+def test_a_personal_key_is_hashed_and_a_number_for_a_key_is_left() -> None:
+    frame = pl.DataFrame(
+        {"customer_id": ["1", "2", "3"], "email": ["a@x.dk", "b@x.dk", "c@x.dk"], "dob": ["1980-01-02"] * 3}
+    )
+    found = verdicts(frame, {"customer_id": ColumnType("integer")}, {}, {"customer_id", "email", "dob"})
+    assert (found["customer_id"].action, found["email"].action, found["dob"].action) == ("keep", "hash", "hash")
+
+
+def test_a_rare_email_in_a_column_of_something_else_is_masked_there_and_counted() -> None:
+    frame = pl.DataFrame({"status": ["open"] * 500})
+    masker = Masker(verdicts(frame, {}, {}, set()), KEY)
+    late = pl.DataFrame({"status": ["closed", "spørg ida@example.dk", None], LINE: [1, 2, 3]})
+    assert masker(late)["status"].to_list() == ["closed", "spørg [EMAIL]", None]
+    assert masker.found == {"status": {"EMAIL": 1}}
+
+
+def test_persons_among_companies_are_masked_cell_by_cell() -> None:
+    cells = [
+        "Ida Holm",
+        "Hansen Byg ApS",
+        "Bodil Quist",
+        "Nordjysk Transport A/S",
+        "Egon Madsen",
+        "Lyngby Kommune",
+    ] * 10
+    frame = pl.DataFrame({"kunde": cells})
+    after = Masker(verdicts(frame, {}, {}, set()), KEY)(frame)["kunde"]
+    assert set(after) & set(cells) == {"Hansen Byg ApS", "Nordjysk Transport A/S", "Lyngby Kommune"}
+
+
+def test_products_named_after_people_stay() -> None:
+    frame = pl.DataFrame({"sku": ["A1", "A2", "A3"] * 9, "name": ["Ida stol", "Egon lampe", "Bodil sofabord"] * 9})
+    assert Masker(verdicts(frame, {}, {}, set()), KEY)(frame).equals(frame)
+
+
+def test_empty_tables_and_empty_columns_are_no_trouble() -> None:
+    frame = pl.DataFrame({"email": [], "x": []}, schema={"email": pl.String, "x": pl.String})
+    found = verdicts(frame, {}, {}, set())
+    assert found["email"].types == ("EMAIL",)
+    assert Masker(found, KEY)(frame).equals(frame)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 64))
+def test_the_same_rows_come_out_whatever_the_batches(size: int) -> None:
+    frame = table()
+    found = verdicts(frame, {}, {}, set())
+    whole = Masker(found, KEY)(frame)
+    assert pl.concat([Masker(found, KEY)(part) for part in frame.iter_slices(size)]).equals(whole)
+    assert verdicts(frame.sample(fraction=1, shuffle=True, seed=size), {}, {}, set()) == found
+
+
+@pytest.mark.parametrize(
+    ("action", "options", "type_", "cell", "expected"),
+    [
+        ("redact", {}, "EMAIL", "a@b.dk", "[EMAIL]"),
+        ("partial", {}, "CREDIT_CARD", "4111 1111 1111 1111", "**** **** **** 1111"),
+        ("partial", {}, "EMAIL", "ida@example.dk", "***@example.dk"),
+        ("partial", {}, "CPR", "010203-1234", "010203-****"),
+        ("partial", {}, "PERSON", "Ida Holm", "I. H."),
+        ("generalize", {"to": "year"}, "DATE_OF_BIRTH", "03-04-1980", "1980"),
+        ("generalize", {"to": "month"}, "DATE_OF_BIRTH", "3.4.1980", "1980-04"),
+        ("generalize", {"to": "decade"}, "DATE_OF_BIRTH", "1987-04-03 00:00:00", "1980"),
+        ("generalize", {"to": "year", "format": "%d/%m/%y"}, "DATE_OF_BIRTH", "03/04/80", "1980"),
+        ("generalize", {"to": "year"}, "DATE_OF_BIRTH", "unclear", "[DATE_OF_BIRTH]"),
+        ("generalize", {"to": "district"}, None, "2100", "2xxx"),
+        ("keep", {}, "EMAIL", "a@b.dk", "a@b.dk"),
+    ],
+)
+def test_each_action_does_what_it_says(
+    action: str, options: dict[str, str], type_: str | None, cell: str, expected: str
+) -> None:
+    verdict = Verdict("c", (type_,) if type_ else (), 1, "", action, {**options, "decided": True}, "column")
+    frame = pl.DataFrame({"c": [cell, None]})
+    assert Masker({"c": verdict}, KEY)(frame)["c"].to_list() == [expected, None]
+
+
+def test_nothing_is_written_outside_and_nothing_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    frame = table()
+    Masker(verdicts(frame, {}, {}, set()), KEY)(frame)
+    assert list(tmp_path.iterdir()) == []
