@@ -24,7 +24,9 @@ async def dead(atlas: Atlas, pipeline: str) -> Reply:
             f"No row of {pipeline} was rejected in run #{number}{came}.", facts=facts, next=[f"quality {pipeline}"]
         )
     share = f" of {count(rows_in)} ({percent(total, rows_in)})" if rows_in else ""
-    rows = [[group["cause"], group["column"], count(group["rows"]), _lines(group)] for group in answer["groups"]]
+    rows = [
+        [_cause(group["cause"]), group["column"], count(group["rows"]), _lines(group)] for group in answer["groups"]
+    ]
     return Reply(
         f"{many(total, 'row')}{share} of {pipeline} {'was' if total == 1 else 'were'} rejected in run #{number}.",
         table=Table(["cause", "column", "rows", "lines in the source"], rows),
@@ -33,8 +35,12 @@ async def dead(atlas: Atlas, pipeline: str) -> Reply:
     )
 
 
+def _cause(told: str) -> str:
+    return f"“{told.removeprefix('not: ')}” does not hold" if told.startswith("not: ") else told
+
+
 def _lines(group: dict[str, object]) -> str:
     lines = group["lines"]
     assert isinstance(lines, list)
     more = " …" if len(lines) > LINES or int(str(group["rows"])) > len(lines) else ""
-    return ", ".join(map(str, lines[:LINES])) + more
+    return ", ".join(dict.fromkeys(map(str, lines[:LINES]))) + more

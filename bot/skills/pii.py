@@ -55,13 +55,13 @@ def _one(name: str, column: str, found: list[Answer]) -> Reply:
     if c["types"]:
         told = [f"{name}.{one_line(c['column'])} holds {kinds(c)} ({sure(c)} sure): {reason}."]
         policy = f"`{c['column']}: keep`" if c["action"] != "keep" else f"`{c['column']}: hash`"
-        told += [f"{_done_sentence(c)} Wrong? Write {policy} under privacy.columns in {name}.yml."]
+        told += [f"{_done_sentence(c)} Wrong? Set {policy} under privacy.columns in {name}.yml."]
     else:
         told = [f"{name}.{one_line(c['column'])} is not personal{f': {reason}' if reason else ''}."]
         if c["masked"]:
             verb = "was" if c["masked"] == 1 else "were"
             told.append(f"{many(c['masked'], 'single value')} in it that looked personal {verb} masked.")
-        told.append(f"Wrong? Write `{c['column']}: hash` under privacy.columns in {name}.yml.")
+        told.append(f"Wrong? Set `{c['column']}: hash` under privacy.columns in {name}.yml.")
     return Reply(
         "\n".join(told), facts=_facts(name, [c]), next=[f"pii {name}", f"lineage {_quoted(name, c['column'])}"]
     )

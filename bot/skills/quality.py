@@ -48,10 +48,12 @@ async def trend(atlas: Atlas, dataset: str) -> Reply:
     if not measured:
         return Reply(f"Nothing of {dataset} was measured yet.", facts={"items": []}, next=[f"quality {dataset}"])
     first, last = measured[0], measured[-1]
+    lowest = min(measured, key=lambda item: float(item["score"]))
     if len(measured) == 1:
         told = f"{dataset} was measured once: {last['score']} in run #{last['run']}, {when(last['at'], zone)}."
+    elif all(item["score"] == last["score"] for item in measured):
+        told = f"{dataset} has stayed at {last['score']} over {len(measured)} runs."
     else:
-        lowest = min(measured, key=lambda item: float(item["score"]))
         told = (
             f"{dataset} went from {first['score']} to {last['score']} over {len(measured)} runs; "
             f"the lowest was {lowest['score']} in run #{lowest['run']}, {when(lowest['at'], zone)}."
