@@ -50,10 +50,10 @@ async def _chat(settings: Settings, as_user: str | None, opening: list[str]) -> 
 
     screen = Screen(sys.stdout, settings.reports)
     async with _bot(settings, as_user, {"terminal": {"screen": screen, "opening": opening}}) as bot:
-        if screen.live and not opening:
-            screen.write("Atlas. Say help, or what you want to know. Ctrl-D ends.\n")
+        if screen.live:
+            screen.write("Atlas. Say help, or what you want to know. Ctrl-D ends.\n\n")
         await bot.closed()
-        return 0
+        return 1 if opening and bot.platform("terminal").refused else 0
 
 
 @asynccontextmanager
@@ -92,10 +92,8 @@ async def _with_signals(http: httpx.AsyncClient, platforms: dict[str, Any]) -> "
 
     loop = asyncio.get_running_loop()
     async with Bot(http, platforms) as bot:
-        bot.interrupted = False
 
         def interrupt() -> None:
-            bot.interrupted = True
             if not bot.interrupt():
                 os._exit(INTERRUPTED)
 

@@ -34,6 +34,7 @@ class Terminal(connector.Connector):
         self.input: TextIO | None = config.get("input", sys.stdin)
         self.closed = asyncio.Event()
         self.reply: Reply | None = None  # the last answer, for the exit code of a script
+        self.refused = 0  # answers that were not what was asked for
         self._editing = self.screen.live and self.input is sys.stdin and sys.stdin is not None and sys.stdin.isatty()
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._wanted: SimpleQueue[bool] = SimpleQueue()
@@ -82,6 +83,7 @@ class Terminal(connector.Connector):
         self.screen.show(answer.reply, final=answer.final)
         if answer.final:
             self.reply = answer.reply
+            self.refused += not answer.reply.ok
             if self._editing:
                 self.screen.write("\n")
 

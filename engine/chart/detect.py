@@ -97,7 +97,11 @@ class Evidence:
         self.notes.append(f"{passed:.0%} pass {name} where chance is {chance:.0%}".replace("%", " %"))
         if len(self.column.values) < _MANY:
             return 0.0
-        return 1.5 if passed > 3 * chance + 0.1 else -2.5 if passed < 2 * chance + 0.02 else 0.0
+        if passed > 3 * chance + 0.1:
+            return 1.5
+        if passed >= 2 * chance + 0.02:
+            return 0.0
+        return -0.8 if self.mean >= 0.7 else -2.5  # a form that hardly anything else has is not given up
 
     @property
     def odds(self) -> float:

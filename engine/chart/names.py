@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import polars as pl
 
@@ -163,7 +163,7 @@ class _Token:
     end: int
 
 
-_TOKEN = re.compile(r"[^\W\d_](?:[^\W\d_]|['’´`-](?=[^\W\d_]))*\.?")
+_TOKEN = re.compile(r"(?<!\w)[^\W\d_](?:[^\W\d_]|['’´`-](?=[^\W\d_]))*\.?")
 _LABEL = re.compile(r"\[[A-Z_]+\]")
 _GENITIVE = re.compile(r"(?:['’]s?|s)$")
 
@@ -182,6 +182,8 @@ class Lists:
         self.particles = lexicon.words("particles")
         self.forms = lexicon.words("company_forms")
         self.cues = lexicon.words("person_cues")
+        self.leads = self.common | self.cues
+        self.others = self.common | self.forms | self.particles
 
 
 @cache
@@ -197,12 +199,14 @@ def _known(word: str, among: frozenset[str]) -> bool:
     return False
 
 
+@lru_cache(1 << 16)
 def _first(word: str, known: Lists) -> bool:
     return _known(word, known.first) or (
         len(word) > 3 and _GENITIVE.sub("", word) in known.first and word not in known.common
     )
 
 
+@lru_cache(1 << 16)
 def _last(word: str, known: Lists) -> bool:
     return (
         _known(word, known.last)
@@ -277,7 +281,7 @@ def _candidates(text: str) -> list[tuple[int, int, float]]:
         if not run:
             token = tokens[at]
             plain = token.text.islower() and len(token.word) > 3 and token.word in known.first
-            plain = plain and token.word not in known.common | known.forms | known.particles
+            plain = plain and token.word not in known.others
             if plain and _GREETING.search(text[max(0, token.start - 12) : token.start]):
                 found.append((token.start, token.start + len(token.word), 0.8))
             at += 1
@@ -346,7 +350,7 @@ def _judged(text: str, run: list[_Token], known: Lists) -> list[tuple[int, int, 
     firsts = [_first(t.word, known) and t.word not in known.common for t in words]
     lasts = [_last(t.word, known) and t.word not in known.common for t in words]
     initials = sum(len(t.text.rstrip(".")) == 1 for t in words)
-    cue = titled or bool(_STRONG_CUE.search(before_run))
+    cue = titled or _cued(before_run)
     weak = bool(_WEAK_CUE.search(before_run))
     place = bool(_PLACE_CUE.search(before_run))
     speaks = bool(_SPEAKS.match(after))
@@ -387,7 +391,13 @@ def _opens(run: list[_Token], titled: bool, known: Lists) -> bool:
         return True
     if titled and len(run) <= 2 and _first(word, known) and word not in known.cues:
         return False
-    return word in known.common | known.cues and not _pairs(run, known)
+    return word in known.leads and not _pairs(run, known)
+
+
+@lru_cache(1 << 14)
+def _cued(before: str) -> bool:
+    """Whether the words right before call for a name."""
+    return _STRONG_CUE.search(before) is not None
 
 
 def _pairs(run: list[_Token], known: Lists) -> bool:

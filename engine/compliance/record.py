@@ -137,6 +137,9 @@ def _cell(
     return {"label": label, "article": article, **missing}
 
 
+SETTING = {"name": "CONTROLLER_NAME", "contact": "CONTROLLER_CONTACT", "dpo": "DPO_CONTACT"}
+
+
 def _controller(settings: Mapping[str, Any]) -> list[Cell]:
     asked = {
         "name": ("Controller", "the organisation that decides why and how the data are processed"),
@@ -149,7 +152,7 @@ def _controller(settings: Mapping[str, Any]) -> list[Cell]:
     for key, (label, what) in asked.items():
         value = str(settings.get(key) or "").strip()
         if value or what:  # the others are stated where there are any
-            cells.append(_cell(label, "Art. 30(1)(a)", value, "settings", f"Name it in the settings: {what}."))
+            cells.append(_cell(label, "Art. 30(1)(a)", value, "settings", f"Set ATLAS_{SETTING[key]}: {what}." if what else ""))
     return cells
 
 

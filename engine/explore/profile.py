@@ -12,6 +12,7 @@ from core.models import LINE, ColumnType
 from engine.explore.types import DATE_FORMATS, DIGITS, SCALE, decimal_pattern, fits
 
 _GLANCE = 50  # rows that settle what most columns are not
+_AT_ONCE = 64  # columns looked at together: a table may have thousands
 
 _CANDIDATES = {
     "integer": ColumnType("integer"),
@@ -21,6 +22,7 @@ _CANDIDATES = {
     **{f"datetime {form}": ColumnType("datetime", format=form) for form in DATE_FORMATS},
     **{f"zoned {form}": ColumnType("datetime", format=form, zoned=True) for form in DATE_FORMATS},
 }
+_ALL = frozenset(_CANDIDATES)
 _DECIMAL = {"decimal": ".", "decimal,": ","}
 _MAYBE_THOUSANDS = "^-?[1-9][0-9]{0,2},[0-9]{3}$"
 
@@ -36,7 +38,7 @@ class ColumnProfile:
     filled: int = 0
     shortest: int | None = None
     longest: int | None = None
-    kinds: frozenset[str] = frozenset(_CANDIDATES)
+    kinds: frozenset[str] = _ALL
     whole: dict[str, int] = field(default_factory=dict)
     scale: dict[str, int] = field(default_factory=dict)
     commas: bool = False
@@ -51,7 +53,7 @@ class ColumnProfile:
             kinds=kinds,
             whole=_largest(kinds, self.whole, other.whole),
             scale=_largest(kinds, self.scale, other.scale),
-            commas=self.commas or other.commas,
+            commas="decimal," in kinds and (self.commas or other.commas),
         )
 
     def type(self) -> ColumnType:
@@ -83,11 +85,13 @@ class Profile:
     def add(self, frame: pl.DataFrame) -> "Profile":
         """With further rows; a kind that is ruled out already is not looked for again."""
         names = [name for name in frame.columns if name != LINE]
-        open_ = {name: self.columns[name].kinds if name in self.columns else frozenset(_CANDIDATES) for name in names}
-        open_ = _all_fit(frame.head(_GLANCE), open_)
-        if frame.height > _GLANCE:
-            open_ = _all_fit(frame, open_)
-        return self.merge(Profile(frame.height, _measured(frame, open_)))
+        measured: dict[str, ColumnProfile] = {}
+        for at in range(0, len(names), _AT_ONCE):
+            some = names[at : at + _AT_ONCE]
+            kinds = {name: self.columns[name].kinds if name in self.columns else _ALL for name in some}
+            kinds = _all_fit(frame.head(_GLANCE), kinds)
+            measured |= _measured(frame, _all_fit(frame, kinds) if frame.height > _GLANCE else kinds)
+        return self.merge(Profile(frame.height, measured))
 
     def merge(self, other: "Profile") -> "Profile":
         empty = ColumnProfile()
@@ -151,10 +155,11 @@ def _all_fit(frame: pl.DataFrame, open_: dict[str, frozenset[str]]) -> dict[str,
     if not asked:
         return open_
     row = frame.select(_fits(pl.col(name), kind).all().alias(str(i)) for i, (name, kind) in enumerate(asked)).row(0)
-    return {
-        name: frozenset(kind for (of, kind), fit in zip(asked, row, strict=True) if fit and of == name)
-        for name in open_
-    }
+    fitting: dict[str, set[str]] = {name: set() for name in open_}
+    for (name, kind), fit in zip(asked, row, strict=True):
+        if fit:
+            fitting[name].add(kind)
+    return {name: frozenset(kinds) for name, kinds in fitting.items()}
 
 
 def _fits(column: pl.Expr, kind: str) -> pl.Expr:

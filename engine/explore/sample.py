@@ -25,7 +25,7 @@ def take(frame: pl.DataFrame, sample: pl.DataFrame | None = None, size: int = SI
     if sample is not None and sample.height == size:
         limit = min(limit, np.uint64(sample.item(size - 1, HASH)))
     low = hashes <= limit
-    chosen = frame.drop(LINE, strict=False).filter(low).with_columns(pl.Series(HASH, hashes[low], pl.UInt64))
+    chosen = _copied(frame.drop(LINE, strict=False).filter(low)).with_columns(pl.Series(HASH, hashes[low], pl.UInt64))
     return _lowest([chosen] if sample is None else [sample, chosen], size)
 
 
@@ -38,6 +38,13 @@ def _lowest(samples: list[pl.DataFrame], size: int) -> pl.DataFrame:
     together = pl.concat(samples, how="diagonal")
     together = together.select(pl.exclude(HASH), HASH)
     return together.unique(HASH, keep="first", maintain_order=True).sort(HASH).head(size)
+
+
+def _copied(frame: pl.DataFrame) -> pl.DataFrame:
+    """With text of its own: a few rows that only point at theirs would keep all of their batch in memory."""
+    copy = pl.from_arrow(frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    assert isinstance(copy, pl.DataFrame)
+    return copy
 
 
 def _hashes(frame: pl.DataFrame) -> NDArray[np.uint64]:

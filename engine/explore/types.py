@@ -55,7 +55,7 @@ def fits(column: pl.Expr, type_: ColumnType) -> pl.Expr:
     looks_right = column.str.contains(f"^(?:{pattern(type_)})$")
     if type_.kind in ("date", "datetime"):
         day = pl.when(looks_right).then(column.str.slice(0, 10)).str.to_date(type_.format, strict=False)
-        return looks_right & day.is_not_null()
+        return pl.when(looks_right).then(day.is_not_null()).otherwise(looks_right)
     return looks_right
 
 

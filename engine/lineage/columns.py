@@ -80,7 +80,8 @@ def columns(
     except sqlglot.errors.SqlglotError:
         return _edges(_unknown(outputs, _Tracer(tables).everything(None)))
     tracer = _Tracer(tables)
-    read = tracer.everything(tree.copy())
+    tracer.prepare(tree)
+    read = tracer.everything(tree)
     written = tree.named_selects if isinstance(tree, exp.Query) else []
     try:
         traced = tracer.model(tree)
@@ -101,9 +102,9 @@ class _Tracer:
     def __init__(self, tables: Mapping[str, tuple[str, dict[str, str]]]) -> None:
         self.tables = tables
         self.traced: dict[int, _Traced] = {}
+        self.common: dict[str, exp.Expr] = {}  # common table expressions of the statement
 
     def model(self, tree: exp.Expr) -> _Traced:
-        self._plain_names(tree)
         schema = MappingSchema(
             {table: dict.fromkeys(names, "VARCHAR") for table, (_, names) in self.tables.items()},
             dialect="duckdb",
@@ -117,19 +118,31 @@ class _Tracer:
 
     def everything(self, tree: exp.Expr | None) -> list[_Flow]:
         """Every column of every table that is read anywhere in the expression; without one, of all tables."""
-        names = list(self.tables)
-        if tree is not None:
-            self._plain_names(tree)
-            read = {table.name.lower() for table in tree.find_all(exp.Table)}
-            names = [name for name in names if name in read]
+        names = list(self.tables) if tree is None else self._read(tree)
         return [
             _Flow(table, column, "computed from")
-            for table, by_lower in (self.tables[name] for name in names)
-            for column in by_lower.values()
+            for table, by_lower in (self.tables.get(name, (name, {})) for name in names)
+            for column in by_lower.values() or (None,)
         ]
 
-    def _plain_names(self, tree: exp.Expr) -> None:
-        """`navigate.orders` is one name here, whatever SQL makes of the dot."""
+    def _read(self, tree: exp.Expr) -> list[str]:
+        """The tables that an expression reads, by itself or through common table expressions."""
+        names: dict[str, None] = {}
+        seen: set[str] = set()
+        trees = [tree]
+        while trees:
+            for table in trees.pop().find_all(exp.Table):
+                name = table.name.lower()
+                if name in self.tables or name not in self.common:
+                    names[name] = None
+                if name in self.common and name not in seen:
+                    seen.add(name)
+                    trees.append(self.common[name])
+        return list(names)
+
+    def prepare(self, tree: exp.Expr) -> None:
+        """Makes `navigate.orders` one name, whatever SQL makes of the dot, and remembers what is named inside."""
+        self.common = {cte.alias.lower(): cte.this for cte in tree.find_all(exp.CTE)}
         for table in tree.find_all(exp.Table):
             full = f"{table.db}.{table.name}".lower()
             if table.db:
@@ -305,11 +318,9 @@ class _Tracer:
 
     def _tables(self, scope: Scope) -> list[str]:
         """The tables whose rows a query counts."""
-        found: list[str] = []
-        for _, source in scope.selected_sources.values():
-            trees = [source] if isinstance(source, exp.Table) else source.expression.find_all(exp.Table)
-            found += [self.tables[tree.name.lower()][0] for tree in trees if tree.name.lower() in self.tables]
-        return list(dict.fromkeys(found))
+        sources = [source for _, source in scope.selected_sources.values()]
+        trees = [source.expression if isinstance(source, Scope) else source for source in sources]
+        return list(dict.fromkeys(flow.table for tree in trees for flow in self.everything(tree)))
 
 
 def _reads_itself(query: exp.Expr) -> bool:

@@ -287,14 +287,14 @@ def _column_lineage(
         masked = [edge["via"] for edge in into if edge["masked"]]
         identity = len(into) == 1 and into[0]["via"] == "unchanged"
         fields[column] = column_lineage_dataset.Fields(
-            inputFields=[_input_field(edge, namespaces) for edge in into],
+            inputFields=[_input_field(edge, namespaces.get(edge["from_dataset"], dataset.namespace)) for edge in into],
             transformationType="MASKED" if masked else "IDENTITY" if identity else None,  # all that Marquez reads
             transformationDescription=masked[0] if masked else min(into, key=lambda e: e["via"] in INDIRECT)["via"],
         )
     return column_lineage_dataset.ColumnLineageDatasetFacet(fields=fields, dataset=None)
 
 
-def _input_field(edge: Edge, namespaces: Mapping[str, str]) -> column_lineage_dataset.InputField:
+def _input_field(edge: Edge, namespace: str) -> column_lineage_dataset.InputField:
     via = str(edge["via"])
     aggregated = via.startswith(("the ", "a sum", "an average"))
     subtype = _SUBTYPES.get(via, "AGGREGATION" if aggregated else "TRANSFORMATION")
@@ -304,12 +304,8 @@ def _input_field(edge: Edge, namespaces: Mapping[str, str]) -> column_lineage_da
         description=via,
         masking=bool(edge["masked"]),
     )
-    name = str(edge["from_dataset"])
     return column_lineage_dataset.InputField(
-        namespace=namespaces.get(name, NAMESPACE),
-        name=name,
-        field=edge["from_column"],
-        transformations=[transformation],
+        namespace=namespace, name=edge["from_dataset"], field=edge["from_column"], transformations=[transformation]
     )
 
 

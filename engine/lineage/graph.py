@@ -14,6 +14,9 @@ Layer = Literal["source", "explore", "chart", "navigate"]
 _COUNTS = ("the count of", "the number of different", "the count of rows of")  # say how many, not which
 
 
+ROWS = "*"  # in place of a column: only how many rows there are counts
+
+
 @dataclass(frozen=True, order=True)
 class Node:
     """A dataset, or one of its columns."""
@@ -21,10 +24,14 @@ class Node:
     dataset: str
     column: str = ""
 
+    @property
+    def is_column(self) -> bool:
+        return self.column not in ("", ROWS)
+
     def __str__(self) -> str:
         """As people call it: models go without their layer."""
         dataset = self.dataset.removeprefix("navigate.")
-        return f"{dataset}.{self.column}" if self.column else dataset
+        return f"{dataset}.{self.column}" if self.is_column else dataset
 
 
 @dataclass(frozen=True)
@@ -57,32 +64,20 @@ class Graph:
     """
 
     def __init__(self, edges: Iterable[Mapping[str, Any]]) -> None:
+        ways = list(dict.fromkeys(_way(edge) for edge in edges))
+        known = {(way.source, way.target) for way in ways if not way.target.column}
+        for way in list(ways):  # between two datasets there is always one way for all of their columns
+            pair = (Node(way.source.dataset), Node(way.target.dataset))
+            if pair not in known:
+                known.add(pair)
+                ways.append(Way(*pair, "built from", True, False))
         self.into: dict[Node, list[Way]] = {}
         self.out_of: dict[Node, list[Way]] = {}
-        seen: set[Way] = set()
-        for edge in edges:
-            source = Node(edge["from_dataset"], edge["from_column"] or "")
-            target = Node(edge["to_dataset"], edge["to_column"] or "")
-            via, masked = str(edge["via"]), bool(edge["masked"])
-            direct = bool(edge.get("direct", via not in INDIRECT))
-            whole = Way(Node(source.dataset), Node(target.dataset), "", True, False)
-            for way in (Way(source, target, via, direct, masked), whole):
-                if way in seen or (way is whole and target.column == "" and source.column == ""):
-                    continue
-                seen.add(way)
-                self.into.setdefault(way.target, []).append(way)
-                self.out_of.setdefault(way.source, []).append(way)
-        self._join_doubled()
+        for way in ways:
+            self.into.setdefault(way.target, []).append(way)
+            self.out_of.setdefault(way.source, []).append(way)
         self.nodes = self.into.keys() | self.out_of.keys()
         self.datasets = sorted({node.dataset for node in self.nodes})
-
-    def _join_doubled(self) -> None:
-        """Between two datasets one way is enough: the one with words wins over the one made here."""
-        for ways in (self.into, self.out_of):
-            for node, found in ways.items():
-                if not node.column:
-                    named = {(way.source, way.target) for way in found if way.via}
-                    ways[node] = [way for way in found if way.via or (way.source, way.target) not in named]
 
     def find(self, name: str) -> Node:
         """The node that people mean: `customers`, `customers.email`, `explore.customers.email`, a model with or
@@ -96,16 +91,15 @@ class Graph:
                     columns = [c for c in self.columns(dataset) if c.lower() == rest]
                     if columns:
                         return Node(dataset, columns[0])
-        known = [str(node) for node in sorted(self.nodes) if bool(node.column) == ("." in name)]
+        known = sorted({str(node) for node in self.nodes if bool(node.column) == ("." in name)})
         close = get_close_matches(name, known, 3, 0.6)
         hint = f"Did you mean {' or '.join(close)}?" if close else "Say: datasets"
         raise NotFound(f"No lineage is known of `{name[:80]}`.", hint=hint)
 
     def columns(self, dataset: str) -> list[str]:
         """The columns of a dataset that the graph knows, in the order they came."""
-        return list(
-            dict.fromkeys(node.column for node in [*self.into, *self.out_of] if node.dataset == dataset and node.column)
-        )
+        nodes = (node for node in [*self.into, *self.out_of] if node.dataset == dataset)
+        return list(dict.fromkeys(node.column for node in nodes if node.is_column))
 
     def layer(self, dataset: str) -> Layer:
         """Where a dataset stands. A dataset made from its own raw version is charted; from others, a model."""
@@ -140,7 +134,7 @@ class Graph:
             at, far = queue.popleft()
             if depth is not None and far >= depth:
                 continue
-            for way in ways.get(at, []):
+            for way in ways.get(Node(at.dataset) if at.column == ROWS else at, []):
                 found[way] = None
                 if end(way) not in seen:
                     seen.add(end(way))
@@ -194,6 +188,13 @@ class Graph:
                         seen.add(step)
                         queue.append(step)
         return arrived
+
+
+def _way(edge: Mapping[str, Any]) -> Way:
+    target = Node(edge["to_dataset"], edge["to_column"] or "")
+    source = Node(edge["from_dataset"], edge["from_column"] or (ROWS if target.column else ""))
+    via = str(edge["via"])
+    return Way(source, target, via, bool(edge.get("direct", via not in INDIRECT)), bool(edge["masked"]))
 
 
 def split_node_id(node_id: str) -> list[str]:

@@ -64,7 +64,7 @@ def marquez_column_lineage(
     ways: dict[Way, None] = {}
     for node in starts:
         found = graph.upstream(node, depth) + (graph.downstream(node, depth) if with_downstream else [])
-        ways.update(dict.fromkeys(way for way in found if way.source.column and way.target.column))
+        ways.update(dict.fromkeys(way for way in found if way.source.is_column and way.target.is_column))
     nodes = sorted({*starts, *(end for way in ways for end in (way.source, way.target))})
     return {
         "graph": [

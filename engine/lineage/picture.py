@@ -29,6 +29,7 @@ from engine.drawing import (
     text,
     width,
 )  # fmt: skip
+from engine.lineage.graph import ROWS as EVERY_ROW
 from engine.lineage.graph import Graph, Layer, Node, Way
 
 CARDS, ROWS = 48, 12  # more are told as "… and 37 more"
@@ -100,7 +101,7 @@ class _Card:
                 return at + 1
             at += row.units
         told_of_more = self.rows and self.rows[-1].node.column == "\0"
-        return at - 1 if told_of_more and node.column else 1
+        return at - 1 if told_of_more and node.is_column else 1
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def _card(graph: Graph, dataset: str, at: Node, ways: Sequence[Way]) -> _Card:
         card.note += f", {card.masked} masked" if card.masked else ""
         return card
     ends = dict.fromkeys(
-        end for way in ways for end in (way.source, way.target) if end.dataset == dataset and end.column
+        end for way in ways for end in (way.source, way.target) if end.dataset == dataset and end.is_column
     )
     nodes = list(ends or ([at] if at.dataset == dataset else []))
     nodes.sort(key=lambda node: node != at)
@@ -187,7 +188,7 @@ def _lines(graph: Graph, cards: dict[str, _Card], ways: Sequence[Way]) -> list[_
         known = lines.get(key)
         lines[key] = _Line(
             *key,
-            direct=way.direct or (known is not None and known.direct),
+            direct=(way.direct and way.source.column != EVERY_ROW) or (known is not None and known.direct),
             masked=way.masked or _masks(graph, way) or (known is not None and known.masked),
         )
     return list(lines.values())
@@ -291,11 +292,12 @@ def _paint(
     down: float,
 ) -> bytes:
     margin, top = 28.0, 92.0
-    full = max(across + 2 * margin, 760.0)
+    legend, ends = _legend(margin, 62, cards, lines)
+    full = max(across + 2 * margin, ends, 760.0)
     left = (full - across) / 2
     shapes = [
         text(margin, 38, fit(title, full - 2 * margin, 19, bold=True), 19, bold=True),
-        *_legend(margin, 62, cards, lines),
+        *legend,
         f'<g transform="translate({left:.1f},{top:.1f})">',
     ]
     for line, curve in sorted(zip(lines, curves, strict=True), key=lambda pair: pair[0].direct):
@@ -360,8 +362,8 @@ def _draw_row(row: _Row, x: float, y: float, across: float, *, chosen: bool) -> 
     return shapes
 
 
-def _legend(x: float, y: float, cards: dict[str, _Card], lines: Iterable[_Line]) -> list[str]:
-    """Only what the picture has."""
+def _legend(x: float, y: float, cards: dict[str, _Card], lines: Iterable[_Line]) -> tuple[list[str], float]:
+    """Only what the picture has, and where it ends."""
     shapes: list[str] = []
     present = {card.layer for card in cards.values()}
     kinds = [(line.direct, line.masked) for line in lines if "\0" not in line.source[:1] + line.target[:1]]
@@ -381,4 +383,4 @@ def _legend(x: float, y: float, cards: dict[str, _Card], lines: Iterable[_Line])
     if any(not direct for direct, _ in kinds):
         dashes = f'<path d="M{x:.1f},{y:.1f}h24" stroke="{FAINT}" stroke-width="1.6" stroke-dasharray="4 4"/>'
         add(dashes, 24, "decides which rows")
-    return shapes
+    return shapes, x + 8

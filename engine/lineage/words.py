@@ -53,7 +53,7 @@ def _column(graph: Graph, node: Node) -> list[str]:
     if graph.layer(node.dataset) != "navigate":
         return [_origin(graph, node)]
     told = [f"{node.column} {_made(ways)}."]
-    inputs = dict.fromkeys(way.source for way in ways if way.direct and way.source.column)
+    inputs = dict.fromkeys(way.source for way in ways if way.direct and way.source.is_column)
     told += [_origin(graph, source) for source in list(inputs)[:_MOST] if graph.into.get(source)]
     return told
 

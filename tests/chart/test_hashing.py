@@ -29,10 +29,10 @@ def test_a_hash_is_130_bits_of_hmac_sha256_over_family_and_text(values: list[str
 
 def test_the_vectors_of_the_documentation_hold() -> None:
     key = bytes(range(32))
-    assert hash_column(pl.Series(["Ida.Holm@Example.dk "]), "EMAIL", key).item() == "h_VECTOR_EMAIL"
-    assert hash_column(pl.Series(["20 12 34 56"]), "PHONE", key).item() == "h_VECTOR_PHONE"
-    assert hash_column(pl.Series(["010203-1234"]), "CPR", key).item() == "h_VECTOR_CPR"
-    assert hash_column(pl.Series([" Ida Holm"]), "PERSON", key).item() == "h_VECTOR_PERSON"
+    assert hash_column(pl.Series(["Ida.Holm@Example.dk "]), "EMAIL", key).item() == "h_iknjkmlmlnjutjuyye6fuzyrao"
+    assert hash_column(pl.Series(["20 12 34 56"]), "PHONE", key).item() == "h_icmvd7qagt4fo2gevkndqanyyv"
+    assert hash_column(pl.Series(["010203-1234"]), "CPR", key).item() == "h_75zxml4nsoplhl55ovweuoxjjm"
+    assert hash_column(pl.Series([" Ida Holm"]), "PERSON", key).item() == "h_5vdt4apthl6wqabkqdrnkyjxlp"
 
 
 @pytest.mark.parametrize(

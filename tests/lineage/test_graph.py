@@ -177,3 +177,10 @@ def test_impact_tells_tables_and_columns() -> None:
 def test_node_ids_keep_ports_and_colons_of_columns() -> None:
     assert split_node_id("dataset:atlas:customers") == ["dataset", "atlas", "customers"]
     assert split_node_id("dataset:postgres://db:5432:crm.t") == ["dataset", "postgres://db:5432", "crm.t"]
+
+
+def test_counted_rows_lead_back_to_the_source() -> None:
+    known = graph()
+    up = [str(way.source) for way in known.upstream("revenue_by_country.invoices")]
+    assert "invoices.csv" in up
+    assert explain(known, "invoices", PERSONAL)[1] == "1 model reads it: revenue_by_country."

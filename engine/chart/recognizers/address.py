@@ -6,7 +6,7 @@ from engine.chart.recognizer import Recognizer
 from engine.chart.shape import choose, tiers
 
 _DANISH = (
-    r"(?i:vej(?:en)?|gade(?:n)?|all[eé]en|all[eé]|stræde(?:t)?|boulevard(?:en)?|plads(?:en)?|torv(?:et)?|vænge(?:t)?|parken|haven|"
+    r"(?i:vej(?:en)?|gade(?:n)?|all[eé]en|all[eé]e?|stræde(?:t)?|boulevard(?:en)?|plads(?:en)?|torv(?:et)?|vænge(?:t)?|parken|haven|"
     r"toften|bakke(?:n)?|bakken|kaj(?:en)?|brygge(?:n)?|vang(?:en)?|agre|ager(?:en)?|marken|krogen|skrænten|lunden|engen|skellet|"
     r"stien|sti|draget|brynet|højen|lien|leddet|løkken|hegnet|diget|svinget|dammen|mosen|sletten|kilden|åsen|banken|kanten|"
     r"tofte|mark|skov|bjerg|høj|dal|kær|kjær|krog|linie|linien|kanal(?:en)?|plænen|fælleden|passagen|gangen|slippen|porten|"
@@ -39,7 +39,8 @@ _SAID = (
     r"visit|besøg(?:e)? på|køres til|bestilt til)(?: er| is| nu)?[\s:]{1,3}$"
 )
 _CUED = rf"\b{_STREET}\b|\b\d{{1,5}} \p{{Lu}}[\p{{L}}.'’-]+(?: \p{{Lu}}[\p{{L}}.'’-]+){{1,3}}(?:,? (?i:apt|suite|unit|flat)\.? ?#?\w{{1,5}})?"
-DANISH = rf"\b(?:\p{{Lu}}[\p{{L}}\p{{M}}.'’-]* ?(?:(?:\p{{Lu}}|af |i |på |og |den |der |de |til )[\p{{L}}\p{{M}}.'’-]* ?){{0,4}})?(?:\p{{L}}*){_DANISH} {_NUMBER}{_FLOOR}{_POST}"
+_NAME = r"\p{Lu}[\p{L}\p{M}.'’-]*(?: (?:\p{Lu}[\p{L}\p{M}.'’-]*|af|i|på|og|den|der|de|til)){0,4}"
+DANISH = rf"\b(?:{_NAME} ?)?\p{{L}}*{_DANISH} {_NUMBER}{_FLOOR}{_POST}"
 ENGLISH = (
     rf"\b\d{{1,5}}[A-Za-z]? (?:{_WORD} ){{1,4}}{_ENGLISH}\b\.?(?:,? (?i:apt|suite|unit|flat|ste|#)\.? ?#?\w{{1,5}})?"
 )
@@ -66,7 +67,7 @@ _SURE = rf"{DANISH}|{ENGLISH}|{_PLACED}"
 
 def judge(before: pl.Series, value: pl.Series, _after: pl.Series) -> pl.Series:
     """A street word or a postcode behind the number is enough; any other name with a number needs words before it."""
-    sure = value.str.contains(rf"^(?:{_SURE})").fill_null(False)
+    sure = value.str.contains(rf"^(?:{_SURE})").fill_null(False) & value.str.contains(r"^(?:[\p{Lu}\d]|\p{Ll}{6,})")
     said = before.str.contains(_SAID).fill_null(False)
     return choose(sure, 0.85, choose(said, 0.75, 0.0))
 

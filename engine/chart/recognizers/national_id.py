@@ -67,4 +67,5 @@ recognizer = Recognizer(
     span=SPAN,
     sure=SURE,
     judge=judge,
+    checksum=("a check digit", 0.1, checked),
 )
