@@ -38,6 +38,7 @@ bench: setup  ## the benchmarks, printed as ratios
 
 docs: setup  ## write docs/reference anew from the code
 	$(BIN)/python -m docs.generate
+	$(BIN)/python -m docs.conversation
 
 lock: setup  ## resolve the dependencies anew (needs uv on the PATH)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \

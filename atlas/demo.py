@@ -25,4 +25,4 @@ def play(settings: Settings) -> int:
     """With a terminal the runs and one table, then the prompt; without one all of it. 1 if Atlas refused anything."""
     if sys.stdin.isatty() and sys.stdout.isatty():
         return talk.chat(settings, None, [*RUNS, "show revenue_by_country"])
-    return talk.chat(settings, None, RUNS + QUESTIONS)
+    return talk.chat(settings, None, RUNS + QUESTIONS, hear=False)

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +23,12 @@ INTERRUPTED = 130  # as shells count: 128 + SIGINT
 
 def say(settings: Settings, text: str, as_user: str | None, as_json: bool) -> int:
     """One answer on standard output. 0 = done, 1 = refused or failed, 2 = not understood."""
-    return _run(_say(settings, text, as_user, as_json))
+    return asyncio.run(_say(settings, text, as_user, as_json))
 
 
-def chat(settings: Settings, as_user: str | None, opening: list[str] | None = None) -> int:
-    """A conversation until its end; what stands in `opening` is said first."""
-    return _run(_chat(settings, as_user, opening or []))
+def chat(settings: Settings, as_user: str | None, opening: list[str] | None = None, *, hear: bool = True) -> int:
+    """A conversation until its end; what stands in `opening` is said first, and if nobody is heard that is all."""
+    return asyncio.run(_chat(settings, as_user, opening or [], hear))
 
 
 async def _say(settings: Settings, text: str, as_user: str | None, as_json: bool) -> int:
@@ -45,11 +45,15 @@ async def _say(settings: Settings, text: str, as_user: str | None, as_json: bool
         return INTERRUPTED if bot.interrupted else reply.exit_code
 
 
-async def _chat(settings: Settings, as_user: str | None, opening: list[str]) -> int:
+async def _chat(settings: Settings, as_user: str | None, opening: list[str], hear: bool) -> int:
     from bot.screen import Screen
 
     screen = Screen(sys.stdout, settings.reports)
-    async with _bot(settings, as_user, {"terminal": {"screen": screen, "opening": opening}}) as bot:
+    from bot.skill import skills
+
+    words = tuple(f"{' '.join(pattern.words)} " for skill in skills() for pattern in skill.patterns)
+    terminal = {"screen": screen, "opening": opening, "words": words, **({} if hear else {"input": None})}
+    async with _bot(settings, as_user, {"terminal": terminal}) as bot:
         if screen.live:
             screen.write("Atlas. Say help, or what you want to know. Ctrl-D ends.\n\n")
         await bot.closed()
@@ -104,7 +108,3 @@ async def _with_signals(http: httpx.AsyncClient, platforms: dict[str, Any]) -> "
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
-
-
-def _run(conversation: Coroutine[Any, Any, int]) -> int:
-    return asyncio.run(conversation)

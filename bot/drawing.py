@@ -89,11 +89,17 @@ def remainder(reply: Reply, paths: Sequence[Path | str] = ()) -> str:
 
 
 def _with_next(parts: list[str], reply: Reply, paths: Sequence[Path | str]) -> str:
-    files = [f"{clean(a.title)}: {path}" for a, path in zip(reply.attachments, paths, strict=False)]
+    files = [f"{clean(a.title)}: {place(path)}" for a, path in zip(reply.attachments, paths, strict=False)]
     told = following(reply)
     if told.startswith("[") and parts[0] and not files:
         return f"{parts[0]}  {told}"
     return "\n".join(part for part in [*parts, *files, told] if part)
+
+
+def place(path: Path | str) -> str:
+    """Where a file lies, as one would type it from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if isinstance(path, Path) and path.is_relative_to(here) else path)
 
 
 def as_json(reply: Reply, paths: Sequence[Path | str]) -> dict[str, Any]:

@@ -128,7 +128,7 @@ class Screen:
         if reply.table and reply.table.columns:
             parts.append(self._table(reply))
         for attachment, path in zip(reply.attachments, paths, strict=False):
-            parts.append(Text.assemble(f"{clean(attachment.title)}: ", (str(path), "underline")))
+            parts.append(Text.assemble(f"{clean(attachment.title)}: ", (drawing.place(path), "underline")))
         if told_next:
             parts.append(Text(told_next, style="cyan"))
         return parts

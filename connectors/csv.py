@@ -20,7 +20,7 @@ from pydantic import Field
 
 from connectors._dialect import Dialect, Text, cells, detect
 from connectors._rows import Rows, split, table
-from core.errors import SourceUnavailable, SourceUnreadable
+from core.errors import SourceMissing, SourceUnavailable, SourceUnreadable
 from core.models import LINE, Rejects, SourcePart
 from core.pipeline import Strict
 
@@ -45,7 +45,7 @@ def parts(source: Source, base: Path) -> list[SourcePart]:
     matches = glob.glob(source.path, root_dir=base, recursive=True)  # noqa: PTH207 (Path.glob: relative ones only)
     found = sorted(path for path in matches if not (base / path).is_dir())
     if not found:
-        raise SourceUnavailable(f"No file matches `{source.path}`.", hint=f"Looked in `{base}`.")
+        raise SourceMissing(f"No file matches `{source.path}`.", hint=f"Looked in `{base}`.")
     return [SourcePart(path, {"path": str((base / path).absolute())}) for path in found]
 
 
@@ -99,7 +99,7 @@ def _opened(part: SourcePart) -> Iterator[BinaryIO]:
         with path.open("rb") as file:
             yield file
     except FileNotFoundError as error:
-        raise SourceUnavailable(f"There is no file `{part.name}`.", hint=f"Looked for `{path}`.") from error
+        raise SourceMissing(f"There is no file `{part.name}`.", hint=f"Looked for `{path}`.") from error
     except IsADirectoryError as error:
         raise SourceUnreadable(
             f"`{part.name}` is a folder, not a file.", hint=f"To read every CSV in it: `{part.name.rstrip('/')}/*.csv`."

@@ -63,6 +63,12 @@ class SourceUnavailable(AtlasError):
     code, status, retry = "source_unavailable", 502, True
 
 
+class SourceMissing(AtlasError):
+    """There is nothing where the source should be; trying again in a moment does not help."""
+
+    code, status = "source_missing", 422
+
+
 class SourceUnreadable(AtlasError):
     """The source was reached and is not what it should be; trying again does not help."""
 

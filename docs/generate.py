@@ -48,7 +48,8 @@ def _command_line() -> str:
                 continue
             lines.extend([f"## `{path} {name}`", "", (child.help or "").strip(), ""])
             for option in child.params:
-                shown = "/".join(option.opts) if option.param_type_name == "option" else option.make_metavar(None)
+                named = option.metavar or option.name.upper()
+                shown = "/".join(option.opts) if option.param_type_name == "option" else named
                 lines.append(f"* `{shown}`{': ' + option.help if getattr(option, 'help', None) else ''}")
             lines.append("")
 

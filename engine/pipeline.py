@@ -205,7 +205,7 @@ def _explore(job: Job) -> Done:
     source = connector.Source.model_validate(job.pipeline.source)
     job.make_raw_folder()
     read = ingest.ingest(connector.read(source, SourcePart(**job.claim.spec)), job.raw_folder, job.stem, job.progress)
-    return Done({**read.as_json(), "name": job.claim.spec["name"]}, rows=read.rows)
+    return Done({**read.as_json(), "name": job.claim.spec["name"]}, rows=read.rows + read.rejected)
 
 
 # Chart
@@ -266,6 +266,7 @@ def _contract(job: Job) -> Done:
     types, verdicts = _decided(job)
     read = job.results("explore")
     files = [RawFile(**file) for result in read for file in result["files"]]
+    source = [_name(result, read) for result in read for _ in result["files"]]
     masker = Masker(verdicts, masking_key(job.home), job.timezone)
     with job.home.database.read() as db:
         others = {name: table for name, (table, _) in datasets.tables(db).items() if name != job.pipeline.name}
@@ -280,15 +281,22 @@ def _contract(job: Job) -> Done:
         job.raw_folder / f"rejected-{job.stem}.parquet",
     )
     scores = score.scores(verified.results)
+    broken = [{**c, "lines": [_place(source[file], line) for file, line in c["lines"]]} for c in verified.causes]
     unreadable = [
-        {"reason": reason, "rule": None, "column": None, "rows": rows, "lines": result["reject_lines"].get(reason, [])}
+        {
+            "reason": reason,
+            "rule": None,
+            "column": None,
+            "rows": rows,
+            "lines": [_place(_name(result, read), line) for line in result["reject_lines"].get(reason, [])],
+        }
         for result in read
         for reason, rows in result["causes"].items()
     ]
 
     def save(db: Session) -> None:
         quality.save(db, job.run.id, job.pipeline.name, verified.results, scores.overall, scores.dimensions)
-        privacy.save_dead_letters(db, job.run.id, job.pipeline.name, _grouped(unreadable) + verified.causes)
+        privacy.save_dead_letters(db, job.run.id, job.pipeline.name, _grouped(unreadable) + broken)
         privacy.save_verdicts(db, job.run.id, job.pipeline.name, verdicts.values(), sum(f.rows for f in files), {})
 
     result = {
@@ -298,6 +306,15 @@ def _contract(job: Job) -> Done:
         "results": [vars(r) for r in verified.results],
     }
     return Done(result, save=save)
+
+
+def _name(result: dict[str, Any], read: Specs) -> str:
+    """What tells one part of the source from the others: nothing, if there is but one."""
+    return Path(result["name"]).name if len(read) > 1 else ""
+
+
+def _place(name: str, line: int) -> str:
+    return f"{name}:{line}" if name else str(line)
 
 
 def _grouped(causes: Specs) -> Specs:

@@ -5,7 +5,7 @@ from bot.reply import Reply, Table
 from bot.skill import skill
 from bot.words import count, many, percent
 
-LINES = 5
+LINES = 3
 
 
 @skill(

@@ -282,7 +282,7 @@ def _reject(
         f") WHERE cause IS NOT NULL ORDER BY {FILE}, {ROW}"
     )
     groups = connection.execute(
-        f"SELECT cause, count(*), list_sort(min({LINE}, 5)) FROM _rejected GROUP BY cause ORDER BY cause"
+        f"SELECT cause, count(*), min((file, {LINE}), 5) FROM _rejected GROUP BY cause ORDER BY cause"
     ).fetchall()
     causes = [
         {

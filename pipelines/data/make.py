@@ -11,6 +11,7 @@ import random
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 FIRST = """Anne Peter Mette Lars Kirsten Michael Hanne Henrik Anna Søren Helle Thomas Maria Jens Sofie Niels Ida Martin
 Freja Christian Clara Rasmus Emma Mads Laura Frederik Åse Jørgen Birgit Øjvind Signe Anders Maja Kasper Camilla Jonas
@@ -112,6 +113,7 @@ def _customers(chance: random.Random, now: datetime):
 
 
 LATE = timedelta(hours=50.5)
+COPENHAGEN = ZoneInfo("Europe/Copenhagen")  # the shop writes its own clock
 MAILERS = ["mail.example", "post.example", "firma.example", "skole.example"]
 FLOORS = ["", "", "", ", 1. tv", ", 2. th", ", st.", ", 3. mf"]
 
@@ -123,7 +125,7 @@ def _orders(chance: random.Random, now: datetime, customers: list[str], products
         ordered = now - timedelta(hours=6, days=abs(chance.gauss(0, 28)), minutes=chance.randint(0, 600))
         shipped = ordered + timedelta(hours=chance.randint(3, 70))
         if chance.random() < 0.008:
-            shipped = ordered - timedelta(hours=chance.randint(1, 30))  # somebody's clock
+            shipped = ordered - timedelta(hours=chance.randint(2, 30))  # somebody's clock
         price = float(product["price"])
         total = quantity * price
         if chance.random() < 0.004:
@@ -206,7 +208,7 @@ def _ascii(name: str) -> str:
 
 
 def _time(value: datetime) -> str:
-    return value.strftime("%Y-%m-%d %H:%M:%S")
+    return value.astimezone(COPENHAGEN).strftime("%Y-%m-%d %H:%M:%S")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from connectors import csv
-from core.errors import AtlasError, SourceUnavailable, SourceUnreadable
+from core.errors import AtlasError, SourceMissing, SourceUnreadable
 from core.models import LINE, Rejects
 
 Rejected = list[tuple[int, str]]
@@ -200,11 +200,11 @@ def test_what_is_no_text_is_refused_by_its_kind(file: Any) -> None:
 
 
 def test_a_missing_file_a_folder_and_an_empty_glob_are_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnavailable, match=r"There is no file `.*nowhere.csv`"):
+    with pytest.raises(SourceMissing, match=r"There is no file `.*nowhere.csv`"):
         read(tmp_path / "nowhere.csv")
     with pytest.raises(SourceUnreadable, match="is a folder, not a file"):
         read(tmp_path)
-    with pytest.raises(SourceUnavailable, match=r"No file matches `.*\*.csv`"):
+    with pytest.raises(SourceMissing, match=r"No file matches `.*\*.csv`"):
         read(tmp_path / "*.csv")
 
 
