@@ -38,7 +38,8 @@ def faker_names(prefixes: tuple[str, ...]) -> set[str]:
 def census(file: str, floor: float) -> set[str]:
     """Names that at least `floor` percent of the population bear: rarer ones are mostly words."""
     spec = find_spec("names")
-    assert spec and spec.origin
+    if spec is None or spec.origin is None:
+        raise SystemExit("install `faker` and `names` first")
     rows = (line.split() for line in (Path(spec.origin).parent / file).read_text().splitlines())
     return {row[0].lower() for row in rows if float(row[1]) >= floor}
 

@@ -101,6 +101,8 @@ class Evidence:
             return 1.5
         if passed >= 2 * chance + 0.02:
             return 0.0
+        if self.header >= 3:
+            return 0.0
         return -0.8 if self.mean >= 0.7 else -2.5  # a form that hardly anything else has is not given up
 
     @property
@@ -147,7 +149,7 @@ def _found(column: Column) -> Verdict:
     evidence = [Evidence(column, r) for r in recognizers() if _possible(column, r)]
     best = max(evidence, key=lambda e: (e.odds, -e.recognizer.rank), default=None)
     if column.prose and (best is None or best.sure < 0.5 or best.recognizer.type in ("PERSON", "USERNAME", "ADDRESS")):
-        return _prose(column, best)
+        return _prose(column)
     if best is None or best.odds < 0 or best.alike < 0.03:
         return _nothing(column, evidence)
     type_ = best.recognizer
@@ -160,7 +162,7 @@ def _found(column: Column) -> Verdict:
         best.confidence,
         best.reason(),
         type_.action,
-        {**type_.options, **_threshold(best, column)},
+        {**type_.options, **_threshold(best)},
         "cells" if _mixed(best) else "column",
     )
 
@@ -190,10 +192,10 @@ def _mixed(best: Evidence) -> bool:
     """Whether cells that are clearly something else stand among the personal ones."""
     if best.recognizer.type not in ("PERSON", "USERNAME", "IP", "ADDRESS", "LICENSE_PLATE"):
         return best.header < 3 and best.none > 0.1
-    return best.header < 3 and best.none > 0.02
+    return best.header < 3 and best.none > (0.2 if best.recognizer.type == "USERNAME" else 0.05)
 
 
-def _threshold(best: Evidence, column: Column) -> dict[str, float]:
+def _threshold(best: Evidence) -> dict[str, float]:
     """The score from which a single cell of this column is taken for personal, given all that speaks for the column."""
     if not _mixed(best):
         return {}
@@ -215,7 +217,7 @@ def _types(evidence: list[Evidence], best: Evidence) -> tuple[str, ...]:
     return (best.recognizer.type, *others)
 
 
-def _prose(column: Column, best: Evidence | None) -> Verdict:
+def _prose(column: Column) -> Verdict:
     from engine.chart.mask import in_text
 
     sample = column.values.sample(min(len(column.values), 1000), seed=0) if len(column.values) > 1000 else column.values
@@ -226,7 +228,8 @@ def _prose(column: Column, best: Evidence | None) -> Verdict:
             column.name, reason="sentences; none in the sample holds personal data, all are read", scope="spans"
         )
     share = min(max(counts.values()) / len(sample), 1.0)
-    reason = f"sentences; {share:.0%} of the sample hold {', '.join(t.replace('_', ' ').lower() if t not in _SHORT else t for t in types)}"
+    kinds = ", ".join(t if t in _SHORT else t.replace("_", " ").lower() for t in types)
+    reason = f"sentences; at least {share:.0%} of the sample hold personal data: {kinds}"
     return Verdict(column.name, types, round(0.6 + 0.39 * share, 3), reason.replace("%", " %"), "redact", scope="spans")
 
 
@@ -242,8 +245,7 @@ def _nothing(column: Column, evidence: list[Evidence]) -> Verdict:
         return Verdict(
             column.name, (best.recognizer.type,), round(best.sure, 3), best.reason(), "redact", {"skip": skip}, "cells"
         )
-    reason = "nothing personal" + (f": {best.reason()}" if best is not None and best.alike > 0.5 else "")
-    return Verdict(column.name, reason=reason, options={"skip": skip} if skip else {})
+    return Verdict(column.name, reason="nothing personal", options={"skip": skip} if skip else {})
 
 
 def _empty(column: Column) -> Verdict:
@@ -293,7 +295,7 @@ def _beside_people(column: Column, personal: set[str]) -> Verdict | None:
         reason = f"{evidence.reason()}; it stands beside other data of people"
         return Verdict(
             column.name, (type_,), round(_sigmoid(evidence.odds + 1.2), 3), reason, r.action,
-            {**r.options, **_threshold(evidence, column)}, "cells" if _mixed(evidence) else "column",
+            {**r.options, **_threshold(evidence)}, "cells" if _mixed(evidence) else "column",
         )  # fmt: skip
     return None
 

@@ -1,4 +1,4 @@
-"""Keyed hashes: the same value under the same key is the same text wherever it stands. Layout: docs/reference/masking.md."""
+"""Keyed hashes: equal values are equal texts wherever they stand. Layout: docs/reference/masking.md."""
 
 import hashlib
 import hmac
@@ -28,7 +28,7 @@ def hashed(canonical: pl.Series, family: str, key: bytes) -> pl.Series:
         return canonical
     digests = (
         pl.DataFrame({"text": pl.select(pl.lit(f"{family}\0") + canonical).to_series()})
-        .select(plh.col("text").chash.hmac_sha256(key=key.hex()))  # type: ignore[attr-defined]
+        .select(plh.col("text").chash.hmac_sha256(key=key.hex()))
         .to_series()
     )
     return base32(digests)

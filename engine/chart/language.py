@@ -1,4 +1,4 @@
-"""Asks a spaCy model about sentences that the word lists leave in doubt. English comes with Atlas; others by setting."""
+"""Asks a spaCy model about sentences that the word lists leave in doubt. English is built in, others by setting."""
 
 import re
 from functools import cache

@@ -76,16 +76,18 @@ class Masker:
 
     def _acted(self, cells: pl.Series, type_: str | None, verdict: Verdict) -> pl.Series:
         """The action on cells; where many are equal, on each different one."""
-        mask = parts.load("masking action", verdict.action).mask
+        action = parts.load("masking action", verdict.action)
+
+        def done(some: pl.Series) -> pl.Series:
+            masked: pl.Series = action.mask(some, type_, verdict.options, self.key)
+            return masked
+
         if len(cells) < _WORTH:
-            done: pl.Series = mask(cells, type_, verdict.options, self.key)
-            return done
+            return done(cells)
         coded = cells.to_arrow().dictionary_encode()
         if len(coded.dictionary) > len(cells) // 2:
-            done = mask(cells, type_, verdict.options, self.key)
-            return done
-        different = mask(pl.Series(coded.dictionary, dtype=pl.String), type_, verdict.options, self.key)
-        return different.gather(pl.Series(coded.indices))
+            return done(cells)
+        return done(pl.Series(coded.dictionary, dtype=pl.String)).gather(pl.Series(coded.indices))
 
     def _cells(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
         """The action on the cells that look personal; each different one is judged once."""
@@ -168,7 +170,7 @@ _DOUBT = 0.25  # a name that the lists hold for this likely is worth asking a la
 
 
 def _without_names(texts: pl.Series, models: dict[str, str]) -> pl.Series:
-    """The texts with names replaced, null where there are none. Sentences are read one by one, each different one once."""
+    """The texts with names replaced, null where there are none. Each different sentence is read once, by itself."""
     different = texts.unique(maintain_order=True).to_list()
     found = [names.find(text) for text in different]
     doubtful = [n for n, spans_ in enumerate(found) if any(_DOUBT <= s < spans.ENOUGH for _, _, s in spans_)]

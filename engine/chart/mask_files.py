@@ -2,7 +2,6 @@
 
 import codecs
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ def mask_files(files: list[Path], out: Path, key: bytes, on_reject: OnReject | N
                 found[file.name] = _mask_jsonl(file, partial, key)
             else:
                 found[file.name] = _mask_csv(file, partial, key, on_reject)
-            os.replace(partial, target)
+            partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
     return found
@@ -79,7 +78,7 @@ class Kept:
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         for frame in self._from:
-            self._size += frame.estimated_size()
+            self._size += int(frame.estimated_size())
             if self._size > KEPT_BYTES:
                 self.frames, self.whole = [], False
             if self.whole:

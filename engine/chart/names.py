@@ -11,7 +11,7 @@ from engine.chart import lexicon
 
 # Endings of family names; a word with one of them is a family name even if no list has it.
 ENDING = (
-    r"(?:[bdfghjklmnprstv](?:sen|sens?son|sson|datter|dóttir|dottir)|gaard|gård|lund|holm|strup|trup|toft|bjerg|berg|skov|kjær|kær|"
+    r"(?:[bdfghjklmnprstv](?:sen|sens?son|sson|datter|dóttir|dottir)|(?:ia|ie|oe|ue|aa)sen|[dfklmnprt]son|gaard|gård|lund|holm|strup|trup|toft|bjerg|berg|skov|kjær|kær|"
     r"dahl|dal|sted|rup|bæk|beck|bech|by(?:e)?|mose|krogh?|vad|feldt|felt|stein|stedt|ström|strøm|qvist|quist|kvist|gren|"
     r"ović|ovic|ević|evic|wski|wska|cki|cka|czyk|enko|chuk|ov|ova|ová|ev|eva|idis|opoulos|akis|ian|yan|oğlu|oglu|shvili|dze|"
     r"escu|eanu|elli|etti|ini|ucci|ez|mann|meier|bauer|berger|hoff|ham|ton|ley|worth|ford|field|man|kins|stone|wood|well)"
@@ -216,7 +216,7 @@ def _last(word: str, known: Lists) -> bool:
 
 
 _STRONG_CUE = re.compile(
-    r"(?i)(?:\b(?:hedder|navn(?:et)? er|name is|name['’]s|named|called|i am|i['’]m|jeg er|this is|det er|mvh|m\.v\.h\.?|vh|kh|knus|tillykke|(?:hilsen|hilsner|knus|kram|greetings|gave|gift|love|thanks|fødselsdagen) (?:fra|from|til|to)|fødselsdagen|birthday|congratulations|hilsen|hilsner|regards|"
+    r"(?i)(?:\b(?:hedder|navn(?:et)? er|name is|name['’]s|named|called|i am|i['’]m|jeg er|this is|det er|mvh|m\.v\.h\.?|vh|kh|knus|tillykke|(?:hilsen|hilsner|knus|kram|greetings|gave|gift|love|thanks|fødselsdagen) (?:fra|from|til|to)|fødselsdagen|ifølge|according to|aftalt med|forwarded by|sendt af|ansvarlig|responsible|birthday|congratulations|hilsen|hilsner|regards|"
     r"sincerely|cheers|dear|kære|hi|hello|hej|hey|v/|c/o|att\.?:?|attn\.?:?|kontaktperson:?|contact:?|navn:|name:|signed:?|"
     r"mr|mrs|ms|dr|hr|fru|frk|prof|ovl|overlæge|læge|advokat|sagsbehandler|sygeplejerske|jordemoder|psykolog|employee|medarbejder(?:en)?|"
     r"colleague|kollega|customer|kunde(?:n)?|patient(?:en)?|pt|borger(?:en)?|user|bruger(?:en)?|elev(?:en)?|lejer(?:en)?|ansøger(?:en)?|"
@@ -228,6 +228,7 @@ _GREETING = re.compile(r"(?i)(?:^|[\s,.!])(?:hej|hi|hello|dear|kære|hey|mvh|hil
 _WEAK_CUE = re.compile(
     r"(?i)\b(?:fra|from|med|with|til|to|hos|ved|af|by|for|og|and|vedr\.?|regarding|om|about|vores|our|min|my|ask|spørg)[\s:,]{0,2}$"
 )
+_CLAUSE = re.compile(r"(?i)\b(?:at|når|hvis|fordi|that|when|if|because|after|efter at)\s$")
 _PLACE_CUE = re.compile(r"(?i)\b(?:i|in|at|på|near|nær)\s$")
 _COMPANY_AFTER = re.compile(
     r"^(?:\s(?:&|og|and)\s\w+|\s[A-ZÆØÅ]\w*){0,4},?\s?(?:\b(?:ApS|Ltd|Inc|GmbH|AB|AS|LLC|AG|Oy)\b|A/S|I/S|K/S|P/S|B\.V\.|& (?:Co|Søn(?:ner)?|Sons?|Partners?|Cie|Brdr)\b)"
@@ -309,11 +310,8 @@ def _run(text: str, tokens: list[_Token], at: int, known: Lists, shouting: bool)
     for n in range(at + 1, min(at + 9, len(tokens))):
         previous, token = tokens[n - 1], tokens[n]
         gap = text[previous.end : token.start]
-        ends = (
-            previous.text.endswith(("'s", "’s"))
-            or (previous.text.endswith(".")
-            and len(previous.text) > 2
-            and previous.word not in known.titles)
+        ends = previous.text.endswith(("'s", "’s")) or (
+            previous.text.endswith(".") and len(previous.text) > 2 and previous.word not in known.titles
         )
         if gap not in (" ", "\u00a0", "  ") or ends:
             break
@@ -361,6 +359,7 @@ def _judged(text: str, run: list[_Token], known: Lists) -> list[tuple[int, int, 
     if n == 1:
         score = 0.62 if firsts[0] else (0.45 if lasts[0] else 0.2)
         score += 0.42 if cue else 0.15 if weak or speaks else 0.0
+        score += 0.3 if speaks and not cue and _CLAUSE.search(before_run) else 0.0
         score -= 0.25 if (place and not firsts[0]) or digit_after else 0.0
         if words[0].word in known.common:
             score = 0.65 if cue and _known(words[0].word, known.first) and words[0].start > 0 else 0.0
@@ -380,7 +379,7 @@ def _judged(text: str, run: list[_Token], known: Lists) -> list[tuple[int, int, 
         score += 0.3 if cue else 0.12 if weak or speaks else 0.0
         score -= 0.2 if place and not firsts[0] else 0.0
     start, end = run[0].start, run[-1].end
-    end -= text[start:end].endswith(".") and not (len(run[-1].text) == 2)
+    end -= text[start:end].endswith(".") and len(run[-1].text) != 2
     return [(start, end, min(max(score, 0.0), 1.0))] if score > 0 else []
 
 

@@ -7,8 +7,6 @@ import polars as pl
 from engine.chart import hashing
 from engine.chart.detect import recognizer
 
-_INTEGER = r"^[+-]?\d+$"
-
 
 def mask(cells: pl.Series, type_: str | None, options: dict[str, Any], key: bytes) -> pl.Series:  # noqa: ARG001
     kind = recognizer(type_) if type_ else None
@@ -18,6 +16,5 @@ def mask(cells: pl.Series, type_: str | None, options: dict[str, Any], key: byte
 
 
 def text(cells: pl.Series) -> pl.Series:
-    """NFC and trimmed; an integer as plain decimal figures."""
-    tidy = cells.str.normalize("NFC").str.strip_chars()
-    return tidy
+    """The canonical text of what has no form of its own."""
+    return cells.str.normalize("NFC").str.strip_chars()

@@ -28,7 +28,7 @@ recognizer = PersonRecognizer(
     r"contact ?name|contact ?person|kontakt ?person\w*|person|person ?name|kontaktnavn|customer ?name|kunde ?navn|patient ?name|patientnavn|"
     r"employee ?name|medarbejder ?navn|card ?holder\w*|account ?holder\w*|kontohaver|next ?of ?kin|emergency ?contact|pårørende|paaroerende|"
     r"parent ?name|guardian|spouse|ægtefælle|aegtefaelle|recipient ?name|modtager ?navn|beneficiary|fname|lname|elevnavn|leder ?navn)\b",
-    weak_header=r"\b(?:name|navn|customer|kunde|client|klient|patient|pt|contact|kontakt|owner|ejer|employee|medarbejder|ansat|leder|manager|chef|"
+    weak_header=r"\b(?:bill ?to|ship ?to|sold ?to|faktureres ?til|name|navn|customer|kunde|client|klient|patient|pt|contact|kontakt|owner|ejer|employee|medarbejder|ansat|leder|manager|chef|"
     r"supervisor|boss|reports ?to|recipient|modtager|sender|afsender|requester|reporter|assignee|assigned|agent|sagsbehandler|ansvarlig|"
     r"responsible|læge|laege|doctor|physician|behandler|teacher|lærer|laerer|elev|student|member|medlem|guest|gæst|gaest|tenant|lejer|driver|"
     r"chauffør|chauffoer|author|forfatter|created ?by|updated ?by|oprettet ?af|approver|godkender|sælger|saelger|sales ?rep|account ?manager|"

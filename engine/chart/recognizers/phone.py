@@ -17,7 +17,7 @@ _SAID = (
 _NOT = (
     r"(?i)(?:cvr|ordre|order|faktura|invoice|\bsag|\bcase|\bref|kunde|customer|konto|account|vare|\bean|\bgln|\bsku|\bvat|"
     r"\bse\b|ticket|bilag|track|pakke|parcel|seri|batch|\blot|booking|police|policy|medlem|member|model|aftale|kontrakt|"
-    r"contract|journal|reg\.?|passport|\bpas\b|kørekort|licen[cs]e|project|projekt|artikel|article|item|part|style|\bid\b|"
+    r"contract|journal|\breg\b\.?|passport|\bpas\b|kørekort|licen[cs]e|project|projekt|artikel|article|item|part|style|\bid\b|"
     r"\bhs|toldkode|lev\w*|version|løbenr|kr\.?|dkk|eur|usd|\$|€|£|#|p-?nr)[\w-]*\W{0,3}(?:nr|no|number|nummer|id|er|is)?\W{0,4}$"
 )
 
