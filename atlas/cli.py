@@ -126,13 +126,17 @@ def mask(
     from engine.home import masking_key, open_home
 
     home = open_home(_settings())
-    found = mask_files(files, out, masking_key(home))
+    left_out: dict[str, list[int]] = {}
+    found = mask_files(files, out, masking_key(home), lambda name, bad: left_out.setdefault(name, []).extend(bad.lines))
     if findings:
         findings.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
     for name, columns in found.items():
         masked = {column: f["masked"] for column, f in columns.items() if f["masked"]}
         what = ", ".join(f"{column} ({count:,} cells)" for column, count in masked.items())
         typer.echo(f"{out / name}: {what or 'nothing personal found'}")
+    for name, lines in left_out.items():
+        where = ", ".join(map(str, lines[:5])) + (" …" if len(lines) > 5 else "")
+        typer.echo(f"{name}: {len(lines):,} lines are no rows of the table and were left out: {where}", err=True)
 
 
 @app.command()

@@ -46,7 +46,7 @@ class Transport(memory.Transport):  # type: ignore[misc]
             except Empty:
                 left = end - time.monotonic()
                 with _changed:
-                    arrived = left > 0 and _changed.wait_for(lambda seen=seen: _changes != seen, left)
+                    arrived = left > 0 and _changed.wait_for(lambda seen=seen: _changes != seen, left)  # type: ignore[misc]
                 if not arrived or getattr(connection, "stopping", False):
                     raise TimeoutError from None
             else:

@@ -9,6 +9,7 @@ from core import parts
 from core.models import ColumnType, Verdict
 from core.pipeline import ColumnPolicy
 from engine.chart import headers
+from engine.chart.kinds import many, one
 from engine.chart.recognizer import Recognizer
 
 NULLISH = (
@@ -115,19 +116,12 @@ class Evidence:
 
     def reason(self) -> str:
         """The evidence in one sentence for people."""
-        kind = (
-            self.recognizer.type.replace("_", " ").lower()
-            if self.recognizer.type not in _SHORT
-            else self.recognizer.type
-        )
+        kind = one(self.recognizer.type)
         said = {3.0: "says so", 1.5: "fits", 0.0: "says nothing", -3.0: "names something else"}[self.header]
-        parts_ = [f"{self.alike:.0%} of rows could be a {kind}".replace("%", " %")]
+        parts_ = [f"{self.alike:.0%} of rows could be {kind}".replace("%", " %")]
         if self.sure >= 0.05:
-            parts_ = [f"{self.sure:.0%} of rows look like a {kind}".replace("%", " %")]
+            parts_ = [f"{self.sure:.0%} of rows look like {kind}".replace("%", " %")]
         return f'{", ".join(parts_ + self.notes)}; the header "{self.column.name}" {said}'
-
-
-_SHORT = {"CPR", "CVR", "IBAN", "IP", "MAC"}
 
 
 def verdicts(
@@ -228,7 +222,7 @@ def _prose(column: Column) -> Verdict:
             column.name, reason="sentences; none in the sample holds personal data, all are read", scope="spans"
         )
     share = min(max(counts.values()) / len(sample), 1.0)
-    kinds = ", ".join(t if t in _SHORT else t.replace("_", " ").lower() for t in types)
+    kinds = ", ".join(map(many, types))
     reason = f"sentences; at least {share:.0%} of the sample hold personal data: {kinds}"
     return Verdict(column.name, types, round(0.6 + 0.39 * share, 3), reason.replace("%", " %"), "redact", scope="spans")
 

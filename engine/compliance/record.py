@@ -152,7 +152,8 @@ def _controller(settings: Mapping[str, Any]) -> list[Cell]:
     for key, (label, what) in asked.items():
         value = str(settings.get(key) or "").strip()
         if value or what:  # the others are stated where there are any
-            cells.append(_cell(label, "Art. 30(1)(a)", value, "settings", f"Set ATLAS_{SETTING[key]}: {what}." if what else ""))
+            todo = f"Set ATLAS_{SETTING[key]}: {what}." if what else ""
+            cells.append(_cell(label, "Art. 30(1)(a)", value, "settings", todo))
     return cells
 
 
