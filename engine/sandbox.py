@@ -1,8 +1,11 @@
 """SQL that people write: one SELECT or one expression, in a DuckDB that can open nothing but its tables."""
 
+import json
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import sqlglot
@@ -15,11 +18,14 @@ from core.models import Table
 # what would tell of the machine, of other tables or of settings; DuckDB's lock keeps the rest shut
 _TELLTALE = (
     "getenv", "getvariable", "current_setting", "current_database", "current_schema", "current_user", "session_user",
-    "version", "currentversion", "currentdatabase", "currentschema", "pg_", "duckdb_", "pragma_", "read_", "glob",
-    "sniff_", "parquet_", "query", "which_secret", "txid_current", "write_log", "parse_duckdb_log", "in_search_path",
-    "nextval", "currval",
+    "user", "version", "current_version", "current_catalog", "current_query", "current_connection", "currentdatabase",
+    "currentschema", "pg_", "duckdb_", "pragma_", "read_", "glob", "sniff_", "parquet_", "query", "json_execute",
+    "which_secret", "txid_current", "write_log", "parse_duckdb_log", "in_search_path", "nextval", "currval",
 )  # fmt: skip
 _NOT_READING = exp.Command | exp.DDL | exp.DML | exp.Into | exp.Parameter | exp.Placeholder
+_QUERIES = ("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE")
+_TOO_DEEP = "The SQL is nested too deeply."
+_SCHEMA = "navigate"  # models may be read under this name too
 
 
 @dataclass(frozen=True)
@@ -31,24 +37,24 @@ class Select:
 
 
 def check_select(sql: str, known: Collection[str]) -> Select:
-    """Exactly one SELECT over known tables. `navigate.x` is x. Raises BadPipeline, naming what is not allowed."""
+    """Exactly one SELECT over known tables. `navigate.x` is x. Raises BadPipeline, naming what is not allowed.
+
+    sqlglot tells what is wrong in words; DuckDB's own parser, which runs the text in the end, must agree with it.
+    """
     tree = _one(sql)
     if not isinstance(tree, exp.Query):
         raise BadPipeline(f"A model is one SELECT; this is `{_kind(tree)}`.", hint="select … from …")
     _no_side_doors(tree)
-    inputs: dict[str, None] = {}
     for table in tree.find_all(exp.Table):
-        name = _table_name(table, tree)
-        if name is None:
-            continue
+        _is_a_table(table)
+    inputs = _tables(sql)
+    for name, line in inputs.items():
         if name not in known:
             there_are = ", ".join(sorted(known)) or "none yet"
-            raise BadPipeline(f"There is no table `{name}`.", hint=f"Tables: {there_are}.")
-        table.set("db", None)
-        inputs[name] = None
+            raise BadPipeline(f"Line {line}: there is no table `{name}`.", hint=f"Tables: {there_are}.")
     if not inputs:
         raise BadPipeline("The SELECT reads no table.", hint="select … from DATASET")
-    return Select(tree.sql(dialect="duckdb"), tuple(inputs))
+    return Select(sql.strip(), tuple(inputs))
 
 
 def check_expression(sql: str, columns: Collection[str]) -> str:
@@ -68,23 +74,33 @@ def check_expression(sql: str, columns: Collection[str]) -> str:
     return text
 
 
-def connect(tables: Iterable[Table], timezone: str) -> duckdb.DuckDBPyConnection:
+def connect(tables: Iterable[Table], timezone: str, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
     """A DuckDB in memory with a view for each table, and locked: no other file, no network, no setting."""
-    connection = open_duckdb(timezone)
+    connection = open_duckdb(timezone, spill)
+    connection.execute(f"CREATE SCHEMA {_SCHEMA}")
     files: list[Path] = []
     for table in tables:
         view(connection, table.name, table.files, table.columns)
+        connection.execute(f"CREATE VIEW {_SCHEMA}.{quoted(table.name)} AS FROM main.{quoted(table.name)}")
         files += table.files
     lock(connection, files)
     return connection
 
 
-def open_duckdb(timezone: str) -> duckdb.DuckDBPyConnection:
-    """A DuckDB in memory that installs and loads nothing by itself."""
+def open_duckdb(timezone: str, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """A DuckDB in memory that installs and loads nothing by itself.
+
+    What does not fit into memory goes to the folder `spill` while it is needed; without one, that fails.
+    """
     connection = duckdb.connect(
-        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "threads": 2}
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "threads": 2,
+            "temp_directory": str(spill) if spill else "",
+        }
     )
-    connection.execute(f"SET TimeZone = {quoted_text(timezone)}")
+    connection.execute(f"SET GLOBAL TimeZone = {quoted_text(timezone)}")  # its cursors have it too
     return connection
 
 
@@ -115,16 +131,93 @@ def quoted_text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def planning_fault(error: duckdb.Error) -> str:
+    """What DuckDB says about SQL that it will not plan: no data were read yet, so none can be in it."""
+    return str(error).strip().splitlines()[0].removesuffix(".").removesuffix("!") + "."
+
+
+def running_fault(error: Exception) -> str:
+    """What went wrong while rows were read, without DuckDB's own words: they quote values."""
+    first = str(error).strip().splitlines()[0] if str(error).strip() else ""
+    kind = first.partition(" Error:")[0].lower()
+    if kind == "conversion":
+        target = re.search(r" to ([A-Z][A-Z0-9_]*(?:\(\d+(?:, ?\d+)?\))?)(?= when | because |[.!]?$)", first)
+        return f"a value cannot be converted{f' to {target[1]}' if target else ''}."
+    faults = {
+        "out of range": "a number is too big for its type.",
+        "out of memory": "it needs more memory than there is.",
+        "invalid input": "a function was given a value it does not take.",
+    }
+    return faults.get(kind, f"DuckDB stopped at a {kind or 'nameless'} error.")
+
+
+def _tables(sql: str) -> dict[str, int]:
+    """The tables that a SELECT reads and the lines they first stand in, as DuckDB's own parser sees the text.
+
+    What sqlglot let through can so mean nothing else to the one who runs it. Raises BadPipeline.
+    """
+    with open_duckdb("UTC") as connection:
+        lock(connection, [])
+        ((told,),) = connection.execute("SELECT json_serialize_sql(CAST(? AS VARCHAR))", [sql]).fetchall()
+    try:
+        parsed = json.loads(told)
+        if parsed["error"]:
+            if parsed["error_type"] != "parser":
+                raise BadPipeline("A model is one SELECT, and nothing else.", hint="select … from …")
+            raise BadPipeline(f"Line {_line(sql, int(parsed.get('position', 0)))}: {parsed['error_message']}.")
+        if len(parsed["statements"]) != 1:
+            raise BadPipeline(f"There must be exactly one statement; there are {len(parsed['statements'])}.")
+        found: dict[str, int] = {}
+        _follow(parsed, frozenset(), found)
+    except RecursionError:
+        raise BadPipeline(_TOO_DEEP) from None
+    return {name: _line(sql, where) for name, where in sorted(found.items(), key=lambda item: item[1])}
+
+
+def _follow(node: Any, made: frozenset[str], found: dict[str, int]) -> None:
+    """Adds the tables below a node of DuckDB's tree, but for those that the query makes itself with WITH."""
+    if isinstance(node, list):
+        for part in node:
+            _follow(part, made, found)
+    if not isinstance(node, dict):
+        return
+    kind = str(node.get("type", ""))
+    if kind.endswith("_NODE") and kind not in _QUERIES:
+        raise BadPipeline(f"`{kind.partition('_')[0]}` is not allowed in SQL that people write.")
+    if kind in ("TABLE_FUNCTION", "SHOW_REF", "COLUMN_DATA") and node.get("function", {}).get("function_name") not in (
+        "unnest",
+    ):
+        raise BadPipeline("Only tables may stand after FROM.")
+    if kind == "BASE_TABLE":
+        name, schema = node["table_name"].lower(), node["schema_name"].lower()
+        if node["catalog_name"] or schema not in ("", _SCHEMA):
+            raise BadPipeline(f"`{schema}.{name}` cannot be read: only charted datasets and models are tables.")
+        if schema or name not in made:
+            found[name] = min(node["query_location"], found.get(name, node["query_location"]))
+    for entry in (node.get("cte_map") or {}).get("map", []):
+        # a name of WITH holds from there on; inside itself only if it is recursive
+        itself = entry["value"]["query_node"]["type"] == "RECURSIVE_CTE_NODE"
+        _follow(entry["value"], made | {entry["key"].lower()} if itself else made, found)
+        made |= {entry["key"].lower()}
+    for key, part in node.items():
+        if key != "cte_map":
+            _follow(part, made, found)
+
+
+def _line(sql: str, position: int) -> int:
+    return sql.encode()[:position].count(b"\n") + 1
+
+
 def _one(sql: str) -> exp.Expression:
     try:
-        trees = [tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree is not None]
+        trees = [tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree and not isinstance(tree, exp.Semicolon)]
     except SqlglotError as error:
         details = getattr(error, "errors", None) or [{}]
         line, what = details[0].get("line"), details[0].get("description") or "not SQL"
-        what = what.split(" but got <")[0]  # the rest is the parser's own language
+        what = re.split(r" (?:but got|missing for) <", what)[0]  # the rest is the parser's own language
         raise BadPipeline(f"Line {line}: {what}." if line else f"It cannot be read as SQL: {what}.") from None
     except RecursionError:
-        raise BadPipeline("The SQL is nested too deeply.") from None
+        raise BadPipeline(_TOO_DEEP) from None
     if len(trees) != 1:
         raise BadPipeline(f"There must be exactly one statement; there are {len(trees)}.")
     tree: exp.Expression = trees[0]  # type: ignore[assignment]  # parse gives the base class of the same trees
@@ -133,9 +226,7 @@ def _one(sql: str) -> exp.Expression:
 
 def _no_side_doors(tree: exp.Expression) -> None:
     for node in tree.walk():
-        if isinstance(
-            node, exp.Command | exp.DDL | exp.DML | exp.Into | exp.Parameter | exp.Placeholder
-        ) and not isinstance(node, exp.Query):
+        if isinstance(node, _NOT_READING) and not isinstance(node, exp.Query):
             raise BadPipeline(f"`{_kind(node)}` is not allowed in SQL that people write.")
         if isinstance(node, exp.Anonymous | exp.Func):
             name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
@@ -143,20 +234,15 @@ def _no_side_doors(tree: exp.Expression) -> None:
                 raise BadPipeline(f"The function `{name}` is not allowed in SQL that people write.")
 
 
-def _table_name(table: exp.Table, tree: exp.Expression) -> str | None:
-    """The name of a table in the catalogue, or None for one that the query makes itself."""
+def _is_a_table(table: exp.Table) -> None:
+    """Raises BadPipeline if something else stands after FROM, or a table of another place."""
     if not isinstance(table.this, exp.Identifier):
-        if isinstance(table.this, exp.Unnest | exp.ReadCSV) or table.this is None:
-            raise BadPipeline("Only tables may stand after FROM.")
         raise BadPipeline(f"`{_kind(table.this)}` may not stand after FROM: only tables may.")
-    name = table.name
-    if table.catalog or table.db not in ("", "navigate"):
-        place = f"{table.db}.{name}" if not table.catalog else f"{table.catalog}.{table.db}.{name}"
-        reason = "the raw zone is closed" if table.db == "explore" else "only charted datasets and models are tables"
-        raise BadPipeline(f"`{place}` cannot be read: {reason}.", hint=f"from {name}")
-    if not table.db and any(cte.alias.lower() == name.lower() for cte in tree.find_all(exp.CTE)):
-        return None
-    return name
+    if table.catalog or table.db.lower() not in ("", _SCHEMA):
+        place = ".".join(part for part in (table.catalog, table.db, table.name) if part)
+        closed = table.db.lower() == "explore"
+        reason = "the raw zone is closed" if closed else "only charted datasets and models are tables"
+        raise BadPipeline(f"`{place}` cannot be read: {reason}.", hint=f"from {table.name}")
 
 
 def _set_args(tree: exp.Expression) -> list[str]:
@@ -164,6 +250,8 @@ def _set_args(tree: exp.Expression) -> list[str]:
 
 
 def _kind(node: exp.Expression) -> str:
+    if isinstance(node, exp.Anonymous):
+        return _short(node.name)
     return _short(node.this if isinstance(node, exp.Command) and isinstance(node.this, str) else node.key.upper())
 
 

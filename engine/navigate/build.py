@@ -2,7 +2,7 @@
 
 import datetime as dt
 import decimal
-import re
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from engine import sandbox
 from engine.navigate.models import Model
 
 ROWS_AT_ONCE = 65_536
+_WHOLE = ("HUGEINT", "UHUGEINT")  # what sum() makes of whole numbers; Arrow and Parquet have them as decimals
 
 
 @dataclass(frozen=True)
@@ -30,39 +31,63 @@ class Built:
 
 @dataclass(frozen=True)
 class Rows:
-    """The first rows of a table, as JSON has them: decimals and times are text."""
+    """The first rows of a table, as JSON has them: decimals are text, times text in UTC."""
 
     columns: list[str]
     rows: list[list[Any]]
 
 
 def build(model: Model, tables: Mapping[str, Table], target: Path, timezone: str) -> Built:
-    """Runs the SELECT and writes what it gives. Raises BadPipeline, naming the model."""
+    """Runs the SELECT and writes what it gives, in its order. Raises BadPipeline, naming the model."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with sandbox.connect(tables.values(), timezone) as connection:
+    spill = target.with_suffix(".spill")
+    with sandbox.connect(tables.values(), timezone, spill) as connection:
+        columns = _columns(model, connection)
         try:
-            described = connection.execute(f"DESCRIBE {model.sql}").fetchall()
-            columns = {str(row[0]): str(row[1]) for row in described}
-            if len(columns) != len(described):
-                raise BadPipeline(f"Two columns of `{model.name}` have the same name.", hint="Name them with AS.")
-            rows = _write(connection.sql(model.sql).to_arrow_reader(ROWS_AT_ONCE), target)
-        except duckdb.Error as error:
-            raise BadPipeline(f"`{model.name}` cannot be built: {_told(error)}") from None
-    return Built(rows, columns)
+            return Built(_write(connection.sql(model.sql).to_arrow_reader(ROWS_AT_ONCE), target), columns)
+        except (duckdb.Error, OSError) as error:
+            target.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk's; DuckDB's own come through Arrow as an OSError without a number
+            raise _not_built(model, sandbox.running_fault(error)) from None
 
 
 def rows(table: Table, limit: int = 50) -> Rows:
     """The first rows, in the order they were written in."""
     found: list[list[Any]] = []
     names = list(table.columns)
+    whole = [kind in _WHOLE for kind in table.columns.values()]
     for file in table.files:
-        for batch in pq.ParquetFile(file).iter_batches(max(1, min(limit, ROWS_AT_ONCE))):
-            found += [
-                [_json(value) for value in row.values()] for row in batch.slice(0, limit - len(found)).to_pylist()
-            ]
+        for batch in pq.ParquetFile(file).iter_batches(max(1, min(limit, ROWS_AT_ONCE)), columns=names):
+            for row in zip(*batch.slice(0, limit - len(found)).to_pydict().values(), strict=True):
+                found.append(
+                    [
+                        int(value) if is_whole and value is not None else _json(value)
+                        for value, is_whole in zip(row, whole, strict=True)
+                    ]
+                )
             if len(found) >= limit:
                 return Rows(names, found)
     return Rows(names, found)
+
+
+def _columns(model: Model, connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    try:
+        relation = connection.sql(model.sql)
+    except duckdb.Error as error:
+        raise _not_built(model, sandbox.planning_fault(error)) from None
+    columns = {name: str(kind) for name, kind in zip(relation.columns, relation.types, strict=True)}
+    if len({name.lower() for name in columns}) != len(relation.columns):
+        raise _not_built(model, "two of its columns have the same name.", "Name them with AS.")
+    for name, kind in columns.items():
+        if kind == "INTERVAL" or kind.startswith("TIME WITH"):
+            raise _not_built(model, f"`{name}` is of the type {kind}, which a table cannot hold.",
+                             f"CAST({name} AS VARCHAR)")  # fmt: skip
+    return columns
+
+
+def _not_built(model: Model, why: str, hint: str | None = None) -> BadPipeline:
+    return BadPipeline(f"`{model.name}` cannot be built: {why}", hint=hint)
 
 
 def _write(reader: pa.RecordBatchReader, target: Path) -> int:
@@ -75,15 +100,23 @@ def _write(reader: pa.RecordBatchReader, target: Path) -> int:
 
 
 def _json(value: Any) -> Any:
-    if isinstance(value, decimal.Decimal):
-        return f"{value:f}"
-    if isinstance(value, dt.datetime | dt.date | dt.time):
-        return value.isoformat()
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
-
-
-def _told(error: duckdb.Error) -> str:
-    """DuckDB's first sentence, without the values it likes to quote."""
-    first = str(error).strip().splitlines()[0]
-    without = re.sub(r"'[^']*'", "'…'", re.sub(r"\b(Could not convert string) .*", r"\1 to the type asked for", first))
-    return without.removesuffix(".") + "."
+    match value:
+        case None | bool() | str() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case decimal.Decimal():
+            return f"{value:f}"
+        case dt.datetime():
+            if value.tzinfo is None:
+                return value.isoformat()
+            return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+        case dt.date() | dt.time():
+            return value.isoformat()
+        case bytes():
+            return value.hex()
+        case dict():
+            return {str(key): _json(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_json(inner) for inner in value]
+    return str(value)

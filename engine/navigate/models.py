@@ -33,31 +33,28 @@ def read(folder: Path, datasets: Collection[str]) -> tuple[dict[str, Model], lis
             found[name] = _model(name, path, {*datasets, *files} - {name}, datasets)
         except BadPipeline as error:
             mistakes.append(_mistake(path, error))
-    try:
-        order = list(TopologicalSorter({name: model.inputs for name, model in found.items()}).static_order())
-    except CycleError as error:
-        circle = list(dict.fromkeys(error.args[1]))
-        words = " → ".join([*circle, circle[0]])
-        mistakes += [_mistake(files[name], BadPipeline(f"it reads itself in a circle: {words}")) for name in circle]
-        kept, wrong = read_without(folder, datasets, set(circle), found)
-        return kept, mistakes + wrong
-    return {name: found[name] for name in order if name in found}, mistakes
+    while True:
+        try:
+            order = tuple(TopologicalSorter({name: model.inputs for name, model in found.items()}).static_order())
+            return {name: found[name] for name in order if name in found}, mistakes
+        except CycleError as error:
+            circle = list(dict.fromkeys(reversed(error.args[1])))
+            words = " → ".join([*circle, circle[0]])
+            for name in circle:
+                mistakes.append(_mistake(files[name], BadPipeline(f"It reads itself in a circle: {words}.")))
+                del found[name]
+            mistakes += _leave_leaning(found, files, datasets)
 
 
-def read_without(
-    folder: Path, datasets: Collection[str], circle: set[str], found: dict[str, Model]
-) -> tuple[dict[str, Model], list[Mistake]]:
-    """The models that do not lean on a circle, in order."""
-    kept, wrong = dict(found), []
-    for name in circle:
-        del kept[name]
-    while leaning := [m for m in kept.values() if any(i not in kept and i not in datasets for i in m.inputs)]:
+def _leave_leaning(found: dict[str, Model], files: dict[str, Path], datasets: Collection[str]) -> list[Mistake]:
+    """Takes out the models that read one which cannot be, and those that read these."""
+    wrong = []
+    while leaning := [m for m in found.values() if any(i not in found and i not in datasets for i in m.inputs)]:
         for model in leaning:
-            lost = ", ".join(i for i in model.inputs if i not in kept and i not in datasets)
-            wrong.append(_mistake(folder / f"{model.name}.sql", BadPipeline(f"it reads {lost}, which cannot be built")))
-            del kept[model.name]
-    order = TopologicalSorter({name: model.inputs for name, model in kept.items()}).static_order()
-    return {name: kept[name] for name in order if name in kept}, wrong
+            lost = ", ".join(f"`{i}`" for i in model.inputs if i not in found and i not in datasets)
+            wrong.append(_mistake(files[model.name], BadPipeline(f"It reads {lost}, which cannot be built.")))
+            del found[model.name]
+    return wrong
 
 
 def downstream_of(models: dict[str, Model], dataset: str) -> list[Model]:
