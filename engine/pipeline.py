@@ -267,7 +267,7 @@ def _contract(job: Job) -> Done:
     read = job.results("explore")
     files = [RawFile(**file) for result in read for file in result["files"]]
     source = [_name(result, read) for result in read for _ in result["files"]]
-    masker = Masker(verdicts, masking_key(job.home), job.timezone)
+    masker = Masker(verdicts, masking_key(job.home), job.timezone, job.home.settings.name_models)
     with job.home.database.read() as db:
         others = {name: table for name, (table, _) in datasets.tables(db).items() if name != job.pipeline.name}
     job.make_raw_folder()
@@ -332,7 +332,7 @@ def _chart(job: Job) -> Done:
     from engine.chart.mask import Masker
 
     types, verdicts = _decided(job)
-    masker = Masker(verdicts, masking_key(job.home), job.timezone)
+    masker = Masker(verdicts, masking_key(job.home), job.timezone, job.home.settings.name_models)
     target = job.home.settings.charted_zone / job.pipeline.name / f"run-{job.run.id}-{job.stem}.parquet"
     rows, columns = write.charted(
         Path(job.claim.spec["path"]),

@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 import uuid
+from typing import Any
 
 import psutil
 from celery import Celery
@@ -16,7 +17,7 @@ from celery.worker import WorkController
 from core.errors import AtlasError, Cancelled, LeaseLost
 from engine import inproc, pipeline
 from engine.home import Home
-from engine.store import runs
+from engine.store import lineage, runs
 
 log = logging.getLogger("atlas.worker")
 
@@ -97,7 +98,10 @@ class Worker:
                 hostname=f"atlas@{HOST}-{os.getpid()}", loglevel="ERROR", without_heartbeat=True,
                 without_mingle=True, without_gossip=True, task_events=False,
             )  # fmt: skip
-            for target in (self._controller.start, self._pulse):
+            targets = [self._controller.start, self._pulse]
+            if self.home.settings.marquez_url:
+                targets.append(self._forward)
+            for target in targets:
                 self._threads.append(threading.Thread(target=target, name=f"atlas-{target.__name__}", daemon=True))
         for thread in self._threads:
             thread.start()
@@ -176,6 +180,19 @@ class Worker:
                 self.wakeups.send()
             except Exception as error:  # noqa: BLE001 - the pulse must outlive a database that is away for a while
                 log.warning("pulse: %s", type(error).__name__)
+
+    def _forward(self) -> None:
+        from engine.lineage.forward import keep_forwarding  # OpenLineage: loaded where it is wanted
+
+        def unsent() -> list[tuple[int, dict[str, Any]]]:
+            with self.home.database.read() as db:
+                return lineage.unsent(db)
+
+        def sent(event: int) -> None:
+            with self.home.database.write() as db:
+                lineage.sent(db, event)
+
+        keep_forwarding(str(self.home.settings.marquez_url), unsent, sent, self._stopping)
 
     def _reap(self) -> None:
         with self.home.database.read() as db:
