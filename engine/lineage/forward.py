@@ -1,4 +1,4 @@
-"""Forwards saved lineage events to a server that speaks OpenLineage, in the background: its being down costs nothing."""
+"""Forwards saved lineage events to a server that speaks OpenLineage, in the background: it may be down."""
 
 import logging
 import threading
