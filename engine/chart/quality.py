@@ -252,8 +252,9 @@ def _result(check: Check, answer: Mapping[str, Any] | None) -> CheckResult:
         note = "it could not be computed"
     if answer is not None and tested == 0:
         note = note or "no row to test"
+    fault = f"{', '.join(check.duplicate_of)} comes twice" if check.duplicate_of else check.fault
     return CheckResult(
-        check.name, check.dimension, check.column, float(failed or 0), float(tested or 0), check.weight, note
+        check.name, check.dimension, check.column, float(failed or 0), float(tested or 0), check.weight, note, fault
     )
 
 
