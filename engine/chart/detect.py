@@ -1,34 +1,19 @@
 """Decides what each column holds, from a sample of its values, its name, its type and its neighbours."""
 
 import math
-from functools import cache
 
 import polars as pl
 
-from core import parts
 from core.models import ColumnType, Verdict
 from core.pipeline import ColumnPolicy
 from engine.chart import headers
 from engine.chart.kinds import many, one
-from engine.chart.recognizer import Recognizer
+from engine.chart.recognizer import Recognizer, recognizer, recognizers
+from engine.chart.shape import NULLISH
+from engine.chart.text import in_text
 
-NULLISH = (
-    r"(?i)^\s*(?:|null|none|nan|n/?a|na|nil|-+|\?+|ukendt|unknown|ingen|<na>|nat|\.|tbd|ej oplyst|ikke oplyst)\s*$"
-)
 PROSE = {"ratio": 0.15, "words": 4}
 _MANY = 20  # values it takes before a share of them means something
-
-
-@cache
-def recognizers() -> tuple[Recognizer, ...]:
-    """All recognizers there are, the surest first."""
-    loaded = (parts.load("recognizer", name).recognizer for name in parts.names("recognizer"))
-    return tuple(sorted(loaded, key=lambda r: r.rank))
-
-
-@cache
-def recognizer(type_: str) -> Recognizer:
-    return next(r for r in recognizers() if r.type == type_)
 
 
 def _sigmoid(x: float) -> float:
@@ -212,8 +197,6 @@ def _types(evidence: list[Evidence], best: Evidence) -> tuple[str, ...]:
 
 
 def _prose(column: Column) -> Verdict:
-    from engine.chart.mask import in_text
-
     sample = column.values.sample(min(len(column.values), 1000), seed=0) if len(column.values) > 1000 else column.values
     _, counts = in_text(sample)
     types = tuple(sorted((t for t in counts if recognizer(t).personal), key=lambda t: -counts[t]))

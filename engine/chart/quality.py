@@ -80,8 +80,9 @@ def verify(
 
 def _names_are_there(pipeline: Pipeline, types: Mapping[str, ColumnType]) -> None:
     contract = pipeline.quality
-    named = [rule.column for rule in (*contract.completeness, *contract.validity)]
-    named += [rule.column for rule in (*contract.accuracy, *contract.consistency) if rule.column]
+    named = [rule.column for rule in contract.completeness] + [rule.column for rule in contract.validity]
+    named += [rule.column for rule in contract.accuracy if rule.column]
+    named += [rule.column for rule in contract.consistency if rule.column]
     named += [column for rule in contract.uniqueness for column in rule.columns]
     named += [contract.timeliness.column] if contract.timeliness else []
     named += [*pipeline.key, *pipeline.subject.values()]
@@ -258,7 +259,7 @@ def _result(connection: duckdb.DuckDBPyConnection, check: Check, answer: Mapping
     elif check.soda:
         note = _fault(connection, check)
     return CheckResult(
-        check.name, check.dimension, check.column, float(failed or 0), float(tested or 0), check.weight, note
+        check.name, check.dimension, check.column, float(failed or 0), float(tested or 0), check.weight, note, fault
     )
 
 

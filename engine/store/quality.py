@@ -28,7 +28,7 @@ def save(
     )  # fmt: skip
     db.add_all(
         Check(run_id=run, ordinal=n, name=r.check, dimension=r.dimension, column=r.column, failed=r.failed,
-              tested=r.tested, weight=r.weight, note=r.note)
+              tested=r.tested, weight=r.weight, note=r.note, fault=r.fault)
         for n, r in enumerate(results)
     )  # fmt: skip
 

@@ -232,6 +232,7 @@ class Check(Table):
     tested: Mapped[float]
     weight: Mapped[float]
     note: Mapped[Words | None]
+    fault: Mapped[Words]  # what is wrong with the rows that fail
 
 
 # lineage

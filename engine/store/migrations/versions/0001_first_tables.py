@@ -92,6 +92,7 @@ def upgrade() -> None:
         sa.Column("tested", sa.Double(), nullable=False),
         sa.Column("weight", sa.Double(), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("fault", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_check_result_run_id")),
         sa.PrimaryKeyConstraint("run_id", "ordinal", name=op.f("pk_check_result")),
     )
