@@ -257,13 +257,14 @@ def _result(connection: duckdb.DuckDBPyConnection, check: Check, answer: Mapping
         if not tested:
             note = note or "no row to test"
     elif check.soda:
-        note = _fault(connection, check)
+        note = _why_not(connection, check)
+    fault = f"{', '.join(check.duplicate_of)} comes twice" if check.duplicate_of else check.fault
     return CheckResult(
         check.name, check.dimension, check.column, float(failed or 0), float(tested or 0), check.weight, note, fault
     )
 
 
-def _fault(connection: duckdb.DuckDBPyConnection, check: Check) -> str:
+def _why_not(connection: duckdb.DuckDBPyConnection, check: Check) -> str:
     """Why a check that could be planned could not be measured."""
     try:
         connection.execute(f"SELECT count(*) FROM {ROWS} WHERE {check.failing or 'true'}").fetchall()
