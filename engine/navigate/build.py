@@ -3,6 +3,7 @@
 import datetime as dt
 import decimal
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from engine import sandbox
 from engine.navigate.models import Model
 
 ROWS_AT_ONCE = 65_536
-_WHOLE = ("HUGEINT", "UHUGEINT")  # what sum() makes of whole numbers; Arrow and Parquet have them as decimals
+_WHOLE = re.compile(r"U?HUGEINT|DECIMAL\(\d+,0\)")  # sum() of whole numbers; Arrow and Parquet have decimals for it
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def rows(table: Table, limit: int = 50) -> Rows:
     """The first rows, in the order they were written in."""
     found: list[list[Any]] = []
     names = list(table.columns)
-    whole = [kind in _WHOLE for kind in table.columns.values()]
+    whole = [bool(_WHOLE.fullmatch(kind)) for kind in table.columns.values()]
     for file in table.files:
         for batch in pq.ParquetFile(file).iter_batches(max(1, min(limit, ROWS_AT_ONCE)), columns=names):
             for row in zip(*batch.slice(0, limit - len(found)).to_pydict().values(), strict=True):

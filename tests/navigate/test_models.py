@@ -1,0 +1,97 @@
+"""Models are read from their files, put in order, and told of with file and line when they cannot be."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.navigate import models
+
+DATASETS = {"orders", "customers"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def write(folder: Path, **sql: str) -> None:
+    for name, text in sql.items():
+        (folder / f"{name}.sql").write_text(text, encoding="utf-8")
+
+
+def test_a_model_is_its_file_name_its_first_comment_and_what_it_reads(folder: Path) -> None:
+    write(folder, by_country="-- Revenue by country,\n--  largest first\nselect c.country, sum(o.total) as revenue\n"
+          "from orders o join customers c using (customer_id) -- both\ngroup by 1")  # fmt: skip
+    found, mistakes = models.read(folder, DATASETS)
+    assert mistakes == []
+    assert found["by_country"].description == "Revenue by country, largest first"
+    assert found["by_country"].inputs == ("orders", "customers")
+
+
+@pytest.mark.parametrize(
+    ("text", "description"),
+    [
+        ("select 1 from orders", ""),
+        ("/* What was sold,\n * by day */ select 1 from orders", "What was sold, by day"),
+        ("\n\n-- Øl og vand\n\nselect 1 from orders -- not this", "Øl og vand"),
+        ("\ufeff-- with a byte order mark\nselect 1 from orders", "with a byte order mark"),
+    ],
+)
+def test_the_first_comment_describes_a_model(folder: Path, text: str, description: str) -> None:
+    write(folder, m=text)
+    assert models.read(folder, DATASETS)[0]["m"].description == description
+
+
+def test_each_model_comes_after_what_it_reads(folder: Path) -> None:
+    write(folder, a="select * from c, b", b="select * from navigate.c", c="select * from orders", d="from customers")
+    found, mistakes = models.read(folder, DATASETS)
+    assert mistakes == []
+    order = list(found)
+    assert order.index("c") < order.index("b") < order.index("a")
+    assert [model.name for model in models.downstream_of(found, "orders")] == ["c", "b", "a"]
+    assert [model.name for model in models.downstream_of(found, "customers")] == ["d"]
+    assert models.downstream_of(found, "tickets") == []
+
+
+def test_two_circles_are_told_apart_and_the_rest_still_holds(folder: Path) -> None:
+    write(folder, a="from b", b="from a", c="from d", d="from c", leaning="from a, orders", fine="from orders")
+    found, mistakes = models.read(folder, DATASETS)
+    assert list(found) == ["fine"]
+    told = {mistake.file: mistake.message for mistake in mistakes}
+    assert set(told) == {f"navigate/{name}.sql" for name in ("a", "b", "c", "d", "leaning")}
+    assert told["navigate/a.sql"] in (
+        "It reads itself in a circle: a → b → a.",
+        "It reads itself in a circle: b → a → b.",
+    )
+    assert told["navigate/leaning.sql"] == "It reads `a`, which cannot be built."
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line", "told"),
+    [
+        ("m", "select *\nfrom ordrs", 2, "there is no table `ordrs`. Tables: customers, orders."),
+        ("m", "select *\nfrom explore.orders", 1, "`explore.orders` cannot be read: the raw zone is closed."),
+        ("m", "select * from m", 1, "there is no table `m`"),
+        ("m", "select *\nfrom orders\nwhere (", 3, ""),
+        ("m", "", 1, "There must be exactly one statement; there are 0."),
+        ("orders", "select * from customers", 1, "There is a dataset `orders` already"),
+        ("Big", "select * from customers", 1, "`Big` is no name for a model"),
+    ],
+)  # fmt: skip
+def test_a_mistake_has_its_file_and_line(folder: Path, name: str, text: str, line: int, told: str) -> None:
+    write(folder, **{name: text})
+    found, (mistake,) = models.read(folder, DATASETS)
+    assert found == {}
+    assert (mistake.file, mistake.line) == (f"navigate/{name}.sql", line)
+    assert told in mistake.message
+
+
+def test_a_file_that_is_no_text_is_a_mistake(folder: Path) -> None:
+    (folder / "m.sql").write_bytes(b"select '\xe6' from orders")
+    found, (mistake,) = models.read(folder, DATASETS)
+    assert found == {}
+    assert mistake.file == "navigate/m.sql"
+
+
+def test_no_folder_is_no_models(folder: Path) -> None:
+    assert models.read(folder / "navigate", DATASETS) == ({}, [])
