@@ -249,7 +249,7 @@ def _set_args(tree: exp.Expression) -> list[str]:
     return [key for key, value in tree.args.items() if value]
 
 
-def _kind(node: exp.Expression) -> str:
+def _kind(node: exp.Expr) -> str:
     if isinstance(node, exp.Anonymous):
         return _short(node.name)
     return _short(node.this if isinstance(node, exp.Command) and isinstance(node.this, str) else node.key.upper())

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 from core.pipeline import Quality, ValidityRule
 from engine.chart.check import Check, Data, failed_rows
+from engine.explore.types import DATE_FORMATS
 from engine.sandbox import quoted, quoted_text
 
 _DAY = r"(0[1-9]|[12]\d|3[01]|6[1-9]|[78]\d|9[01])"  # 60 more: a replacement number
 FORMATS = {
     "email": ("an e-mail address", r"[^@\s,;]+@[^@\s,;.]+(\.[^@\s,;.]+)+"),
-    "phone": ("a phone number", r"\+?[\d\s().-]*(\d[\s().-]*){8,15}"),
+    "phone": ("a phone number", r"(\+|00)?[\s().-]*(\d[\s()./-]*){8,15}((x|ext\.?)\s?\d{1,6})?"),
     # since 2007 numbers are issued that fail modulus 11, so only the date can be wrong
     "cpr": ("a CPR number", rf"{_DAY}(0[1-9]|1[0-2])\d\d[- ]?\d{{4}}"),
     "cvr": ("a CVR number", r"(DK)?\s?\d{2}\s?\d{2}\s?\d{2}\s?\d{2}"),
@@ -17,7 +18,7 @@ FORMATS = {
     "uuid": ("a UUID", r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"),
     "iban": ("an IBAN", r"[A-Z]{2}\d{2}(\s?[A-Z0-9]){11,30}"),
     "postcode": ("a Danish postcode", r"(DK-)?\d{4}"),
-    "date": ("a date", r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ].*)?"),
+    "date": ("a date", r"(\d{4}-\d\d-\d\d|\d\d[-.]\d\d[-.]\d{4})([T ].*)?"),
     "integer": ("a whole number", r"[+-]?\d+"),
 }
 _CVR_WEIGHTS = (2, 7, 6, 5, 4, 3, 2, 1)  # virk.dk: the weighted sum of the digits is a multiple of 11
@@ -41,11 +42,12 @@ def _failing(rule: ValidityRule, column: str, numeric: bool) -> Iterator[tuple[s
         wrong = " OR ".join(_wrong(rule.format, text, pattern))
         yield f"looks like {what}", f"does not look like {what}", wrong
     if rule.values:
-        allowed = ", ".join(quoted_text(str(value)) for value in rule.values)
+        numbers = numeric and not any(isinstance(value, str) for value in rule.values)
+        allowed = ", ".join(repr(value) if numbers else quoted_text(str(value)) for value in rule.values)
         count = len(rule.values)
         words = f"one of {count} values" if count > 1 else str(rule.values[0])
-        yield f"is {words}", f"is not {words}", f"{text} NOT IN ({allowed})"
-    number = column if numeric else f"TRY_CAST({text} AS DOUBLE)"
+        yield f"is {words}", f"is not {words}", f"{column if numbers else text} NOT IN ({allowed})"
+    number = column if numeric else _number(text)
     if rule.min is not None and rule.max is not None:
         wrong = f"{number} IS NULL OR {number} NOT BETWEEN {rule.min!r} AND {rule.max!r}"
         words = f"from {rule.min:g} to {rule.max:g}"
@@ -76,5 +78,24 @@ def _wrong(name: str, text: str, pattern: str) -> Iterator[str]:
         digits = f"list_transform(string_split({moved}, ''), c -> {value})"
         step = "(CASE WHEN d > 9 THEN (r * 100 + d) % 97 ELSE (r * 10 + d) % 97 END)"
         yield f"list_reduce(list_prepend(0, {digits}), (r, d) -> {step}) <> 1"
+    if name == "cpr":
+        yield f"{_birth_date(text)} IS NULL"
     if name == "date":
-        yield f"TRY_CAST({text}[:10] AS DATE) IS NULL"
+        days = (f"try_strptime({text}[:10], '{form}')" for form in DATE_FORMATS)
+        yield f"coalesce({', '.join(days)}) IS NULL"
+
+
+def _birth_date(text: str) -> str:
+    """The date in a CPR number, null if there is no such day; its seventh digit tells the century (cpr.dk)."""
+    century = f"CASE WHEN {text}[7:] SIMILAR TO '[- ]?[0-3].*' THEN 1900"
+    century += f" WHEN {text}[7:] SIMILAR TO '[- ]?[49].*' THEN CASE WHEN {text}[5:6] <= '36' THEN 2000 ELSE 1900 END"
+    century += f" WHEN {text}[5:6] <= '57' THEN 2000 ELSE 1800 END"
+    day = f"CAST({text}[1:2] AS INT) % 60"
+    date = f"printf('%04d-%s-%02d', {century} + CAST({text}[5:6] AS INT), {text}[3:4], {day})"
+    return f"CASE WHEN regexp_matches({text}, '^\\d{{6}}') THEN TRY_CAST({date} AS DATE) END"
+
+
+def _number(text: str) -> str:
+    """A number in a column that also holds other things; 1.234,5 is one too."""
+    with_comma = f"replace(replace({text}, '.', ''), ',', '.')"
+    return f"TRY_CAST(CASE WHEN contains({text}, ',') THEN {with_comma} ELSE {text} END AS DOUBLE)"
