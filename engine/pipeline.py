@@ -116,6 +116,8 @@ def _again(home: Home, db: Session, old: Run, pipeline: Pipeline, by: str, keep:
             f"The raw rows of run `#{old.id}` are gone: they are kept {pipeline.privacy.raw_retention_days} days.",
             hint=f"run {pipeline.name}",
         )
+    if not all(Path(result["path"]).exists() for result in runs.results(db, old.id, "chart") if result):
+        keep = keep[: len(UNTIL_CONTRACT)]  # swept meanwhile
     run, joined = runs.start(db, pipeline, by, "plan", full=old.full, again=old)
     if not joined:
         copied = runs.copy_finished(db, old.id, run.id, keep)
@@ -466,4 +468,5 @@ STEPS: dict[str, Callable[[Job], Done]] = {
     "navigate": _navigate,
 }
 FROM_SOURCE = ("plan", "explore")
-STEPS_UNTIL_PUBLISH = ("plan", "explore", "verdicts", "contract", "chart")
+UNTIL_CONTRACT = ("plan", "explore", "verdicts", "contract")
+STEPS_UNTIL_PUBLISH = (*UNTIL_CONTRACT, "chart")

@@ -18,6 +18,7 @@ from core.errors import AtlasError, Cancelled, LeaseLost
 from engine import inproc, pipeline
 from engine.home import Home
 from engine.store import lineage, runs
+from engine.sweep import EVERY_SECONDS, sweep
 
 log = logging.getLogger("atlas.worker")
 
@@ -98,7 +99,7 @@ class Worker:
                 hostname=f"atlas@{HOST}-{os.getpid()}", loglevel="ERROR", without_heartbeat=True,
                 without_mingle=True, without_gossip=True, task_events=False,
             )  # fmt: skip
-            targets = [self._controller.start, self._pulse]
+            targets = [self._controller.start, self._pulse, self._sweep]
             if self.home.settings.marquez_url:
                 targets.append(self._forward)
             for target in targets:
@@ -180,6 +181,15 @@ class Worker:
                 self.wakeups.send()
             except Exception as error:  # noqa: BLE001 - the pulse must outlive a database that is away for a while
                 log.warning("pulse: %s", type(error).__name__)
+
+    def _sweep(self) -> None:
+        while True:
+            try:
+                sweep(self.home)
+            except Exception as error:  # noqa: BLE001 - what cannot be swept today is swept another day
+                log.warning("sweep: %s", type(error).__name__)
+            if self._stopping.wait(EVERY_SECONDS):
+                return
 
     def _forward(self) -> None:
         from engine.lineage.forward import keep_forwarding  # OpenLineage: loaded where it is wanted

@@ -106,6 +106,18 @@ def newest(db: Session, pipeline: str, *states: str) -> Run | None:
     return db.scalar(query.where(Run.state.in_(states)) if states else query)
 
 
+def active(db: Session) -> set[int]:
+    """The numbers of the runs that have not ended."""
+    return set(db.scalars(select(Run.id).where(Run.state.in_(ACTIVE))))
+
+
+def newest_definitions(db: Session) -> dict[str, dict[str, Any]]:
+    """Each pipeline's file as its newest run had it."""
+    newest_of_each = select(func.max(Run.id)).group_by(Run.pipeline)
+    rows = db.execute(select(Run.pipeline, Run.definition).where(Run.id.in_(newest_of_each)))
+    return {row.pipeline: row.definition for row in rows}
+
+
 def page(db: Session, *, pipeline: str | None = None, before: int | None = None, limit: int = 20) -> list[Run]:
     """Runs, newest first."""
     query = select(Run).order_by(Run.id.desc()).limit(limit)
