@@ -1,6 +1,7 @@
 """Measures a contract with Soda on all raw rows, and lists the rows that break a hard rule."""
 
 import json
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +15,11 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from core import parts
-from core.errors import BadPipeline
+from core.errors import AtlasError, BadPipeline, SourceUnreadable
 from core.models import LINE, CheckResult, ColumnType, RawFile, Table
 from core.pipeline import Pipeline
 from engine import sandbox
-from engine.chart.check import Check
+from engine.chart.check import Check, unmeasured
 from engine.chart.dimensions.timeliness import NOW
 from engine.explore import types as column_types
 from engine.sandbox import quoted, quoted_text
@@ -26,8 +27,10 @@ from engine.sandbox import quoted, quoted_text
 # Soda reads both when it is imported: it would report home and load the project's .env
 os.environ["SODA_CORE_TELEMETRY_ENABLED"] = "false"
 os.environ["PYTHON_DOTENV_DISABLED"] = "1"
+logging.getLogger("soda").setLevel(logging.CRITICAL + 1)  # it logs DuckDB's errors, which quote values
 
-FILE, ROW = "_file", "_row"  # which raw file a row stands in, and where
+# connectors give no column a name that begins with LINE
+FILE, ROW = f"{LINE}_file", f"{LINE}_row"  # which raw file a row stands in, and where
 ROWS = "rows"  # the view of all raw rows, typed
 MaskValues = Callable[[str, pl.Series], pl.Series]
 
@@ -65,27 +68,46 @@ def verify(
     Raises BadPipeline if a rule names a column that is not there, or is no expression.
     """
     _names_are_there(pipeline, raw.types)
+    _names_are_told_apart(raw.types)
     with sandbox.open_duckdb(raw.timezone) as connection:
-        data = _Data(connection, raw, others, mask_values)
-        checks = list(_checks(pipeline, data))
-        data.close()
+        data = _Data(connection, pipeline.name, raw, others, mask_values)
+        try:
+            checks = _checks(pipeline, data)
+        except BadPipeline as error:
+            raise BadPipeline(f"`{pipeline.name}.yml`: {error.message}", hint=error.hint) from error
         measured = _measure(connection, [check for check in checks if check.soda], now)
         results = [_result(check, measured.get(id(check))) for check in checks]
-        rejected, causes = _reject(connection, pipeline, checks, rejects_path)
+        can_reject = [check for check in checks if id(check) in measured]
+        rejected, causes = _reject(connection, pipeline, can_reject, rejects_path)
     return Verified(results, rejected, causes, rejects_path if rejected else None)
 
 
 def _names_are_there(pipeline: Pipeline, types: Mapping[str, ColumnType]) -> None:
     contract = pipeline.quality
-    single = [*contract.completeness, *contract.validity, *contract.accuracy, *contract.consistency]
-    named = [rule.column for rule in single if rule.column] + [c for r in contract.uniqueness for c in r.columns]
+    named = [rule.column for rule in contract.completeness] + [rule.column for rule in contract.validity]
+    named += [rule.column for rule in contract.accuracy if rule.column]
+    named += [rule.column for rule in contract.consistency if rule.column]
+    named += [column for rule in contract.uniqueness for column in rule.columns]
     named += [contract.timeliness.column] if contract.timeliness else []
-    named += [*pipeline.key, *pipeline.subject.values()]
-    for name in named:
-        if name not in types:
-            raise BadPipeline(
-                f"`{pipeline.name}.yml` names the column `{name}`, which the source does not have.",
-                hint=f"It has: {', '.join(types)}.",
+    named += [*pipeline.key, *pipeline.subject.values(), *pipeline.privacy.columns]
+    if missing := [name for name in dict.fromkeys(named) if name not in types]:
+        columns = f"column{'s' if len(missing) > 1 else ''} {', '.join(f'`{name}`' for name in missing)}"
+        raise BadPipeline(
+            f"`{pipeline.name}.yml` names the {columns}, which the source does not have.",
+            hint=f"It has: {', '.join(types)}.",
+        )
+
+
+def _names_are_told_apart(types: Mapping[str, ColumnType]) -> None:
+    """SQL knows no capital letters. One file never has both, but of two each may have one."""
+    same: dict[str, list[str]] = {}
+    for name in types:
+        same.setdefault(name.casefold(), []).append(name)
+    for names in same.values():
+        if len(names) > 1:
+            raise SourceUnreadable(
+                f"Its files write one column in {len(names)} ways: {', '.join(f'`{name}`' for name in names)}.",
+                hint="Give it the same name in each; capital letters make no difference.",
             )
 
 
@@ -102,17 +124,20 @@ class _Data:
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
+        name: str,
         raw: Raw,
         others: Mapping[str, Table],
         mask_values: MaskValues,
     ) -> None:
-        self.connection, self.raw, self.others, self.mask_values = connection, raw, others, mask_values
+        self.connection, self.name, self.raw, self.others = connection, name, raw, others
+        self.mask_values = mask_values
         self.types = raw.types
-        self._timestamps: dict[str, str] = {}
-        for column, kind in raw.types.items():
-            if kind.kind in ("date", "datetime"):
-                self._timestamps[column] = f"_at_{len(self._timestamps)}"
+        typed = [column for column, kind in raw.types.items() if kind.kind != "text"]
+        self._texts = {column: f"{LINE}_text_{number}" for number, column in enumerate(typed)}
+        dated = [column for column in typed if raw.types[column].kind in ("date", "datetime")]
+        self._timestamps = {column: f"{LINE}_at_{number}" for number, column in enumerate(dated)}
         self._make_view()
+        sandbox.lock(connection, [Path(file.path) for file in raw.files])
 
     def _make_view(self) -> None:
         typed = [f"{column_types.sql(quoted(c), k, self.raw.timezone)} AS {quoted(c)}" for c, k in self.types.items()]
@@ -127,93 +152,99 @@ class _Data:
                 f"SELECT {number} AS {FILE}, file_row_number AS {ROW}, * EXCLUDE (file_row_number) FROM {source}"
             )
         union = " UNION ALL BY NAME ".join(files)
-        typed_rows = f"SELECT {FILE}, {ROW}, {LINE}, {', '.join(typed)} FROM ({union})"
-        moment_columns = "".join(f", {moment}" for moment in moments)
-        self.connection.execute(
-            f"CREATE VIEW {ROWS} AS SELECT {FILE}, {ROW}, {LINE}, {known}{moment_columns} FROM ({typed_rows})"
-        )
+        written = [f"{quoted(column)} AS {name}" for column, name in self._texts.items()]
+        typed_rows = f"SELECT {', '.join([FILE, ROW, LINE, *typed, *written])} FROM ({union})"
+        columns = ", ".join([FILE, ROW, LINE, known, *self._texts.values(), *moments])
+        self.connection.execute(f"CREATE VIEW {ROWS} AS SELECT {columns} FROM ({typed_rows})")
 
     def timestamp(self, column: str) -> str:
         return self._timestamps[column]
 
+    def as_written(self, column: str) -> str:
+        return self._texts.get(column, quoted(column))
+
     def expression(self, sql: str) -> str:
-        if "${" in sql:
-            raise BadPipeline("An expression may not hold `${`.")
         return sandbox.check_expression(sql, list(self.types))
 
     def missing_in(self, column: str, target: str) -> str | None:
-        """Values are compared as text: masked with masked, if the other dataset's are masked."""
+        """Compares masked values with masked ones, if the other dataset's are masked."""
         dataset, _, other = target.partition(".")
-        if dataset not in self.others:
+        itself = dataset == self.name
+        if not itself and dataset not in self.others:
             return None
-        table = self.others[dataset]
-        if other not in table.columns:
-            raise BadPipeline(f"`{dataset}` has no column `{other}`.", hint=f"It has: {', '.join(table.columns)}.")
-        mine = self.connection.sql(
-            f"SELECT DISTINCT CAST({quoted(column)} AS VARCHAR) AS value FROM {ROWS} WHERE {quoted(column)} IS NOT NULL"
-        ).pl()
-        theirs = pl.concat(
-            [pl.scan_parquet(file).select(pl.col(other).cast(pl.String).alias("there")) for file in table.files]
-            or [pl.LazyFrame({"there": pl.Series(dtype=pl.String)})]
-        )
-        values = mine["value"].cast(pl.String)
-        compared = self.mask_values(column, values.alias(column)) if other in table.masked else values
-        frame = pl.DataFrame({"value": values, "there": compared.cast(pl.String)})
-        wrong = frame.lazy().join(theirs.unique(), on="there", how="anti").select("value").collect()
-        name = f"_missing_{len(self.connection.execute('SHOW TABLES').fetchall())}"
+        known = self.types if itself else self.others[dataset].columns
+        if other not in known:
+            raise BadPipeline(f"`{dataset}` has no column `{other}`.", hint=f"It has: {', '.join(known)}.")
+        mine = self._values(column)
+        theirs = self._values(other).lazy() if itself else _published(self.others[dataset], other)
+        if not itself and other in self.others[dataset].masked:
+            compared = self.mask_values(column, mine["text"].alias(column))
+            mine = mine.with_columns(compared.cast(pl.String).alias("value"))
+        one, two = mine.schema["value"], theirs.collect_schema()["value"]
+        if one != two:
+            # 12 and 12.00 are one number; any others are compared as text
+            common = pl.Decimal(38, column_types.SCALE) if one.is_numeric() and two.is_numeric() else pl.String()
+            mine, theirs = mine.cast({"value": common}), theirs.cast({"value": common})
+        wrong = mine.lazy().join(theirs.select("value").unique(), on="value", how="anti").select("text").collect()
+        name = f"{LINE}_missing_{len(self.connection.execute('SHOW TABLES').fetchall())}"
         self.connection.register("_wrong", wrong.to_arrow())
-        self.connection.execute(f"CREATE TABLE {name} AS SELECT value FROM _wrong")
+        self.connection.execute(f"CREATE TABLE {name} AS SELECT text FROM _wrong")
         self.connection.unregister("_wrong")
-        return f"CAST({quoted(column)} AS VARCHAR) IN (SELECT value FROM {name})"
+        return f"CAST({quoted(column)} AS VARCHAR) IN (SELECT text FROM {name})"
+
+    def _values(self, column: str) -> pl.DataFrame:
+        """The different values of a column, beside each what DuckDB writes for it."""
+        found: pl.DataFrame = self.connection.sql(
+            f"SELECT DISTINCT {quoted(column)} AS value, CAST({quoted(column)} AS VARCHAR) AS text "
+            f"FROM {ROWS} WHERE {quoted(column)} IS NOT NULL"
+        ).pl()
+        if isinstance(found.schema["value"], pl.Datetime):
+            found = found.with_columns(pl.col("value").dt.convert_time_zone("UTC"))
+        return found.cast({"text": pl.String})
 
     def tried(self, check: Check) -> Check:
         """The check, or the same as not measured if DuckDB will not plan it: one must not spoil the others."""
+        if "${" in _as_yaml(check.soda) + (check.soda_column or ""):
+            raise BadPipeline(f"The rule `{check.name}` holds `${{`, which Soda would take for a variable.")
         if check.failing is None:
             return check
-        if "${" in check.failing:
-            raise BadPipeline("A rule may not hold `${`.")
         try:
             self.connection.execute(f"EXPLAIN SELECT count(*) FROM {ROWS} WHERE {check.failing}")
         except duckdb.Error as error:
             kind = re.sub(r"Exception$", "", type(error).__name__)
-            return Check(
-                check.name,
-                check.dimension,
-                check.column,
-                check.weight,
-                None,
-                check.count,
-                note=f"{kind} error in the rule",
-            )
+            note = f"{kind} error in the rule"
+            return unmeasured(check.name, check.dimension, check.column, check.weight, note)
         return check
 
-    def close(self) -> None:
-        """From here on only the raw files can be read."""
-        sandbox.lock(self.connection, [Path(file.path) for file in self.raw.files])
+
+def _published(table: Table, column: str) -> pl.LazyFrame:
+    if not table.files:
+        return pl.LazyFrame({"value": []}, {"value": pl.String})
+    return pl.scan_parquet(list(table.files)).select(pl.col(column).alias("value"))
 
 
 def _measure(connection: duckdb.DuckDBPyConnection, checks: list[Check], now: datetime) -> dict[int, Mapping[str, Any]]:
     """What Soda measured, by check. If one check breaks them all, each is asked alone."""
     if not checks:
         return {}
-    measured, failed = _ask_soda(connection, checks, now)
-    if failed and len(checks) > 1:
+    measured = _ask_soda(connection, checks, now)
+    if len(checks) > 1:
         for check in checks:
             if id(check) not in measured:
-                measured |= _ask_soda(connection, [check], now)[0]
+                measured |= _ask_soda(connection, [check], now)
     return measured
 
 
 def _ask_soda(
     connection: duckdb.DuckDBPyConnection, checks: list[Check], now: datetime
-) -> tuple[dict[int, Mapping[str, Any]], bool]:
+) -> dict[int, Mapping[str, Any]]:
     from soda_core.common.yaml import ContractYamlSource
     from soda_core.contracts.contract_verification import CheckOutcome, ContractVerificationSession
     from soda_duckdb.common.data_sources.duckdb_data_source import DuckDBDataSourceImpl
 
     source = DuckDBDataSourceImpl.from_existing_cursor(connection.cursor(), name="raw")
     session = ContractVerificationSession.execute(
-        contract_yaml_sources=[ContractYamlSource.from_str(json.dumps(_contract(checks)))],
+        contract_yaml_sources=[ContractYamlSource.from_str(_as_yaml(_contract(checks)))],
         data_source_impls=[source],
         variables={NOW: now.astimezone(UTC).isoformat()},
     )
@@ -224,11 +255,11 @@ def _ask_soda(
             values = dict(result.diagnostic_metric_values or {})
             values["freshness_in_seconds"] = getattr(result, "freshness_in_seconds", None)
             measured[id(by_number[str(result.check.attributes["atlas"])])] = values
-    return measured, session.has_errors
+    return measured
 
 
 def _contract(checks: list[Check]) -> dict[str, Any]:
-    """The contract in Soda's language; JSON is YAML."""
+    """The contract in Soda's language."""
     columns: dict[str, list[Any]] = {}
     whole: list[Any] = []
     for number, check in enumerate(checks):
@@ -244,11 +275,17 @@ def _contract(checks: list[Check]) -> dict[str, Any]:
     return {**contract, "checks": whole} if whole else contract
 
 
+def _as_yaml(value: Any) -> str:
+    """JSON, which is YAML but for the letters that YAML takes for breaks or refuses."""
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def _result(check: Check, answer: Mapping[str, Any] | None) -> CheckResult:
     failed, tested, note = 0.0, 0.0, check.note
     if answer is not None:
         failed, tested, note = check.count(answer)
-    elif check.soda and not note:
+    elif check.soda:
         note = "it could not be computed"
     if answer is not None and tested == 0:
         note = note or "no row to test"
@@ -261,26 +298,28 @@ def _reject(
     connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, checks: list[Check], path: Path
 ) -> tuple[int, list[dict[str, Any]]]:
     """Writes the lines of the rows that break a hard rule, each with the first rule it breaks."""
-    hard = [
-        c for c in checks if c.dimension in pipeline.quality.reject_rows and c.soda and (c.failing or c.duplicate_of)
-    ]
+    hard = [c for c in checks if c.dimension in pipeline.quality.reject_rows and (c.failing or c.duplicate_of)]
     if not hard:
         return 0, []
     windows, conditions = [], []
     for number, check in enumerate(hard):
         if check.duplicate_of:
-            columns = ", ".join(quoted(column) for column in check.duplicate_of)
-            windows.append(f", row_number() OVER (PARTITION BY {columns} ORDER BY {FILE}, {ROW}) AS _same_{number}")
+            columns, same = ", ".join(quoted(column) for column in check.duplicate_of), f"{LINE}_same_{number}"
+            windows.append(f", row_number() OVER (PARTITION BY {columns} ORDER BY {FILE}, {ROW}) AS {same}")
             filled = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in check.duplicate_of)
-            conditions.append(f"WHEN _same_{number} > 1 AND {filled} THEN {number}")
+            conditions.append(f"WHEN {same} > 1 AND {filled} THEN {number}")
         else:
             conditions.append(f"WHEN {check.failing} THEN {number}")
     numbered = f"SELECT *{''.join(windows)} FROM {ROWS}"
-    connection.execute(
-        f"CREATE TABLE _rejected AS SELECT {FILE} AS file, {LINE}, cause FROM ("
-        f"SELECT {FILE}, {ROW}, {LINE}, CASE {' '.join(conditions)} END AS cause FROM ({numbered})"
-        f") WHERE cause IS NOT NULL ORDER BY {FILE}, {ROW}"
-    )
+    try:
+        connection.execute(
+            f"CREATE TABLE _rejected AS SELECT {FILE} AS file, {LINE}, cause FROM ("
+            f"SELECT {FILE}, {ROW}, {LINE}, CASE {' '.join(conditions)} END AS cause FROM ({numbered})"
+            f") WHERE cause IS NOT NULL ORDER BY {FILE}, {ROW}"
+        )
+    except duckdb.Error as error:
+        fault = sandbox.running_fault(error)
+        raise AtlasError(f"The rows of `{pipeline.name}` that break a rule cannot be told: {fault}") from None
     groups = connection.execute(
         f"SELECT cause, count(*), min((file, {LINE}), 5) FROM _rejected GROUP BY cause ORDER BY cause"
     ).fetchall()
