@@ -148,6 +148,10 @@ def running_fault(error: Exception) -> str:
     if kind == "conversion":
         target = re.search(r" to ([A-Z][A-Z0-9_]*(?:\(\d+(?:, ?\d+)?\))?)(?= when | because |[.!]?$)", first)
         return f"a value cannot be converted{f' to {target[1]}' if target else ''}."
+    if "Division by zero" in first:
+        return "it divides by zero; nullif(x, 0) makes that null."
+    if "More than one row returned by a subquery" in first:
+        return "a query in brackets gives more than one row where one value is needed."
     faults = {
         "out of range": "a number is too big for its type.",
         "out of memory": "it needs more memory than there is.",

@@ -76,7 +76,7 @@ def verify(
         except BadPipeline as error:
             raise BadPipeline(f"`{pipeline.name}.yml`: {error.message}", hint=error.hint) from error
         measured = _measure(connection, [check for check in checks if check.soda], now)
-        results = [_result(check, measured.get(id(check))) for check in checks]
+        results = [_result(connection, check, measured.get(id(check))) for check in checks]
         can_reject = [check for check in checks if id(check) in measured]
         rejected, causes = _reject(connection, pipeline, can_reject, rejects_path)
     return Verified(results, rejected, causes, rejects_path if rejected else None)
@@ -281,17 +281,25 @@ def _as_yaml(value: Any) -> str:
     return re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def _result(check: Check, answer: Mapping[str, Any] | None) -> CheckResult:
+def _result(connection: duckdb.DuckDBPyConnection, check: Check, answer: Mapping[str, Any] | None) -> CheckResult:
     failed, tested, note = 0.0, 0.0, check.note
     if answer is not None:
         failed, tested, note = check.count(answer)
     elif check.soda:
-        note = "it could not be computed"
+        note = f"it could not be computed: {_why_not(connection, check)}"
     if answer is not None and tested == 0:
         note = note or "no row to test"
     return CheckResult(
         check.name, check.dimension, check.column, float(failed or 0), float(tested or 0), check.weight, note
     )
+
+
+def _why_not(connection: duckdb.DuckDBPyConnection, check: Check) -> str:
+    try:
+        connection.execute(f"SELECT count(*) FROM {ROWS} WHERE {check.failing or 'true'}").fetchall()
+    except duckdb.Error as error:
+        return sandbox.running_fault(error)
+    return "Soda gave no answer."
 
 
 def _reject(
