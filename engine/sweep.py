@@ -22,18 +22,20 @@ def sweep(home: Home, now: float | None = None) -> int:
     at = time.time() if now is None else now
     with home.database.read() as db:
         active = runs.active(db)
-        in_use = datasets.files_in_use(db)
+        in_use = {Path(path).resolve() for path in datasets.files_in_use(db) | runs.files_of_active(db)}
         definitions = runs.newest_definitions(db)
     gone = 0
     for folder in home.settings.raw_zone.glob("*/run-*"):
         definition = definitions.get(folder.parent.name)
-        days = Pipeline.model_validate(definition).privacy.raw_retention_days if definition else 0
+        if definition is None or any(path.is_relative_to(folder.resolve()) for path in in_use):
+            continue
+        days = Pipeline.model_validate(definition).privacy.raw_retention_days
         if _run_of(folder) not in active and _age(folder, at) > days * 86_400:
             shutil.rmtree(folder, ignore_errors=True)  # what is left of it goes the next time
             gone += 1
     for zone in (home.settings.charted_zone, home.settings.warehouse):
         for file in zone.glob("*/run-*.parquet"):
-            orphan = str(file) not in in_use and _run_of(file) not in active
+            orphan = file.resolve() not in in_use and _run_of(file) not in active
             if orphan and _age(file, at) > ORPHANS_KEPT_SECONDS:
                 file.unlink(missing_ok=True)
                 gone += 1

@@ -4,7 +4,7 @@ import datetime as dt
 import decimal
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from core.errors import BadPipeline
 from core.models import Table
 from engine import sandbox
+from engine.interrupt import stopped_by
 from engine.navigate.models import Model
 
 ROWS_AT_ONCE = 65_536
@@ -38,14 +39,18 @@ class Rows:
     rows: list[list[Any]]
 
 
-def build(model: Model, tables: Mapping[str, Table], target: Path, timezone: str) -> Built:
+def build(
+    model: Model, tables: Mapping[str, Table], target: Path, timezone: str, wanted: Callable[[], None] = lambda: None
+) -> Built:
     """Runs the SELECT and writes what it gives, in its order. Raises BadPipeline, naming the model."""
     target.parent.mkdir(parents=True, exist_ok=True)
     spill = target.with_suffix(".spill")
     with sandbox.connect(tables.values(), timezone, spill) as connection:
         columns = _columns(model, connection)
         try:
-            return Built(_write(connection.sql(model.sql).to_arrow_reader(ROWS_AT_ONCE), target), columns)
+            with stopped_by(connection, wanted):
+                rows = _write(connection.sql(model.sql).to_arrow_reader(ROWS_AT_ONCE), target)
+            return Built(rows, columns)
         except (duckdb.Error, OSError) as error:
             target.unlink(missing_ok=True)
             if isinstance(error, OSError) and error.errno is not None:

@@ -33,6 +33,18 @@ def save(
     )  # fmt: skip
 
 
+def copy(db: Session, source: int, target: int) -> None:
+    """What one run measured holds for another that takes over its contract step."""
+    old = score(db, source)
+    if old is None:
+        return
+    results = [
+        CheckResult(c.name, c.dimension, c.column, c.failed, c.tested, c.weight, c.note, c.fault)
+        for c in checks(db, source)
+    ]
+    save(db, target, old.dataset, results, old.overall, old.dimensions)
+
+
 def score(db: Session, run: int) -> Score | None:
     return db.get(Score, run)
 

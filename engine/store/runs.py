@@ -113,6 +113,17 @@ def active(db: Session) -> set[int]:
     return set(db.scalars(select(Run.id).where(Run.state.in_(ACTIVE))))
 
 
+def files_of_active(db: Session) -> set[str]:
+    """Every file that a run which has not ended goes on with, those it took over from another run included."""
+    rows = db.scalars(select(Part.result).join(Run, Run.id == Part.run_id).where(Run.state.in_(ACTIVE)))
+    found: set[str] = set()
+    for result in rows:
+        if result:
+            found.update(file["path"] for file in result.get("files", []))
+            found.update(str(result[key]) for key in ("path", "rejects", "sample_file") if result.get(key))
+    return found
+
+
 def newest_definitions(db: Session) -> dict[str, dict[str, Any]]:
     """Each pipeline's file as its newest run had it."""
     newest_of_each = select(func.max(Run.id)).group_by(Run.pipeline)
