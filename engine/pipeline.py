@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -234,8 +234,9 @@ def _verdicts(job: Job) -> Done:
     read = [ingest.Ingested.from_json(result) for result in job.results("explore")]
     types = profile.types(profile.merge([r.profile for r in read]))
     _nothing_is_lost(job, list(types))
+    all_of_them = catalog.pipelines(job.home.settings.pipelines)[0]
     rows = sample.merge([r.sample_file for r in read])
-    verdicts = detect.verdicts(rows, types, job.pipeline.privacy.columns, keyed_columns(job.pipeline))
+    verdicts = detect.verdicts(rows, types, job.pipeline.privacy.columns, keyed_columns(job.pipeline, all_of_them))
     told = report.explored(job.home.settings, job.run, list(types), sum(r.rows for r in read), len(read))
     return Done(
         {
@@ -247,10 +248,14 @@ def _verdicts(job: Job) -> Done:
     )
 
 
-def keyed_columns(pipeline: Pipeline) -> set[str]:
-    """The columns that join: keys, subjects, and those that reference another dataset."""
-    references = {rule.column for rule in pipeline.quality.consistency if rule.references and rule.column}
-    return {*pipeline.key, *pipeline.subject.values(), *references}
+def keyed_columns(pipeline: Pipeline, others: Iterable[Pipeline] = ()) -> set[str]:
+    """The columns that join: keys, subjects, and both ends of every reference, also of those in other files."""
+    mine = {rule.column for rule in pipeline.quality.consistency if rule.references and rule.column}
+    mine |= {rule.column for rule in pipeline.quality.accuracy if rule.matches and rule.column}
+    targets = [rule.references for other in others for rule in other.quality.consistency if rule.references]
+    targets += [rule.matches for other in others for rule in other.quality.accuracy if rule.matches]
+    pointed_at = {column for name, _, column in (t.partition(".") for t in targets) if name == pipeline.name}
+    return {*pipeline.key, *pipeline.subject.values(), *mine, *pointed_at}
 
 
 def _nothing_is_lost(job: Job, columns: list[str]) -> None:

@@ -39,6 +39,10 @@ def sweep(home: Home, now: float | None = None) -> int:
             if orphan and _age(file, at) > ORPHANS_KEPT_SECONDS:
                 file.unlink(missing_ok=True)
                 gone += 1
+        for left in zone.glob("*/run-*.spill"):  # of a query whose process was killed
+            if _run_of(left) not in active and _age(left, at) > ORPHANS_KEPT_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+                gone += 1
     if gone:
         log.info("swept %d files and folders", gone)
     return gone
