@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,11 @@ _TELLTALE = (
     "getenv", "getvariable", "current_setting", "current_database", "current_schema", "current_user", "session_user",
     "user", "version", "current_version", "current_catalog", "current_query", "current_connection", "currentdatabase",
     "currentschema", "pg_", "duckdb_", "pragma_", "read_", "glob", "sniff_", "parquet_", "query", "json_execute",
-    "which_secret", "txid_current", "write_log", "parse_duckdb_log", "in_search_path", "nextval", "currval",
+    "which_secret", "txid_current", "write_log", "parse_duckdb_log", "in_search_path", "nextval", "currval", "sleep_",
 )  # fmt: skip
+LONGEST = 100_000  # letters of SQL: more is no question that a person asks, and takes seconds to read
 _NOT_READING = exp.Command | exp.DDL | exp.DML | exp.Into | exp.Parameter | exp.Placeholder
+_NOT_OF_A_ROW = ("SUBQUERY", "WINDOW", "STAR", "POSITIONAL_REFERENCE", "PARAMETER")
 _QUERIES = ("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE")
 _TOO_DEEP = "The SQL is nested too deeply."
 _SCHEMA = "navigate"  # models may be read under this name too
@@ -46,7 +48,7 @@ def check_select(sql: str, known: Collection[str]) -> Select:
         raise BadPipeline(f"A model is one SELECT; this is `{_kind(tree)}`.", hint="select … from …")
     _no_side_doors(tree)
     for table in tree.find_all(exp.Table):
-        _is_a_table(table)
+        _is_a_table(table, known)
     inputs = _tables(sql)
     for name, line in inputs.items():
         if name not in known:
@@ -63,14 +65,17 @@ def check_expression(sql: str, columns: Collection[str]) -> str:
     if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or set(_set_args(tree)) - {"expressions"}:
         raise BadPipeline(f"`{_short(sql)}` is not one expression.", hint='expression: "shipped_at >= ordered_at"')
     found = tree.expressions[0]
+    own_row = BadPipeline(f"`{_short(sql)}` may hold only columns of its own row, and no query or aggregate.")
     if found.find(exp.Query, exp.Alias, exp.Star, exp.AggFunc, exp.Window):
-        raise BadPipeline(f"`{_short(sql)}` may hold only columns of its own row, and no query or aggregate.")
+        raise own_row
     _no_side_doors(found)
     for column in found.find_all(exp.Column):
         if column.table or column.name.lower() not in {name.lower() for name in columns}:
             raise BadPipeline(f"`{_short(sql)}` names `{column.sql()}`, which is no column.",
                               hint=f"Columns: {', '.join(columns)}.")  # fmt: skip
-    text: str = found.sql(dialect="duckdb")
+    text: str = found.sql(dialect="duckdb", comments=False)
+    if any(node.get("class") in _NOT_OF_A_ROW for node in _nodes(_parsed(f"SELECT {text}"))):
+        raise own_row
     return text
 
 
@@ -143,6 +148,10 @@ def running_fault(error: Exception) -> str:
     if kind == "conversion":
         target = re.search(r" to ([A-Z][A-Z0-9_]*(?:\(\d+(?:, ?\d+)?\))?)(?= when | because |[.!]?$)", first)
         return f"a value cannot be converted{f' to {target[1]}' if target else ''}."
+    if "Division by zero" in first:
+        return "it divides by zero; nullif(x, 0) makes that null."
+    if "More than one row returned by a subquery" in first:
+        return "a query in brackets gives more than one row where one value is needed."
     faults = {
         "out of range": "a number is too big for its type.",
         "out of memory": "it needs more memory than there is.",
@@ -156,22 +165,48 @@ def _tables(sql: str) -> dict[str, int]:
 
     What sqlglot let through can so mean nothing else to the one who runs it. Raises BadPipeline.
     """
-    with open_duckdb("UTC") as connection:
-        lock(connection, [])
-        ((told,),) = connection.execute("SELECT json_serialize_sql(CAST(? AS VARCHAR))", [sql]).fetchall()
+    found: dict[str, int] = {}
     try:
-        parsed = json.loads(told)
-        if parsed["error"]:
-            if parsed["error_type"] != "parser":
-                raise BadPipeline("A model is one SELECT, and nothing else.", hint="select … from …")
-            raise BadPipeline(f"Line {_line(sql, int(parsed.get('position', 0)))}: {parsed['error_message']}.")
-        if len(parsed["statements"]) != 1:
-            raise BadPipeline(f"There must be exactly one statement; there are {len(parsed['statements'])}.")
-        found: dict[str, int] = {}
-        _follow(parsed, frozenset(), found)
+        _follow(_parsed(sql), frozenset(), found)
     except RecursionError:
         raise BadPipeline(_TOO_DEEP) from None
     return {name: _line(sql, where) for name, where in sorted(found.items(), key=lambda item: item[1])}
+
+
+def _parsed(sql: str) -> Any:
+    """DuckDB's tree of one SELECT that calls nothing it may not. Raises BadPipeline."""
+    with open_duckdb("UTC") as connection:
+        lock(connection, [])
+        try:
+            ((told,),) = connection.execute("SELECT json_serialize_sql(CAST(? AS VARCHAR))", [sql]).fetchall()
+        except duckdb.Error as error:
+            raise BadPipeline("It cannot be read as SQL.") from error
+    try:
+        parsed = json.loads(told)
+    except RecursionError:
+        raise BadPipeline(_TOO_DEEP) from None
+    if parsed["error"]:
+        if parsed["error_type"] != "parser":
+            raise BadPipeline("A model is one SELECT, and nothing else.", hint="select … from …")
+        raise BadPipeline(f"Line {_line(sql, int(parsed.get('position', 0)))}: {parsed['error_message']}.")
+    if len(parsed["statements"]) != 1:
+        raise BadPipeline(f"There must be exactly one statement; there are {len(parsed['statements'])}.")
+    for node in _nodes(parsed):
+        if node.get("class") == "FUNCTION":
+            _may_be_called(node["function_name"])
+    return parsed
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a tree of JSON, however deep."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            yield node
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
 
 
 def _follow(node: Any, made: frozenset[str], found: dict[str, int]) -> None:
@@ -209,6 +244,10 @@ def _line(sql: str, position: int) -> int:
 
 
 def _one(sql: str) -> exp.Expression:
+    if len(sql) > LONGEST:
+        raise BadPipeline(f"The SQL is longer than {LONGEST:,} letters.")
+    if re.search("[\x00\ud800-\udfff]", sql):
+        raise BadPipeline("The SQL holds a character that is none.", hint="Save the file as UTF-8 text.")
     try:
         trees = [tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree and not isinstance(tree, exp.Semicolon)]
     except SqlglotError as error:
@@ -230,11 +269,15 @@ def _no_side_doors(tree: exp.Expression) -> None:
             raise BadPipeline(f"`{_kind(node)}` is not allowed in SQL that people write.")
         if isinstance(node, exp.Anonymous | exp.Func):
             name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
-            if name.startswith(_TELLTALE):
-                raise BadPipeline(f"The function `{name}` is not allowed in SQL that people write.")
+            _may_be_called(name)
 
 
-def _is_a_table(table: exp.Table) -> None:
+def _may_be_called(function: str) -> None:
+    if function.lower().startswith(_TELLTALE):
+        raise BadPipeline(f"The function `{_short(function)}` is not allowed in SQL that people write.")
+
+
+def _is_a_table(table: exp.Table, known: Collection[str]) -> None:
     """Raises BadPipeline if something else stands after FROM, or a table of another place."""
     if not isinstance(table.this, exp.Identifier):
         raise BadPipeline(f"`{_kind(table.this)}` may not stand after FROM: only tables may.")
@@ -242,7 +285,8 @@ def _is_a_table(table: exp.Table) -> None:
         place = ".".join(part for part in (table.catalog, table.db, table.name) if part)
         closed = table.db.lower() == "explore"
         reason = "the raw zone is closed" if closed else "only charted datasets and models are tables"
-        raise BadPipeline(f"`{place}` cannot be read: {reason}.", hint=f"from {table.name}")
+        hint = f"from {table.name}" if table.name.lower() in known else f"Tables: {', '.join(sorted(known))}."
+        raise BadPipeline(f"`{place}` cannot be read: {reason}.", hint=hint)
 
 
 def _set_args(tree: exp.Expression) -> list[str]:

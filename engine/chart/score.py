@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from core.models import DIMENSIONS, CheckResult
 
@@ -21,15 +22,17 @@ class Scores:
 
 def scores(results: Sequence[CheckResult]) -> Scores:
     """Of each dimension 100 x the weighted mean of 1 - failed/tested; overall the mean of those measured."""
-    dimensions = {name: _dimension([r for r in results if r.dimension == name]) for name in DIMENSIONS}
-    measured = [score for score in dimensions.values() if score is not None]
-    return Scores(math.fsum(measured) / len(measured) if measured else None, dimensions)
+    exact = {name: _dimension([r for r in results if r.dimension == name]) for name in DIMENSIONS}
+    measured = [score for score in exact.values() if score is not None]
+    overall = float(sum(measured) / len(measured)) if measured else None
+    return Scores(overall, {name: None if score is None else float(score) for name, score in exact.items()})
 
 
-def _dimension(results: list[CheckResult]) -> float | None:
+def _dimension(results: list[CheckResult]) -> Fraction | None:
+    """Exact: as floats, 66 of 100 rows would score 65.99999999999999 and miss a minimum of 66."""
     tested = [r for r in results if r.tested > 0]
-    weight = math.fsum(r.weight for r in tested)
-    return 100 * math.fsum(r.weight * (1 - r.failed / r.tested) for r in tested) / weight if tested else None
+    right = [Fraction(r.weight) * (1 - Fraction(r.failed) / Fraction(r.tested)) for r in tested]
+    return 100 * sum(right, Fraction()) / sum(Fraction(r.weight) for r in tested) if tested else None
 
 
 def text(score: float | None) -> str:
