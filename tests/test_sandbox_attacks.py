@@ -406,7 +406,7 @@ def test_any_name_and_any_text_can_be_quoted(text: str) -> None:
 
 def test_an_error_while_running_quotes_no_value(locked: duckdb.DuckDBPyConnection) -> None:
     for sql, said in (
-        ("select cast(email as integer) from orders", "a value cannot be converted to INTEGER."),
+        ("select cast(email as integer) from orders", "a value cannot be converted to INT32."),
         ("select cast(email as date) from orders", "a value cannot be converted."),
         ("select 1 // (id - 1) from orders", "it divides by zero; nullif(x, 0) makes that null."),
         ("select strptime(email, '%Y') from orders", "a function was given a value it does not take."),

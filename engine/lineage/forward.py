@@ -18,7 +18,12 @@ def keep_forwarding(url: str, unsent: Unsent, sent: Callable[[int], None], stopp
     """Sends what is unsent, oldest first, until told to stop. A server that is away is asked less and less often."""
     pause = PAUSE_SECONDS
     while not stopping.wait(pause):
-        for number, body in unsent():
+        try:
+            waiting = unsent()
+        except Exception as error:  # noqa: BLE001 - must outlive a database that is away for a while
+            log.warning("lineage events wait: %s", type(error).__name__)
+            continue
+        for number, body in waiting:
             result = events.forward(url, body)
             if not result.sent and result.retry:
                 log.warning("lineage events wait: %s", result.reason)

@@ -37,6 +37,8 @@ def start(
 ) -> tuple[Run, bool]:
     """A new run, ready to be worked on, or the active one of this pipeline and True."""
     active = db.scalar(select(Run).where(Run.pipeline == pipeline.name, Run.state.in_(ACTIVE)))
+    if active and active.cancel_requested:
+        raise Refused(f"Run `#{active.id}` of `{pipeline.name}` is being cancelled.", hint="Say it again in a moment.")
     if active:
         return active, True
     run = Run(
@@ -180,9 +182,16 @@ def pulse(db: Session, held: Claim, rows: int, lease: float) -> bool:
     return bool(db.scalar(select(Run.cancel_requested).where(Run.id == held.run)))
 
 
+def hold(db: Session, held: Claim) -> None:
+    """Keeps the run as it is until this transaction ends, for the one who works on it. Raises LeaseLost."""
+    _locked(db, held.run)
+    if db.scalar(select(Part.id).where(*_held(held))) is None:
+        raise _lost(held)
+
+
 def complete(db: Session, held: Claim, result: dict[str, Any], rows: int) -> bool:
     """Marks a part done; True if it was the last of its step. Raises LeaseLost, and then nothing is changed."""
-    db.execute(select(Run.id).where(Run.id == held.run).with_for_update())  # the last part is the last only once
+    _locked(db, held.run)  # the last part is the last only once
     now = datetime.now(UTC)
     query = (
         update(Part)
@@ -205,7 +214,7 @@ def try_again(db: Session, held: Claim) -> None:
 
 def end(db: Session, run: int, state: str, error: dict[str, Any] | None = None) -> Run:
     """Ends a run that is active, for good; what was still ready or running of it is dropped."""
-    row = db.scalars(select(Run).where(Run.id == run).with_for_update()).one()
+    row = _locked(db, run)
     if row.state not in ACTIVE:
         return row
     row.state, row.error, row.finished_at = state, error, datetime.now(UTC)
@@ -216,7 +225,8 @@ def end(db: Session, run: int, state: str, error: dict[str, Any] | None = None) 
 
 def cancel(db: Session, number: int) -> Run:
     """Asks a run to stop; one that nobody works on right now is cancelled at once. Raises NotFound, Refused."""
-    run = get(db, number)
+    get(db, number)
+    run = _locked(db, number)
     if run.state not in ACTIVE:
         raise Refused(f"Run `#{number}` cannot be cancelled: it has already {_ended(run.state)}.")
     run.cancel_requested = True
@@ -235,7 +245,11 @@ def reap(db: Session, is_dead: Callable[[str], bool]) -> list[Run]:
     """Offers expired parts to other workers. Returns the runs that ended by it: a part may fail only so many."""
     ended = []
     for part in expired(db, is_dead):
-        run = db.scalars(select(Run).where(Run.id == part.run_id)).one()
+        run = _locked(db, part.run_id)  # the run before its parts, as everywhere: else two could wait for each other
+        fenced = update(Part).where(Part.id == part.id, Part.token == part.token, Part.state == "running")
+        ready = fenced.values(state="ready", owner=None, wake_at=datetime.now(UTC)).returning(Part.id)
+        if db.scalar(ready) is None:
+            continue  # its worker has just finished it after all
         if run.cancel_requested:
             ended.append(end(db, run.id, "cancelled"))
         elif part.attempt >= MOST_TRIES:
@@ -243,10 +257,14 @@ def reap(db: Session, is_dead: Callable[[str], bool]) -> list[Run]:
             error = {"code": "worker_died", "message": message, "hint": None, "step": part.step, "tries": ""}
             ended.append(end(db, run.id, "failed", error))
         else:
-            fenced = update(Part).where(Part.id == part.id, Part.token == part.token, Part.state == "running")
-            db.execute(fenced.values(state="ready", owner=None, wake_at=datetime.now(UTC)))
             run.resumed += 1
     return ended
+
+
+def _locked(db: Session, number: int) -> Run:
+    """The run as it is now, and nobody else's until the end of this transaction."""
+    query = select(Run).where(Run.id == number).with_for_update().execution_options(populate_existing=True)
+    return db.scalars(query).one()
 
 
 def _held(held: Claim) -> tuple[Any, ...]:
