@@ -92,9 +92,9 @@ def _wrong(name: str, text: str, pattern: str) -> Iterator[str]:
         tidy = f"regexp_replace({text}, '\\s', '', 'g')"
         moved = f"({tidy}[5:] || {tidy}[:4])"
         value = "CASE WHEN ascii(c) > 64 THEN ascii(c) - 55 ELSE ascii(c) - 48 END"
-        digits = f"list_transform(string_split({moved}, ''), c -> {value})"
+        digits = f"list_transform(string_split({moved}, ''), lambda c: {value})"
         step = "(CASE WHEN d > 9 THEN (r * 100 + d) % 97 ELSE (r * 10 + d) % 97 END)"
-        yield f"list_reduce(list_prepend(0, {digits}), (r, d) -> {step}) <> 1"
+        yield f"list_reduce(list_prepend(0, {digits}), lambda r, d: {step}) <> 1"
     if name == "cpr":
         # no year ends in 00 and has a 29 February but 2000, so each century has the same days
         digits = f"regexp_replace({text}, '[^0-9]', '', 'g')"
