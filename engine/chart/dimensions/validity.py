@@ -72,17 +72,7 @@ def _wrong(name: str, text: str, pattern: str) -> Iterator[str]:
         total = " + ".join(f"{w} * coalesce(TRY_CAST({digits}[{n}] AS INT), 0)" for n, w in enumerate(_CVR_WEIGHTS, 1))
         yield f"({total}) % 11 <> 0"
     if name == "iban":
-<<<<<<< HEAD
         yield f"{_rest_by_97(text)} <> 1"
-=======
-        # ISO 13616: the first four characters go last, letters become 10 to 35, the rest by 97 is 1
-        tidy = f"regexp_replace({text}, '\\s', '', 'g')"
-        moved = f"({tidy}[5:] || {tidy}[:4])"
-        value = "CASE WHEN ascii(c) > 64 THEN ascii(c) - 55 ELSE ascii(c) - 48 END"
-        digits = f"list_transform(string_split({moved}, ''), lambda c: {value})"
-        step = "(CASE WHEN d > 9 THEN (r * 100 + d) % 97 ELSE (r * 10 + d) % 97 END)"
-        yield f"list_reduce(list_prepend(0, {digits}), lambda r, d: {step}) <> 1"
->>>>>>> verify
     if name == "cpr":
         yield f"{_birth_date(text)} IS NULL"
     if name == "date":
