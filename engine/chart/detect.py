@@ -13,6 +13,7 @@ from engine.chart.shape import NULLISH
 from engine.chart.text import in_text
 
 PROSE = {"ratio": 0.15, "words": 4}
+UNMISTAKABLE = ("EMAIL", "IBAN", "CPR", "PROFILE_URL")  # no code of trade looks like these: never left alone
 _MANY = 20  # values it takes before a share of them means something
 
 
@@ -215,7 +216,10 @@ def _nothing(column: Column, evidence: list[Evidence]) -> Verdict:
     skip = sorted(
         e.recognizer.type
         for e in evidence
-        if e.recognizer.sure and column.share(column.values.str.contains(e.recognizer.sure)) >= 0.05 and e.odds < 0
+        if e.recognizer.sure
+        and e.recognizer.type not in UNMISTAKABLE
+        and column.share(column.values.str.contains(e.recognizer.sure)) >= 0.05
+        and e.odds < 0
     )
     best = max(evidence, key=lambda e: e.odds, default=None)
     if best is not None and best.sure >= 0.01 and best.recognizer.sure and best.recognizer.type not in skip:

@@ -11,16 +11,21 @@ from engine.chart import spans
 from engine.chart.actions.redact import label
 from engine.chart.hashing import fingerprint as fingerprint
 from engine.chart.recognizer import recognizer, recognizers
-from engine.chart.shape import NULLISH
+from engine.chart.shape import NULLISH, NULLISH_NAMES
 from engine.chart.text import in_text
 
-_DONE = r"^(?:\[[A-Z_]+\]|h_[a-z2-7]{26})$"
+ABROAD = r"\+[1-9]\d{0,2}(?:[ ./()-]{0,3}\d){6,12}\b"  # a phone number with its country code
 
 
 def hash_column(column: pl.Series, type_: str | None, key: bytes) -> pl.Series:
     """The column as the `hash` action writes it for this kind (none: text)."""
     masked: pl.Series = parts.load("masking action", "hash").mask(column, type_, {}, key)
     return masked
+
+
+def _empty(verdict: Verdict) -> str:
+    """What stands in a column where nothing is known; among names, `Nat` and `Nan` are people."""
+    return NULLISH_NAMES if "PERSON" in verdict.types else NULLISH
 
 
 class Masker:
@@ -56,7 +61,7 @@ class Masker:
         if verdict.options.get("decided") and verdict.action == "keep":
             return cells
         if verdict.scope == "column" and verdict.action != "keep":
-            return self._whole(cells, verdict, ~cells.str.contains(NULLISH))
+            return self._whole(cells, verdict, ~cells.str.contains(_empty(verdict)))
         if verdict.scope == "spans":
             return self._text(cells, verdict)
         rest = cells
@@ -105,7 +110,10 @@ class Masker:
         """What any column may not hold: the sure patterns, wherever they stand."""
         skip = verdict.options.get("skip", ())
         kinds = [r for r in recognizers() if r.sure and r.personal and r.type not in skip]
-        return self._patterns(cells, [(r.type, str(r.sure)) for r in kinds])
+        patterns = [(r.type, str(r.sure)) for r in kinds]
+        if "PHONE" in skip:  # codes have the grouping of Danish numbers, none has a country code
+            patterns.append(("PHONE", ABROAD))
+        return self._patterns(cells, patterns)
 
     def _patterns(self, cells: pl.Series, patterns: list[tuple[str, str]]) -> pl.Series:
         if not patterns:
