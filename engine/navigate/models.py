@@ -34,6 +34,7 @@ def read(folder: Path, datasets: Collection[str]) -> tuple[dict[str, Model], lis
         except BadPipeline as error:
             mistakes.append(_mistake(path, error))
     while True:
+        mistakes += _leave_leaning(found, files, datasets)
         try:
             order = tuple(TopologicalSorter({name: model.inputs for name, model in found.items()}).static_order())
             return {name: found[name] for name in order if name in found}, mistakes
@@ -43,7 +44,6 @@ def read(folder: Path, datasets: Collection[str]) -> tuple[dict[str, Model], lis
             for name in circle:
                 mistakes.append(_mistake(files[name], BadPipeline(f"It reads itself in a circle: {words}.")))
                 del found[name]
-            mistakes += _leave_leaning(found, files, datasets)
 
 
 def _leave_leaning(found: dict[str, Model], files: dict[str, Path], datasets: Collection[str]) -> list[Mistake]:
@@ -83,7 +83,7 @@ def _description(text: str) -> str:
     """The first comment: `-- …` lines or `/* … */`."""
     block = re.match(r"\s*/\*(.*?)\*/", text, re.DOTALL)
     lines = block[1].splitlines() if block else re.match(r"(?:\s*--[^\n]*\n?)*", text)[0].splitlines()  # type: ignore[index]
-    return " ".join(line.strip().lstrip("-*").strip() for line in lines).strip()
+    return " ".join(" ".join(line.strip().lstrip("-*") for line in lines).split())
 
 
 def _mistake(path: Path, error: BadPipeline) -> Mistake:
