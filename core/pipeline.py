@@ -1,17 +1,40 @@
 """A pipeline file: what it may say, strictly; every mistake is told with its line."""
 
+import re
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)  # fmt: skip
 
 from core import parts
-from core.errors import BadPipeline, NotFound
+from core.errors import BadPipeline
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-Column = Annotated[str, Field(min_length=1, max_length=255, pattern=r'^[^"\x00-\x1f]+$')]
+NAME, COLUMN, TARGET = r"^[a-z][a-z0-9_]{0,62}$", r'^[^"\x00-\x1f]+$', r"^[a-z][a-z0-9_]*\..+$"
+IN_WORDS = {
+    NAME: "is no name: a-z, 0-9 and _, a letter first, 63 at most",
+    COLUMN: 'is no name of a column: it holds a `"` or a control character',
+    TARGET: "is no column of a dataset: write dataset.column",
+}
+TOO_DEEP = "is nested too deeply"
+LARGEST = 1_000_000  # bytes of a file, and values in it with all its aliases
+
+Name = Annotated[str, Field(pattern=NAME)]
+Column = Annotated[str, Field(min_length=1, max_length=255, pattern=COLUMN)]
+Target = Annotated[str, Field(pattern=TARGET)]
+Expression = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+Days = Annotated[int, Field(gt=0, strict=True)]
 Action = Literal["hash", "redact", "partial", "generalize", "keep"]
 Format = Literal["email", "phone", "cpr", "cvr", "url", "uuid", "iban", "postcode", "date", "integer"]
 LegalBasis = Literal[
@@ -19,10 +42,34 @@ LegalBasis = Literal[
 ]
 
 
+def timezone(name: str) -> str:
+    """The name itself. Raises ValueError if there is no such time zone."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: `Europe` is a folder
+        raise ValueError("is no time zone; write one like Europe/Copenhagen") from error
+    return name
+
+
+def _value(value: Any) -> Any:
+    """What a list of values may hold: the text of a file is never true, false or null."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError('is no text or number; write it in quotes: "true"')
+    return value
+
+
+class MistakeAt(ValueError):
+    """A mistake that only the whole file shows, and the keys that lead to it."""
+
+    def __init__(self, where: tuple[str, ...], message: str) -> None:
+        super().__init__(message)
+        self.where = where
+
+
 class Strict(BaseModel):
     """An unknown key is an error, never ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ColumnPolicy(Strict):
@@ -43,8 +90,8 @@ class Privacy(Strict):
 
     purpose: str | None = None
     legal_basis: LegalBasis | None = None  # GDPR Art. 6(1)
-    retention_days: int | None = Field(None, gt=0)
-    raw_retention_days: int = Field(7, gt=0)
+    retention_days: Days | None = None
+    raw_retention_days: Days = 7
     persons: list[str] = []  # Art. 30(1)(c): categories of data subjects
     recipients: list[str] = []  # Art. 30(1)(d)
     transfers: list[str] = []  # Art. 30(1)(e): third countries
@@ -75,7 +122,7 @@ class UniquenessRule(Rule):
 class ValidityRule(Rule):
     column: Column
     format: Format | None = None
-    values: list[str | int | float] | None = Field(None, min_length=1)
+    values: list[Annotated[str | int | float, BeforeValidator(_value)]] | None = Field(None, min_length=1)
     min: float | None = None
     max: float | None = None
     regex: str | None = None
@@ -84,13 +131,15 @@ class ValidityRule(Rule):
     def says_what_is_valid(self) -> "ValidityRule":
         if all(getattr(self, key) is None for key in ("format", "values", "min", "max", "regex")):
             raise ValueError("says nothing about what is valid; add format, values, min, max or regex")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("allows nothing: min is more than max")
         return self
 
 
 class AccuracyRule(Rule):
     column: Column | None = None
-    matches: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*\..+$")  # dataset.column
-    expression: str | None = None
+    matches: Target | None = None
+    expression: Expression | None = None
 
     @model_validator(mode="after")
     def one_of_both(self) -> "AccuracyRule":
@@ -101,8 +150,8 @@ class AccuracyRule(Rule):
 
 class ConsistencyRule(Rule):
     column: Column | None = None
-    references: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*\..+$")  # dataset.column
-    expression: str | None = None
+    references: Target | None = None
+    expression: Expression | None = None
 
     @model_validator(mode="after")
     def one_of_both(self) -> "ConsistencyRule":
@@ -139,7 +188,7 @@ class Pipeline(Strict):
 
     name: Name
     description: str = ""
-    owner: str = Field(min_length=1)
+    owner: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     source: dict[str, Any]
     key: list[Column] = []
     subject: dict[Name, Column] = {}  # kind -> column: who a row is about
@@ -151,21 +200,17 @@ class Pipeline(Strict):
     @field_validator("timezone")
     @classmethod
     def is_a_timezone(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                ZoneInfo(value)
-            except (ZoneInfoNotFoundError, ValueError) as error:
-                raise ValueError("is no time zone; write one like Europe/Copenhagen") from error
-        return value
+        return value if value is None else timezone(value)
 
     @model_validator(mode="after")
     def joins_stay_joinable(self) -> "Pipeline":
         joined = {*self.key, *self.subject.values(), *(r.column for r in self.quality.consistency if r.references)}
         for column, policy in self.privacy.columns.items():
             if column in joined and policy.action in ("redact", "partial", "generalize"):
-                raise ValueError(
-                    f"privacy.columns.{column}: `{policy.action}` would break joins, for `{column}` is a key, "
-                    "a subject or references another dataset; use hash or keep"
+                raise MistakeAt(
+                    ("privacy", "columns", column),
+                    f"`{policy.action}` would break joins, for `{column}` is a key, a subject or references another "
+                    "dataset; use hash or keep",
                 )
         return self
 
@@ -191,56 +236,108 @@ def read(path: Path) -> Pipeline:
 
 def check(path: Path) -> tuple[Pipeline | None, list[Mistake]]:
     """The pipeline in a file, if it holds, and every mistake in it."""
+    document, mistake = _document(path)
+    if mistake:
+        return None, [mistake]
+    try:
+        pipeline = Pipeline.model_validate(_plain(document))
+    except MistakeAt as error:
+        return None, [_at(path, document, error.where, str(error))]
+    except RecursionError:
+        return None, [Mistake(file=path.name, line=1, message=TOO_DEEP)]
+    except ValidationError as error:
+        return None, [_mistake(path, document, details, Pipeline) for details in error.errors()]
+    if pipeline.name != path.stem:
+        wrong = f"name `{pipeline.name}` must be the file's own, `{path.stem}`"
+        return None, [Mistake(file=path.name, line=_line(document, ("name",)), message=wrong)]
+    name = pipeline.source.get("connector")
+    if not isinstance(name, str) or name not in parts.names("connector"):
+        known = ", ".join(parts.names("connector"))
+        wrong = "is missing" if name is None else f"is `{_short(name)}`: there is no such connector"
+        where = ("source", "connector") if "connector" in pipeline.source else ("source",)
+        message = f"`source.connector` {wrong}; known: {known}"
+        return None, [Mistake(file=path.name, line=_line(document, where), message=message)]
+    connector = parts.load("connector", name)
+    try:
+        connector.Source.model_validate(pipeline.source)
+    except ValidationError as error:
+        return None, [_mistake(path, document, details, connector.Source, "source") for details in error.errors()]
+    return pipeline, []
+
+
+def _document(path: Path) -> tuple[dict[Any, Any], None] | tuple[None, Mistake]:
+    """The YAML of a file with the lines of its keys, or why there is none."""
     from ruamel.yaml import YAML  # here: a chat that only says help never reads a pipeline
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+    line, message = 1, ""
     try:
+        if path.stat().st_size > LARGEST:
+            return None, Mistake(file=path.name, line=1, message="is larger than 1 MB: is it a pipeline file?")
         document = YAML(typ="rt").load(path.read_text(encoding="utf-8-sig"))
+        if isinstance(document, dict):
+            return document, None
+        message = "holds no keys; the first is `name: …`"
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        return None, [Mistake(file=path.name, line=mark.line + 1 if mark else 1, message=_first_line(error))]
-    except (YAMLError, UnicodeDecodeError) as error:
-        return None, [Mistake(file=path.name, line=1, message=_first_line(error))]
+        # where a bracket or quote is never closed, the end of the file tells nobody which
+        open_end = "stream" in str(error.problem) and error.context_mark
+        mark = error.context_mark if open_end else error.problem_mark or error.context_mark
+        line, message = mark.line + 1 if mark else 1, _yaml_fault(error)
+    except UnicodeDecodeError as error:
+        line, message = error.object[: error.start].count(b"\n") + 1, "holds a byte that is not UTF-8; save it as UTF-8"
+    except (YAMLError, ValueError) as error:
+        message = str(error).strip().splitlines()[0]
+    except RecursionError:
+        message = TOO_DEEP
     except OSError as error:
-        return None, [Mistake(file=path.name, line=1, message=f"cannot be read: {error.strerror}")]
-    if not isinstance(document, dict):
-        return None, [Mistake(file=path.name, line=1, message="holds no keys; the first is `name: …`")]
-    try:
-        pipeline = Pipeline.model_validate(_plain(document))
-    except ValidationError as error:
-        return None, [_mistake(path, document, details) for details in error.errors()]
-    mistakes: list[tuple[tuple[str, ...], str]] = []
-    if pipeline.name != path.stem:
-        mistakes.append((("name",), f"name `{pipeline.name}` must be the file's own, `{path.stem}`"))
-    try:
-        connector = parts.load("connector", str(pipeline.source.get("connector", "")))
-        connector.Source.model_validate(pipeline.source)
-    except NotFound as error:
-        mistakes.append((("source", "connector"), f"{error.message} {error.hint}"))
-    except ValidationError as error:
-        source = [dict(details, loc=("source", *details["loc"])) for details in error.errors()]
-        return None, [_mistake(path, document, details) for details in source]
-    found = [Mistake(file=path.name, line=_line(document, where), message=text) for where, text in mistakes]
-    return (None if found else pipeline), found
+        message = f"cannot be read: {error.strerror}"
+    return None, Mistake(file=path.name, line=line, message=message)
 
 
-def _plain(value: Any) -> Any:
+def _yaml_fault(error: Any) -> str:
+    """What the parser says, without the values it quotes."""
+    if twice := re.match('found duplicate key "(.*?)" with value', str(error.problem), re.DOTALL):
+        return f"`{_short(twice[1])}` is written twice"
+    text = " ".join(str(part).strip().splitlines()[0] for part in (error.context, error.problem) if part)
+    return text.replace("found character '\\t' that cannot start any token", "found a tab; indent with spaces")
+
+
+def _plain(document: Any) -> Any:
     """Ruamel's round-trip values as plain Python, so that what is kept and compared is plain JSON."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return value if value is None else str(value)
+    left = iter(range(LARGEST))  # a few aliases of aliases are billions of values
+
+    def plain(value: Any, where: tuple[str, ...]) -> Any:
+        if next(left, None) is None:
+            raise MistakeAt(where, "holds too many values, with its aliases")
+        if isinstance(value, dict):
+            return {plain(str(key), (*where, str(key))): plain(v, (*where, str(key))) for key, v in value.items()}
+        if isinstance(value, list):
+            return [plain(v, (*where, str(number))) for number, v in enumerate(value)]
+        if isinstance(value, str) and re.search("[\x00\ud800-\udfff]", value):
+            raise MistakeAt(where, "holds a character that is none")
+        for kind in (bool, int, float, str):
+            if isinstance(value, kind):
+                return kind(value)
+        return value if value is None else str(value)
+
+    return plain(document, ())
 
 
-def _mistake(path: Path, document: Any, details: Any) -> Mistake:
-    where = tuple(details["loc"])
-    name = ".".join(str(key) for key in where) or "the file"
+def _at(path: Path, document: Any, where: tuple[Any, ...], message: str) -> Mistake:
+    name = f"`{_short('.'.join(map(_shown, where)))}`: " if where else ""
+    return Mistake(file=path.name, line=_line(document, where), message=f"{name}{message}")
+
+
+def _mistake(path: Path, document: Any, details: Any, model: Any, *inside: str) -> Mistake:
+    """One of pydantic's errors in our words; `inside` leads to what was validated by the model."""
+    loc = tuple(key for key in details["loc"] if key != "[key]")
+    where = (*inside, *loc)
+    raised = details.get("ctx", {}).get("error")
+    if isinstance(raised, MistakeAt):
+        return _at(path, document, raised.where, str(raised))
+    name = _short(".".join(map(_shown, where))) or "the file"
     if details["type"] == "extra_forbidden":
-        allowed = _allowed(where[:-1])
+        allowed = _allowed(loc[:-1], model)
         close = get_close_matches(str(where[-1]), allowed, 1)
         message = f"unknown key `{name}`" + (
             f"; did you mean `{close[0]}`?" if close else f"; allowed: {', '.join(allowed)}" if allowed else ""
@@ -248,30 +345,52 @@ def _mistake(path: Path, document: Any, details: Any) -> Mistake:
     elif details["type"] == "missing":
         message = f"`{name}` is missing"
     else:
-        text = details["msg"].removeprefix("Value error, ")
         value = details.get("input")
-        shown = f" is `{value}`" if isinstance(value, str | int | float | bool) else ""
-        message = f"`{name}`{shown}: {text[0].lower()}{text[1:]}" if where else text
+        # a source may hold a password, if not where it should be
+        shown = "" if inside or not isinstance(value, str | int | float) else f" is `{_short(value)}`"
+        message = f"`{name}`{shown}: {_in_words(details)}" if where else _in_words(details)
     return Mistake(file=path.name, line=_line(document, where), message=message)
 
 
-def _allowed(where: tuple[Any, ...]) -> list[str]:
+def _in_words(details: Any) -> str:
+    kind, value = details["type"], details.get("input")
+    if value is None:
+        return "is empty; fill it in or leave the key out"
+    if kind == "list_type":
+        return "must be a list: [a, b]"
+    if kind in ("dict_type", "model_type"):
+        return "must hold keys of its own: {key: value}"
+    if kind == "string_pattern_mismatch" and details["ctx"]["pattern"] in IN_WORDS:
+        return IN_WORDS[details["ctx"]["pattern"]]
+    text: str = details["msg"].removeprefix("Value error, ")
+    return text[0].lower() + text[1:]
+
+
+def _shown(key: Any) -> str:
+    return str(key + 1) if isinstance(key, int) else str(key)  # people count from one
+
+
+def _short(value: Any) -> str:
+    return str(value) if len(str(value)) <= 60 else str(value)[:60] + "…"
+
+
+def _allowed(where: tuple[Any, ...], model: Any) -> list[str]:
     """The keys allowed at a place of the file, as far as the models tell."""
-    model: Any = Pipeline
     for key in where:
         if isinstance(key, int):
             continue
         field = getattr(model, "model_fields", {}).get(key)
-        model = next((m for m in _models(field.annotation) if m), None) if field else None
+        model = next(_models(field.annotation), None) if field else None
         if model is None:
             return []
     return sorted(model.model_fields)
 
 
-def _models(annotation: Any) -> list[Any]:
+def _models(annotation: Any) -> Iterator[Any]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [m for argument in getattr(annotation, "__args__", ()) for m in _models(argument)]
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models(argument)
 
 
 def _line(document: Any, where: tuple[Any, ...]) -> int:
@@ -280,15 +399,12 @@ def _line(document: Any, where: tuple[Any, ...]) -> int:
     for key in where:
         if not hasattr(node, "lc"):
             break
+        if isinstance(node, dict):
+            key = next((known for known in node if str(known) == str(key)), key)
         try:
             where_it_is = node.lc.item if isinstance(node, list) else node.lc.key  # type: ignore[attr-defined]
-            line = where_it_is(key)[0] + 1
-            node = node[key]
-        except (KeyError, IndexError, TypeError):
+            line = where_it_is(int(key) if isinstance(node, list) else key)[0] + 1
+            node = node[int(key) if isinstance(node, list) else key]
+        except (KeyError, IndexError, TypeError, ValueError):
             break
     return line
-
-
-def _first_line(error: Exception) -> str:
-    text = getattr(error, "problem", None) or str(error)
-    return str(text).strip().splitlines()[0]

@@ -17,7 +17,7 @@ PREFIX = "ATLAS_"
 class Settings(BaseSettings):
     """What can be set. An unknown or malformed `ATLAS_` variable is an error that names it."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, allow_inf_nan=False)
 
     home: Path = Field(Path(".atlas"), description="Where Atlas keeps its database, lake, keys and reports.")
     database_url: SecretStr | None = Field(
@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     def is_a_timezone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: `Europe` is a folder
             raise ValueError("is no time zone; write one like Europe/Copenhagen") from error
         return value
 
@@ -127,6 +127,8 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         if name in Settings.model_fields:
             values[name] = value
         elif name.endswith("_file") and _is_secret(name.removesuffix("_file")):
+            if variable.removesuffix("_FILE") in given:
+                raise Misconfigured(f"`{variable}` and `{variable.removesuffix('_FILE')}` are both set; set one.")
             try:
                 values[name.removesuffix("_file")] = Path(value).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
@@ -134,11 +136,10 @@ def load(environment: dict[str, str] | None = None) -> Settings:
                     f"`{variable}` names a file that cannot be read: {type(error).__name__}."
                 ) from error
         else:
-            known = [PREFIX + field.upper() for field in Settings.model_fields]
-            close = get_close_matches(variable, known, 1)
+            close = get_close_matches(name, Settings.model_fields, 1)
             raise Misconfigured(
                 f"There is no setting `{variable}`.",
-                hint=f"Did you mean `{close[0]}`?" if close else "All settings: atlas settings",
+                hint=f"Did you mean `{PREFIX}{close[0].upper()}`?" if close else "All settings: atlas settings",
             )
     try:
         return _Given(**values)
