@@ -169,6 +169,9 @@ def test_nothing_is_written_outside_and_nothing_asked_for(tmp_path: Path, monkey
         ("reference", "bo{0}@firma.example"),
         ("felt", "+45 {0:08d}"),
         ("felt", "0102{0:02d}-1{0:03d}"),
+        ("felt", "20 30 40 {0:02d}"),
+        ("felt", "192.168.200.{0}"),
+        ("felt", "BC 12 3{0}"),
     ],
 )
 def test_personal_cells_among_others_are_masked_however_many_they_are(header: str, value: str, every: int) -> None:
@@ -177,6 +180,19 @@ def test_personal_cells_among_others_are_masked_however_many_they_are(header: st
     verdict = verdicts(sample, {header: ColumnType()}, {}, set())
     masked = Masker(verdict, KEY)(sample)[header].to_list()
     assert [n for n, cell in enumerate(masked) if n % every == 0 and cell == cells[n]] == []
+
+
+def test_an_address_among_company_numbers_is_masked() -> None:
+    cells = [f"ida{n}@mail.example" if n % 8 == 0 else f"{10103940 + 37 * n}" for n in range(400)]
+    frame = pl.DataFrame({"cvr": cells})
+    masked = Masker(verdicts(frame, {}, {}, set()), KEY)(frame)["cvr"]
+    assert not masked.str.contains("@").any()
+
+
+@pytest.mark.parametrize(("header", "value"), [("firmware", "10.200.3.{0}"), ("varenr", "40000000000000{0:02d}")])
+def test_shapes_that_the_name_or_the_check_digits_refute_stay(header: str, value: str) -> None:
+    frame = pl.DataFrame({header: [value.format(n % 90 + 10) for n in range(300)]})
+    assert Masker(verdicts(frame, {}, {}, set()), KEY)(frame).equals(frame)
 
 
 def test_a_person_may_be_called_nat() -> None:
