@@ -137,6 +137,16 @@ def test_the_same_rows_come_out_whatever_the_batches(size: int) -> None:
         ("partial", {}, "EMAIL", "ida@example.dk", "***@example.dk"),
         ("partial", {}, "CPR", "010203-1234", "010203-****"),
         ("partial", {}, "PERSON", "Ida Holm", "I. H."),
+        ("partial", {}, "PERSON", "Ida\nHolm", "I.\nH."),
+        ("partial", {}, "PERSON", "I.", "[PERSON]"),
+        ("partial", {}, "EMAIL", "ida@a.example; bo@b.example", "***@a.example; ***@b.example"),
+        ("partial", {}, "CPR", "0102031234, 010203 1234", "010203****, 010203****"),
+        ("partial", {}, "CPR", "unclear", "[CPR]"),
+        ("partial", {}, "IP", "10.0.0.1:8080", "10.*.*.*"),
+        ("partial", {}, "IP", "2001:db8::8a2e:370", "2001.*.*"),
+        ("partial", {}, "PHONE", "+45 20 30 40 50", "+** ** ** ** 50"),
+        ("partial", {}, "ADDRESS", "Lyngstien 1\n2100 Byen", "L***"),
+        ("partial", {}, None, "x", "[REDACTED]"),
         ("generalize", {"to": "year"}, "DATE_OF_BIRTH", "03-04-1980", "1980"),
         ("generalize", {"to": "month"}, "DATE_OF_BIRTH", "3.4.1980", "1980-04"),
         ("generalize", {"to": "decade"}, "DATE_OF_BIRTH", "1987-04-03 00:00:00", "1980"),
@@ -209,7 +219,20 @@ def test_a_person_may_be_called_nat() -> None:
 
 @pytest.mark.parametrize(
     ("type_", "cell"),
-    [("ADDRESS", "Nørregade 1\n2100 Byen"), ("EMAIL", "anna@x.example; bo@y.example"), ("IP", "10.0.0.1:8080")],
+    [
+        ("ADDRESS", "Nørregade 1\n2100 Byen"),
+        ("EMAIL", "anna@x.example; bo@y.example"),
+        ("EMAIL", "Bo Byen <anna@x.example>"),
+        ("EMAIL", "Nørregade"),
+        ("IP", "10.0.0.1:8080"),
+        ("IP", "10.0.0.1 (Byen)"),
+        ("CPR", "010203-1234 Byen"),
+        ("CPR", "010203-1234 og 010203-bo@"),
+        ("CREDIT_CARD", "4111 1111 1111 1111 Byen"),
+        ("PHONE", "+45 20 30 40 50 Byen"),
+        ("PERSON", "B\nByen"),
+        ("PERSON", "Ida bo@x.example"),
+    ],
 )
 def test_what_is_shortened_keeps_no_second_line_and_no_second_value(type_: str, cell: str) -> None:
     verdict = Verdict("c", (type_,), 1, "", "partial", {"decided": True}, "column")
