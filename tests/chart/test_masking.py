@@ -205,16 +205,20 @@ def test_shapes_that_the_name_or_the_check_digits_refute_stay(header: str, value
     assert Masker(verdicts(frame, {}, {}, set()), KEY)(frame).equals(frame)
 
 
-def test_a_person_may_be_called_nat() -> None:
+def test_a_person_may_be_called_nat_or_nil_and_only_blanks_are_left() -> None:
     verdict = Verdict("first_name", ("PERSON",), 1, "", "hash", {}, "column")
-    masked = Masker({"first_name": verdict}, KEY)(pl.DataFrame({"first_name": ["Nat", "Nan", " ", "ukendt", None]}))
-    assert [cell is not None and cell.startswith("h_") for cell in masked["first_name"]] == [
-        True,
-        True,
-        False,
-        False,
-        False,
-    ]
+    cells = ["Nat", "Na", "Nan", "Nil", "Null", "ukendt", " ", "-", "???", None]
+    masked = Masker({"first_name": verdict}, KEY)(pl.DataFrame({"first_name": cells}))["first_name"].to_list()
+    assert all(cell.startswith("h_") for cell in masked[:6])
+    assert masked[6:] == cells[6:]
+
+
+@pytest.mark.parametrize("name", ["n", "c", "m", "value", "row", "piece", "len"])
+def test_a_column_of_sentences_may_have_any_name(name: str) -> None:
+    frame = pl.DataFrame({name: ["Ida Holm ringede om fakturaen i går"] * 3})
+    masked = Masker({name: Verdict(name, ("PERSON",), 1, "", "redact", {}, "spans")}, KEY)(frame)
+    assert masked[name].to_list() == ["[PERSON] ringede om fakturaen i går"] * 3
+    assert verdicts(frame, {}, {}, set())[name].scope == "spans"
 
 
 @pytest.mark.parametrize(
