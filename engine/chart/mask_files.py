@@ -20,6 +20,7 @@ KEPT_BYTES = 192 << 20
 _ENDIAN = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _LINES = 20_000
 _TEXT = "text"
+_ORDER = f"{LINE}_order"  # no column of a source begins like this
 
 OnReject = Callable[[str, Rejects], None]
 
@@ -101,10 +102,10 @@ def _decide(frames: Iterable[pl.DataFrame], key: bytes) -> tuple[dict[str, Verdi
     """Verdicts from the rows with the smallest hashes: the same sample however the rows come in batches."""
     sample: pl.DataFrame | None = None
     for frame in frames:
-        kept = frame.with_columns(frame.hash_rows(seed=7).alias("_order")).bottom_k(SAMPLE, by="_order")
-        sample = kept if sample is None else pl.concat([sample, kept]).bottom_k(SAMPLE, by="_order")
+        kept = frame.with_columns(frame.hash_rows(seed=7).alias(_ORDER)).bottom_k(SAMPLE, by=_ORDER)
+        sample = kept if sample is None else pl.concat([sample, kept]).bottom_k(SAMPLE, by=_ORDER)
     assert sample is not None  # the connector gives a batch for the header at least
-    found = verdicts(sample.sort("_order").drop("_order", LINE, strict=False), {}, {}, set())
+    found = verdicts(sample.sort(_ORDER).drop(_ORDER, LINE, strict=False), {}, {}, set())
     return found, Masker(found, key)
 
 

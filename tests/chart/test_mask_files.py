@@ -50,3 +50,11 @@ def test_a_file_is_never_written_over_itself(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,b\n1,2\n")
     with pytest.raises(BadInput, match="overwritten"):
         mask_files([tmp_path / "a.csv"], tmp_path, KEY)
+
+
+@pytest.mark.parametrize("name", ["_order", "_hash", "n", "_lines", "_line"])
+def test_a_column_may_have_any_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.csv").write_text(f"id,{name}\n" + "".join(f"{n},ida{n}@mail.example\n" for n in range(30)))
+    mask_files([tmp_path / "a.csv"], tmp_path / "out", KEY)
+    masked = (tmp_path / "out" / "a.csv").read_text()
+    assert (masked.count("\n"), masked.count("@")) == (31, 0)
