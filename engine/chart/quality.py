@@ -220,7 +220,7 @@ def _ask_soda(
     logging.getLogger("soda").setLevel(logging.CRITICAL + 1)
     source = DuckDBDataSourceImpl.from_existing_cursor(connection.cursor(), name="raw")
     session = ContractVerificationSession.execute(
-        contract_yaml_sources=[ContractYamlSource.from_str(json.dumps(_contract(checks)))],
+        contract_yaml_sources=[ContractYamlSource.from_str(json.dumps(_contract(checks), ensure_ascii=False))],
         data_source_impls=[source],
         variables={NOW: now.astimezone(UTC).isoformat()},
     )
