@@ -22,6 +22,7 @@ from bot.words import listing
 
 log = logging.getLogger("atlas.bot")
 
+GRACE = 1.0  # seconds between Ctrl-C and the end of a command that has not said anything yet
 OnUpdate = Callable[[Reply], None]
 NOUNS = {"node": "table or column", "subject": "pipeline or run", "model": "table", "topic": "command"}
 YES = frozenset(("yes", "y", "yes please", "ja", "ok"))
@@ -33,6 +34,7 @@ class Talk:
 
     task: "asyncio.Task[Any] | None"
     reply: Reply | None = None
+    stopping: bool = False
     cancelling: bool = False
     stopped: bool = False
 
@@ -138,16 +140,38 @@ class Bot:
             return bool(open_ones)
         heard = False
         for talk in self._talks:
-            cancel = next((a.command for a in talk.reply.actions if a.label == "cancel"), None) if talk.reply else None
-            if cancel and not talk.cancelling:
-                talk.cancelling = heard = True
-                task = asyncio.get_running_loop().create_task(self.ask(cancel))
-                self._background.add(task)
-                task.add_done_callback(self._background.discard)
-            elif talk.task and not talk.stopped:
-                talk.stopped = heard = True
-                talk.task.cancel()
+            if self._cancels(talk):
+                heard = True
+            elif talk.reply is None and not talk.stopping:
+                # it may be starting a run this very moment, which is cancelled as soon as it is known
+                talk.stopping = heard = True
+                asyncio.get_running_loop().call_later(GRACE, self._gives_up, talk)
+            else:
+                heard = self._leaves(talk) or heard
         return heard
+
+    def _cancels(self, talk: Talk) -> bool:
+        """Cancels the run that is waited for, once; False if there is none."""
+        cancel = next((a.command for a in talk.reply.actions if a.label == "cancel"), None) if talk.reply else None
+        if cancel is None or talk.cancelling:
+            return False
+        talk.cancelling = True
+        task = asyncio.get_running_loop().create_task(self.ask(cancel))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return True
+
+    def _leaves(self, talk: Talk) -> bool:
+        """Waits no longer for an answer; False if it did not."""
+        if talk.task is None or talk.stopped or talk not in self._talks:
+            return False
+        talk.stopped = True
+        talk.task.cancel()
+        return True
+
+    def _gives_up(self, talk: Talk) -> None:
+        if talk.reply is None:
+            self._leaves(talk)
 
     async def hear(self, message: Message) -> None:
         """Answers one message of any platform: updates first, then the answer."""
@@ -157,6 +181,8 @@ class Bot:
         try:
             async for reply in self.answers(message.text, who):
                 talk.reply = reply
+                if talk.stopping:
+                    self._cancels(talk)
                 if reply.going:
                     await message.respond(Answer(reply, final=False))
         except asyncio.CancelledError:

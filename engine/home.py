@@ -51,7 +51,9 @@ def _belong_together(home: Home, path: Path) -> None:
         name = facts.installation(db)
     with locked(path.with_suffix(".lock")):
         if not path.exists():
-            path.write_text(name, encoding="ascii")
+            draft = path.with_suffix(".new")
+            draft.write_text(name, encoding="ascii")
+            draft.rename(path)  # whole or not at all: others may look right now
 
 
 def keep_caches(settings: Settings) -> None:

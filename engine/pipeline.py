@@ -17,7 +17,7 @@ from core import parts
 from core.errors import AtlasError, Cancelled, LeaseLost, Refused, SourceMissing, SourceUnreadable
 from core.models import CheckResult, ColumnType, RawFile, SourcePart, Table, Verdict
 from core.pipeline import Pipeline
-from engine import catalog
+from engine import catalog, owner
 from engine.home import Home, masking_key
 from engine.store import datasets, lineage, privacy, quality, runs
 from engine.store.tables import Run
@@ -75,6 +75,16 @@ class Done:
 def start(db: Session, pipeline: Pipeline, by: str, *, full: bool = False) -> tuple[Run, bool]:
     """A new run, or the active one and True."""
     return runs.start(db, pipeline, by, "plan", full=full)
+
+
+def reap(home: Home) -> None:
+    """Offers the work of those who have died to others; a run that nobody is to go on with ends."""
+    with home.database.read() as db:
+        if not runs.expired(db, owner.is_dead):
+            return
+    with home.database.write() as db:
+        for run in runs.reap(db, owner.is_dead):
+            report_end(home, db, run)
 
 
 def retry(home: Home, db: Session, number: int, pipeline: Pipeline, by: str) -> tuple[Run, bool]:

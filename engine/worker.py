@@ -7,16 +7,14 @@ import threading
 import time
 import traceback
 import uuid
-from pathlib import Path
 from typing import Any
 
-import psutil
 from celery import Celery
 from celery.app.trace import setup_worker_optimizations
 from celery.worker import WorkController
 
 from core.errors import AtlasError, Cancelled, LeaseLost
-from engine import inproc, pipeline
+from engine import inproc, owner, pipeline
 from engine.home import Home
 from engine.store import lineage, runs
 from engine.sweep import EVERY_SECONDS, sweep
@@ -82,7 +80,7 @@ class Worker:
     def __init__(self, home: Home, app: Celery) -> None:
         self.home, self.app = home, app
         self.wakeups = Wakeups(home, app)
-        self.owner = f"{PLACE}:{os.getpid()}:{_started(os.getpid())}"
+        self.owner = owner.this_process()
         self._held: dict[tuple[int, int], Held] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -191,7 +189,7 @@ class Worker:
             try:
                 for held in list(self._held.values()):
                     self._keep(held)
-                self._reap()
+                pipeline.reap(self.home)
                 self.wakeups.send()
             except Exception as error:  # noqa: BLE001 - the pulse must outlive a database that is away for a while
                 log.warning("pulse: %s", type(error).__name__)
@@ -218,52 +216,12 @@ class Worker:
 
         keep_forwarding(str(self.home.settings.marquez_url), unsent, sent, self._stopping)
 
-    def _reap(self) -> None:
-        with self.home.database.read() as db:
-            if not runs.expired(db, is_dead):
-                return
-        with self.home.database.write() as db:
-            for run in runs.reap(db, is_dead):
-                pipeline.report_end(self.home, db, run)
-
     def _keep(self, held: Held) -> None:
         try:
             with self.home.database.write() as db:
                 held.cancelled = runs.pulse(db, held.claim, held.rows, self.home.settings.lease_seconds)
         except LeaseLost:
             held.lost = (held.claim.part, held.claim.token) in self._held  # else it was completed a moment ago
-
-
-def is_dead(owner: str) -> bool:
-    """Whether a worker of this machine is gone; of others only the lease tells."""
-    place, pid, started = owner.rsplit(":", 2)
-    return place == PLACE and _started(int(pid)) != started
-
-
-def _place() -> str:
-    """This machine since its last start, and which processes it shows: containers share a name, never this."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
-    except OSError:  # not Linux
-        return HOST
-
-
-def _started(pid: int) -> str | None:
-    """When a process started, by a clock that nobody sets; None if there is none of that number."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
-    except OSError:
-        pass
-    if Path("/proc/self/stat").exists():
-        return None
-    try:
-        return f"{psutil.Process(pid).create_time():.0f}"
-    except psutil.NoSuchProcess:
-        return None
-
-
-PLACE = _place()
 
 
 class _Controller(WorkController):

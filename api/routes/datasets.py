@@ -184,6 +184,7 @@ def get_dead_letters(name: str, home: HomeDep, _: Annotated[Caller, needs("read:
 def replay(name: str, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, needs("run")]) -> Any:
     """Try the rows of the last run again, by the rules as they are now."""
     wanted = catalog.pipeline(home.settings.pipelines, name)
+    pipeline.reap(home)
     with home.database.write() as db:
         run, joined = pipeline.replay(home, db, wanted, by=caller.name)
     wake()

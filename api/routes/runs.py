@@ -35,6 +35,7 @@ class RunRequest(BaseModel):
 def start_run(request: RunRequest, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, needs("run")]) -> Any:
     """Start a run of one pipeline, or join the active one."""
     wanted = catalog.pipeline(home.settings.pipelines, request.pipeline)
+    pipeline.reap(home)
     with home.database.write() as db:
         run, joined = pipeline.start(db, wanted, by=caller.name, full=request.full)
     wake()
@@ -102,6 +103,7 @@ async def watch_run(number: Number, home: HomeDep, _: Annotated[Caller, needs("r
 @router.post("/{number}/cancel")
 def cancel_run(number: Number, home: HomeDep, _: Annotated[Caller, needs("run")]) -> Any:
     """Ask a run to stop."""
+    pipeline.reap(home)
     with home.database.write() as db:
         run = runs.cancel(db, number)
         pipeline.report_end(home, db, run)
@@ -111,6 +113,7 @@ def cancel_run(number: Number, home: HomeDep, _: Annotated[Caller, needs("run")]
 @router.post("/{number}/retry", status_code=202)
 def retry_run(number: Number, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, needs("run")]) -> Any:
     """A new run from the first step that did not finish."""
+    pipeline.reap(home)
     with home.database.write() as db:
         wanted = catalog.pipeline(home.settings.pipelines, runs.get(db, number).pipeline)
         run, joined = pipeline.retry(home, db, number, wanted, by=caller.name)

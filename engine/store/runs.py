@@ -248,7 +248,7 @@ def cancel(db: Session, number: int) -> Run:
 def expired(db: Session, is_dead: Callable[[str], bool]) -> list[Part]:
     """Running parts whose worker is gone, or has been silent for longer than its lease."""
     now = datetime.now(UTC)
-    running = db.scalars(select(Part).where(Part.state == "running")).all()
+    running = db.scalars(select(Part).where(Part.state == "running").order_by(Part.run_id, Part.id)).all()
     return [part for part in running if not part.lease_until or part.lease_until < now or is_dead(part.owner or "")]
 
 

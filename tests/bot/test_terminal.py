@@ -38,6 +38,7 @@ class Chat:
             env={**os.environ, "TERM": "xterm", "COLUMNS": "100"}, preexec_fn=_controlling_terminal,
         )  # fmt: skip
         self.seen = ""
+        self.passed = 0  # how much of it was looked at, as plain text
 
     def says(self, line: str) -> None:
         os.write(self.master, f"{line}\n".encode())
@@ -46,14 +47,14 @@ class Chat:
         os.write(self.master, key)
 
     def sees(self, text: str) -> str:
-        """Waits until a text stands on the screen; gives and forgets what was seen until then."""
+        """Waits until a text stands on the screen; gives what came until then."""
         end = time.monotonic() + DEADLINE
-        while text not in _plain(self.seen):
+        while (at := (plain := _plain(self.seen)).find(text, self.passed)) < 0:
             ready, _, _ = select.select([self.master], [], [], max(0.0, end - time.monotonic()))
-            assert ready, f"{text!r} was not seen in {_plain(self.seen)!r}"
+            assert ready, f"{text!r} was not seen in {plain[self.passed :]!r}"
             self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
-        seen, self.seen = _plain(self.seen), ""
-        return seen
+        begun, self.passed = self.passed, at + len(text)
+        return plain[begun : self.passed]
 
     def ends(self) -> int:
         return self.process.wait(DEADLINE)
