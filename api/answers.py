@@ -128,7 +128,7 @@ def check(row: Check) -> Answer:
 
     return {
         "check": row.name, "column": row.column, "dimension": row.dimension, "failed": number(row.failed),
-        "tested": number(row.tested), "note": row.note,
+        "tested": number(row.tested), "note": row.note, "fault": row.fault,
     }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
 from core.errors import Forbidden, Unauthenticated
@@ -33,6 +33,7 @@ def _wake(request: Request) -> Callable[[], None]:
     return wake
 
 
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="The number of a run.")]
 HomeDep = Annotated[Home, Depends(_home)]
 WakeDep = Annotated[Callable[[], None], Depends(_wake)]
 

@@ -22,6 +22,7 @@ def create_app(home: Home, wake: Callable[[], None], *, loopback: bool = True) -
         title="Atlas",
         version="1",
         description="Start runs, read quality, lineage and findings, and produce reports.",
+        openapi_url=None,  # served by a route that asks for a token
         docs_url=None,
         redoc_url=None,
     )

@@ -1,6 +1,7 @@
 """The command line."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,7 @@ app.add_typer(user, name="user")
 
 def main() -> None:
     """Runs a command; an error that is no bug is told in one or two lines, and the exit code is 1."""
+    os.umask(0o077)  # what Atlas writes is its owner's
     try:
         app()
     except AtlasError as error:

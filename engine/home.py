@@ -27,10 +27,31 @@ def open_home(settings: Settings) -> Home:
             folder.mkdir(parents=True, exist_ok=True)
         for closed in (settings.keys, settings.raw_zone):
             closed.mkdir(parents=True, exist_ok=True, mode=0o700)
+            closed.chmod(0o700)
     except OSError as error:
         raise Misconfigured(f"ATLAS_HOME `{home}` cannot be used: {error.strerror}.") from error
     keep_caches(settings)
-    return Home(settings, open_database(settings.database, home))
+    opened = Home(settings, open_database(settings.database, home))
+    _belong_together(opened, home / "installation")
+    return opened
+
+
+def _belong_together(home: Home, path: Path) -> None:
+    """Files and database are of one installation. Raises Misconfigured if not: each would sweep the other's files."""
+    if path.exists():
+        with home.database.read() as db:
+            known = facts.known_installation(db)
+        if known == path.read_text(encoding="ascii").strip():
+            return
+        raise Misconfigured(
+            f"ATLAS_HOME `{path.parent}` belongs to another database than ATLAS_DATABASE_URL.",
+            hint="Set both as they were, or take an empty ATLAS_HOME.",
+        )
+    with home.database.write() as db:
+        name = facts.installation(db)
+    with locked(path.with_suffix(".lock")):
+        if not path.exists():
+            path.write_text(name, encoding="ascii")
 
 
 def keep_caches(settings: Settings) -> None:

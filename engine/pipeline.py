@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
 from core import parts
-from core.errors import AtlasError, Cancelled, LeaseLost, Refused, SourceUnreadable
+from core.errors import AtlasError, Cancelled, LeaseLost, Refused, SourceMissing, SourceUnreadable
 from core.models import CheckResult, ColumnType, RawFile, SourcePart, Table, Verdict
 from core.pipeline import Pipeline
 from engine import catalog
@@ -71,7 +70,6 @@ class Done:
     result: dict[str, Any]
     rows: int = 0
     save: Callable[[Session], None] | None = None
-    then: Specs = field(default_factory=list)  # the parts of the next step, if this one says what they are
 
 
 def start(db: Session, pipeline: Pipeline, by: str, *, full: bool = False) -> tuple[Run, bool]:
@@ -89,6 +87,11 @@ def retry(home: Home, db: Session, number: int, pipeline: Pipeline, by: str) -> 
         return old, True
     if old.state == "succeeded":
         raise Refused(f"Run `#{number}` succeeded: there is nothing to retry.", hint=f"run {old.pipeline}")
+    good = runs.newest(db, old.pipeline, "succeeded")
+    if good and good.id > number:
+        raise Refused(
+            f"Run `#{good.id}` has published newer data than run `#{number}` read.", hint=f"run {old.pipeline}"
+        )
     before = Pipeline.model_validate(old.definition)
     keep: tuple[str, ...]
     if before == pipeline:
@@ -116,9 +119,17 @@ def _again(home: Home, db: Session, old: Run, pipeline: Pipeline, by: str, keep:
             f"The raw rows of run `#{old.id}` are gone: they are kept {pipeline.privacy.raw_retention_days} days.",
             hint=f"run {pipeline.name}",
         )
+    if not all(Path(result["path"]).exists() for result in runs.results(db, old.id, "chart") if result):
+        keep = keep[: len(UNTIL_CONTRACT)]  # swept meanwhile
     run, joined = runs.start(db, pipeline, by, "plan", full=old.full, again=old)
     if not joined:
+        from engine import report
+
+        lineage.save_events(db, run.id, report.started(home.settings, run))
         copied = runs.copy_finished(db, old.id, run.id, keep)
+        if "contract" in copied:
+            quality.copy(db, old.id, run.id)
+            privacy.copy(db, old.id, run.id)
         if copied:
             _open_next(home, db, run.id, copied[-1], runs.results(db, run.id, copied[-1]))
         else:
@@ -146,7 +157,7 @@ def work(home: Home, claim: runs.Claim, progress: Progress) -> None:
         if done.save:
             done.save(db)
         if last:
-            _open_next(home, db, run.id, claim.step, done.then or runs.results(db, run.id, claim.step))
+            _open_next(home, db, run.id, claim.step, runs.results(db, run.id, claim.step))
 
 
 def end(home: Home, db: Session, run: int, state: str, error: dict[str, Any] | None = None) -> None:
@@ -190,7 +201,10 @@ def _plan(job: Job) -> Done:
     connector = parts.load("connector", job.pipeline.source["connector"])
     source = connector.Source.model_validate(job.pipeline.source)
     found: list[SourcePart] = connector.parts(source, job.home.settings.pipelines.absolute())
-    started = report.started(job.home.settings, job.run)
+    if not found:
+        raise SourceMissing(f"The source of `{job.pipeline.name}` has nothing to read.")
+    # a retry has told that it started when it was asked for
+    started = report.started(job.home.settings, job.run) if job.run.retry_of is None else []
     return Done(
         {"parts": [{"name": part.name, "spec": part.spec} for part in found]},
         save=lambda db: lineage.save_events(db, job.run.id, started),
@@ -218,10 +232,11 @@ def _verdicts(job: Job) -> Done:
     from engine.explore import ingest, profile, sample
 
     read = [ingest.Ingested.from_json(result) for result in job.results("explore")]
-    types = profile.types(reduce(profile.Profile.merge, (r.profile for r in read)))
+    types = profile.types(profile.merge([r.profile for r in read]))
     _nothing_is_lost(job, list(types))
+    all_of_them = catalog.pipelines(job.home.settings.pipelines)[0]
     rows = sample.merge([r.sample_file for r in read])
-    verdicts = detect.verdicts(rows, types, job.pipeline.privacy.columns, keyed_columns(job.pipeline))
+    verdicts = detect.verdicts(rows, types, job.pipeline.privacy.columns, keyed_columns(job.pipeline, all_of_them))
     told = report.explored(job.home.settings, job.run, list(types), sum(r.rows for r in read), len(read))
     return Done(
         {
@@ -233,10 +248,14 @@ def _verdicts(job: Job) -> Done:
     )
 
 
-def keyed_columns(pipeline: Pipeline) -> set[str]:
-    """The columns that join: keys, subjects, and those that reference another dataset."""
-    references = {rule.column for rule in pipeline.quality.consistency if rule.references and rule.column}
-    return {*pipeline.key, *pipeline.subject.values(), *references}
+def keyed_columns(pipeline: Pipeline, others: Iterable[Pipeline] = ()) -> set[str]:
+    """The columns that join: keys, subjects, and both ends of every reference, also of those in other files."""
+    mine = {rule.column for rule in pipeline.quality.consistency if rule.references and rule.column}
+    mine |= {rule.column for rule in pipeline.quality.accuracy if rule.matches and rule.column}
+    targets = [rule.references for other in others for rule in other.quality.consistency if rule.references]
+    targets += [rule.matches for other in others for rule in other.quality.accuracy if rule.matches]
+    pointed_at = {column for name, _, column in (t.partition(".") for t in targets) if name == pipeline.name}
+    return {*pipeline.key, *pipeline.subject.values(), *mine, *pointed_at}
 
 
 def _nothing_is_lost(job: Job, columns: list[str]) -> None:
@@ -267,7 +286,7 @@ def _contract(job: Job) -> Done:
     read = job.results("explore")
     files = [RawFile(**file) for result in read for file in result["files"]]
     source = [_name(result, read) for result in read for _ in result["files"]]
-    masker = Masker(verdicts, masking_key(job.home), job.timezone)
+    masker = Masker(verdicts, masking_key(job.home), job.timezone, job.home.settings.name_models)
     with job.home.database.read() as db:
         others = {name: table for name, (table, _) in datasets.tables(db).items() if name != job.pipeline.name}
     job.make_raw_folder()
@@ -332,7 +351,7 @@ def _chart(job: Job) -> Done:
     from engine.chart.mask import Masker
 
     types, verdicts = _decided(job)
-    masker = Masker(verdicts, masking_key(job.home), job.timezone)
+    masker = Masker(verdicts, masking_key(job.home), job.timezone, job.home.settings.name_models)
     target = job.home.settings.charted_zone / job.pipeline.name / f"run-{job.run.id}-{job.stem}.parquet"
     rows, columns = write.charted(
         Path(job.claim.spec["path"]),
@@ -440,14 +459,15 @@ def _build(job: Job, model: models.Model, known: set[str]) -> dict[str, Any]:
         tables: dict[str, Table] = {name: table for name, (table, _) in inputs.items()}
         versions = {name: version for name, (_, version) in inputs.items()}
         target = job.home.settings.warehouse / model.name / f"run-{job.run.id}-{job.stem}.parquet"
-        built = build.build(model, tables, target, job.timezone)
+        built = build.build(model, tables, target, job.timezone, lambda: job.progress(0))
         snapshot = datasets.Snapshot(
             model.name, "model", job.pipeline.owner, model.description, job.run.id, [(str(target), built.rows)],
             built.columns, inputs=versions,
         )  # fmt: skip
         told = report.built(job.home.settings, job.run, model, tables, known, snapshot)
         with database.write() as db:
-            runs.pulse(db, job.claim, 0, job.home.settings.lease_seconds)  # still ours to publish
+            runs.hold(db, job.claim)  # still ours to publish
+            datasets.hold(db, model.name, "model")
             if datasets.would_go_back(db, model.name, versions):
                 continue  # another run has published newer inputs meanwhile: build from those
             datasets.publish(db, snapshot)
@@ -466,4 +486,5 @@ STEPS: dict[str, Callable[[Job], Done]] = {
     "navigate": _navigate,
 }
 FROM_SOURCE = ("plan", "explore")
-STEPS_UNTIL_PUBLISH = ("plan", "explore", "verdicts", "contract", "chart")
+UNTIL_CONTRACT = ("plan", "explore", "verdicts", "contract")
+STEPS_UNTIL_PUBLISH = (*UNTIL_CONTRACT, "chart")

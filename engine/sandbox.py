@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psutil
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -20,7 +21,8 @@ _TELLTALE = (
     "getenv", "getvariable", "current_setting", "current_database", "current_schema", "current_user", "session_user",
     "user", "version", "current_version", "current_catalog", "current_query", "current_connection", "currentdatabase",
     "currentschema", "pg_", "duckdb_", "pragma_", "read_", "glob", "sniff_", "parquet_", "query", "json_execute",
-    "which_secret", "txid_current", "write_log", "parse_duckdb_log", "in_search_path", "nextval", "currval", "sleep_",
+    "which_secret", "txid_current", "write_log", "parse_duckdb_log", "in_search_path", "nextval", "currval",
+    "sleep",
 )  # fmt: skip
 LONGEST = 100_000  # letters of SQL: more is no question that a person asks, and takes seconds to read
 _NOT_READING = exp.Command | exp.DDL | exp.DML | exp.Into | exp.Parameter | exp.Placeholder
@@ -103,6 +105,8 @@ def open_duckdb(timezone: str, spill: Path | None = None) -> duckdb.DuckDBPyConn
             "autoload_known_extensions": "false",
             "threads": 2,
             "temp_directory": str(spill) if spill else "",
+            # a query that wants more than a share must not take the rest along
+            "memory_limit": f"{psutil.virtual_memory().total // 4}B",
         }
     )
     connection.execute(f"SET GLOBAL TimeZone = {quoted_text(timezone)}")  # its cursors have it too

@@ -101,7 +101,7 @@ def _sentence(check: Check, points: float, before: Check | None) -> str:
     if before and before.tested:
         earlier = 100 * before.failed / before.tested
         was = f", was {_percent(earlier)}" if abs(earlier - share) >= 0.05 else ", as before"
-    return f"“{check.name}” does not hold in {_percent(share)} of {int(check.tested):,} rows{was}: {took}."
+    return f"{check.fault} in {_percent(share)} of {int(check.tested):,} rows{was}: {took}."
 
 
 def _percent(value: float) -> str:

@@ -7,6 +7,8 @@ import threading
 import time
 import traceback
 import uuid
+from pathlib import Path
+from typing import Any
 
 import psutil
 from celery import Celery
@@ -16,7 +18,8 @@ from celery.worker import WorkController
 from core.errors import AtlasError, Cancelled, LeaseLost
 from engine import inproc, pipeline
 from engine.home import Home
-from engine.store import runs
+from engine.store import lineage, runs
+from engine.sweep import EVERY_SECONDS, sweep
 
 log = logging.getLogger("atlas.worker")
 
@@ -79,8 +82,8 @@ class Worker:
     def __init__(self, home: Home, app: Celery) -> None:
         self.home, self.app = home, app
         self.wakeups = Wakeups(home, app)
-        self.owner = f"{HOST}:{os.getpid()}:{psutil.Process().create_time():.2f}"
-        self._held: dict[int, Held] = {}
+        self.owner = f"{PLACE}:{os.getpid()}:{_started(os.getpid())}"
+        self._held: dict[tuple[int, int], Held] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._controller: WorkController | None = None
@@ -97,7 +100,10 @@ class Worker:
                 hostname=f"atlas@{HOST}-{os.getpid()}", loglevel="ERROR", without_heartbeat=True,
                 without_mingle=True, without_gossip=True, task_events=False,
             )  # fmt: skip
-            for target in (self._controller.start, self._pulse):
+            targets = [self._controller.start, self._pulse, self._sweep]
+            if self.home.settings.marquez_url:
+                targets.append(self._forward)
+            for target in targets:
                 self._threads.append(threading.Thread(target=target, name=f"atlas-{target.__name__}", daemon=True))
         for thread in self._threads:
             thread.start()
@@ -111,13 +117,13 @@ class Worker:
         """Lets running parts end, for so long; False if some still run: their leases will end."""
         if self._controller is None:
             return True
-        self._stopping.set()
         stopping = threading.Thread(target=self._controller.stop, daemon=True)
         stopping.start()
         end = time.monotonic() + seconds
         while stopping.is_alive() and time.monotonic() < end:
             inproc.stir()
             stopping.join(0.02)
+        self._stopping.set()  # the pulse goes last: what still ran was kept alive by it
         return not stopping.is_alive()
 
     def wait(self) -> None:
@@ -131,30 +137,28 @@ class Worker:
             claim = runs.claim(db, part, self.owner, self.home.settings.lease_seconds)
         if claim is None:
             return
-        held = self._held[part] = Held(claim)
+        held = self._held[claim.part, claim.token] = Held(claim)
         try:
             self._attempt(held)
         finally:
-            del self._held[part]
+            del self._held[claim.part, claim.token]
         self.wakeups.send()
 
     def _attempt(self, held: Held) -> None:
-        claim, database = held.claim, self.home.database
+        claim = held.claim
         try:
             pipeline.work(self.home, claim, held.progress)
         except LeaseLost as error:
             log.warning("%s", error.message)
         except Cancelled:
-            with database.write() as db:
-                pipeline.end(self.home, db, claim.run, "cancelled")
+            self._end(claim, "cancelled")
         except AtlasError as error:
-            with database.write() as db:
-                if error.retry and claim.attempt < runs.MOST_TRIES:
-                    runs.try_again(db, claim)
-                    return
-                tries = f" after {claim.attempt} tries" if error.retry and claim.attempt > 1 else ""
-                facts = {"code": error.code, "message": error.message, "hint": error.hint, "tries": tries}
-                pipeline.end(self.home, db, claim.run, "failed", {**facts, "step": claim.step})
+            if error.retry and claim.attempt < runs.MOST_TRIES:
+                self._try_again(claim)
+                return
+            tries = f" after {claim.attempt} tries" if error.retry and claim.attempt > 1 else ""
+            facts = {"code": error.code, "message": error.message, "hint": error.hint, "tries": tries}
+            self._end(claim, "failed", {**facts, "step": claim.step})
         except Exception as error:  # noqa: BLE001 - a bug in one part must end its run, not the worker
             reference = uuid.uuid4().hex[:8]
             # the message of a library's exception may quote a cell, so only its kind and place are logged
@@ -164,8 +168,23 @@ class Worker:
             )
             message = f"A bug in Atlas stopped `{claim.step}`: {type(error).__name__}, reference {reference}."
             facts = {"code": "bug", "message": message, "hint": "The log has more under this reference.", "tries": ""}
-            with database.write() as db:
-                pipeline.end(self.home, db, claim.run, "failed", {**facts, "step": claim.step})
+            self._end(claim, "failed", {**facts, "step": claim.step})
+
+    def _end(self, claim: runs.Claim, state: str, error: dict[str, Any] | None = None) -> None:
+        """Ends the run, if its part is still this worker's."""
+        try:
+            with self.home.database.write() as db:
+                runs.hold(db, claim)
+                pipeline.end(self.home, db, claim.run, state, error)
+        except LeaseLost as lost:
+            log.warning("%s", lost.message)
+
+    def _try_again(self, claim: runs.Claim) -> None:
+        try:
+            with self.home.database.write() as db:
+                runs.try_again(db, claim)
+        except LeaseLost as lost:
+            log.warning("%s", lost.message)
 
     def _pulse(self) -> None:
         while not self._stopping.wait(PULSE_SECONDS):
@@ -176,6 +195,28 @@ class Worker:
                 self.wakeups.send()
             except Exception as error:  # noqa: BLE001 - the pulse must outlive a database that is away for a while
                 log.warning("pulse: %s", type(error).__name__)
+
+    def _sweep(self) -> None:
+        while True:
+            try:
+                sweep(self.home)
+            except Exception as error:  # noqa: BLE001 - what cannot be swept today is swept another day
+                log.warning("sweep: %s", type(error).__name__)
+            if self._stopping.wait(EVERY_SECONDS):
+                return
+
+    def _forward(self) -> None:
+        from engine.lineage.forward import keep_forwarding  # OpenLineage: loaded where it is wanted
+
+        def unsent() -> list[tuple[int, dict[str, Any]]]:
+            with self.home.database.read() as db:
+                return lineage.unsent(db)
+
+        def sent(event: int) -> None:
+            with self.home.database.write() as db:
+                lineage.sent(db, event)
+
+        keep_forwarding(str(self.home.settings.marquez_url), unsent, sent, self._stopping)
 
     def _reap(self) -> None:
         with self.home.database.read() as db:
@@ -190,18 +231,39 @@ class Worker:
             with self.home.database.write() as db:
                 held.cancelled = runs.pulse(db, held.claim, held.rows, self.home.settings.lease_seconds)
         except LeaseLost:
-            held.lost = held.claim.part in self._held  # else it was completed a moment ago
+            held.lost = (held.claim.part, held.claim.token) in self._held  # else it was completed a moment ago
 
 
 def is_dead(owner: str) -> bool:
     """Whether a worker of this machine is gone; of others only the lease tells."""
-    host, pid, created = owner.rsplit(":", 2)
-    if host != HOST:
-        return False
+    place, pid, started = owner.rsplit(":", 2)
+    return place == PLACE and _started(int(pid)) != started
+
+
+def _place() -> str:
+    """This machine since its last start, and which processes it shows: containers share a name, never this."""
     try:
-        return bool(abs(psutil.Process(int(pid)).create_time() - float(created)) > 1)
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:  # not Linux
+        return HOST
+
+
+def _started(pid: int) -> str | None:
+    """When a process started, by a clock that nobody sets; None if there is none of that number."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    except OSError:
+        pass
+    if Path("/proc/self/stat").exists():
+        return None
+    try:
+        return f"{psutil.Process(pid).create_time():.0f}"
     except psutil.NoSuchProcess:
-        return True
+        return None
+
+
+PLACE = _place()
 
 
 class _Controller(WorkController):

@@ -41,7 +41,14 @@ def get_report(
     }  # fmt: skip
     with home.database.read() as db:
         activities = [_activity(db, pipeline) for pipeline in wanted]
-    made = record.record(activities, controller, datetime.now(UTC), measures=MEASURES, timezone=settings.timezone)
+    made = record.record(
+        activities,
+        controller,
+        datetime.now(UTC),
+        measures=MEASURES,
+        raw_retention_enforced=True,
+        timezone=settings.timezone,
+    )
     if "application/json" in accept and "application/pdf" not in accept:
         return JSONResponse(made)
     return Response(report.pdf(made), media_type="application/pdf")

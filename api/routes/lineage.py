@@ -65,9 +65,9 @@ def picture(
 def list_events(
     home: HomeDep,
     _: Annotated[Caller, needs("read:lineage")],
-    run: Annotated[int | None, Query(ge=1)] = None,
+    run: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 100,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
 ) -> dict[str, Any]:
     """The OpenLineage events, oldest first; `next` is the `after` of the next page."""
     with home.database.read() as db:

@@ -12,14 +12,14 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import answers
-from api.deps import Caller, HomeDep, WakeDep, needs
+from api.deps import Caller, HomeDep, Number, WakeDep, needs
 from engine import catalog, pipeline
 from engine.home import Home
 from engine.store import runs
 
 router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
 
-LOOK_EVERY = 0.05  # seconds between two looks at a run that somebody watches
+LOOK_EVERY = 0.1  # seconds between two looks at a run that somebody watches
 
 
 class RunRequest(BaseModel):
@@ -48,7 +48,7 @@ def list_runs(
     _: Annotated[Caller, needs("read:runs")],
     pipeline: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
-    after: Annotated[int | None, Query(ge=1)] = None,
+    after: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> dict[str, Any]:
     """Runs, newest first; `next` is the `after` of the next page."""
     if pipeline is not None:
@@ -63,7 +63,7 @@ def list_runs(
 
 @router.get("/{number}")
 async def get_run(
-    number: int,
+    number: Number,
     home: HomeDep,
     _: Annotated[Caller, needs("read:runs")],
     seen: str | None = None,
@@ -79,7 +79,7 @@ async def get_run(
 
 
 @router.get("/{number}/events", response_class=StreamingResponse)
-async def watch_run(number: int, home: HomeDep, _: Annotated[Caller, needs("read:runs")]) -> StreamingResponse:
+async def watch_run(number: Number, home: HomeDep, _: Annotated[Caller, needs("read:runs")]) -> StreamingResponse:
     """A run as server-sent events: one `run` at each change, until it has ended."""
     answer = await run_in_threadpool(_look, home, number)
 
@@ -100,7 +100,7 @@ async def watch_run(number: int, home: HomeDep, _: Annotated[Caller, needs("read
 
 
 @router.post("/{number}/cancel")
-def cancel_run(number: int, home: HomeDep, _: Annotated[Caller, needs("run")]) -> Any:
+def cancel_run(number: Number, home: HomeDep, _: Annotated[Caller, needs("run")]) -> Any:
     """Ask a run to stop."""
     with home.database.write() as db:
         run = runs.cancel(db, number)
@@ -109,7 +109,7 @@ def cancel_run(number: int, home: HomeDep, _: Annotated[Caller, needs("run")]) -
 
 
 @router.post("/{number}/retry", status_code=202)
-def retry_run(number: int, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, needs("run")]) -> Any:
+def retry_run(number: Number, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, needs("run")]) -> Any:
     """A new run from the first step that did not finish."""
     with home.database.write() as db:
         wanted = catalog.pipeline(home.settings.pipelines, runs.get(db, number).pipeline)

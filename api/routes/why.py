@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/v1/why", tags=["why"])
 def get_why(subject: str, home: HomeDep, _: Annotated[Caller, needs("read:quality")]) -> dict[str, Any]:
     """Why the last run of a dataset, or a run by its number, ended as it did and scored what it did."""
     with home.database.read() as db:
-        if subject.isdecimal():
+        if subject.isascii() and subject.isdecimal() and len(subject) < 10:
             run = runs.get(db, int(subject))
         else:
             known = catalog.files(home.settings.pipelines)

@@ -1,6 +1,6 @@
 """A check of a contract: what Soda is asked, how its answer counts, and which rows fail it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ Count = Callable[[Answer], tuple[float, float, str | None]]  # failed, tested, a
 
 @dataclass(frozen=True)
 class Check:
-    """One check.
+    """One check. Its name and `fault` say nothing of the data.
 
     `soda` is its body in Soda's contract language, by its type there; below `column` if Soda asks for one.
     `failing` is SQL that is true for a row that fails, if single rows can: the same that Soda counts.
@@ -28,6 +28,7 @@ class Check:
     count: Count
     fault: str = ""  # what is wrong with a row that fails: "email is no e-mail address"
     failing: str | None = None
+    holds: str | None = None  # the condition that people wrote
     duplicate_of: tuple[str, ...] = ()  # uniqueness: the columns that no two rows share
     soda_column: str | None = None
     note: str | None = None
@@ -41,23 +42,32 @@ class Data(Protocol):
     def timestamp(self, column: str) -> str:
         """The name of a column that holds the same moments as timestamps."""
 
-    def as_written(self, column: str) -> str:
-        """SQL for a column's text as it stands in the source."""
-
-    def missing_in(self, column: str, target: str) -> str | None:
-        """SQL for the values of a column that `dataset.column` lacks, or None while that is not published."""
+    def missing_in(self, column: str, target: str) -> tuple[str | None, str | None]:
+        """SQL for the values of a column that `dataset.column` lacks, or why they cannot be compared."""
 
     def expression(self, sql: str) -> str:
         """An expression that people wrote, checked. Raises BadPipeline."""
 
 
 def failed_rows(
-    name: str, fault: str, dimension: str, column: str | None, weight: float, failing: str, tested: str
+    name: str,
+    fault: str,
+    dimension: str,
+    column: str | None,
+    weight: float,
+    failing: str,
+    tested: str,
+    holds: str | None = None,
 ) -> Check:
     """A check of single rows: those that fail, of those where it can be tested."""
     body = {"expression": f"({failing})", "filter": f"({tested})"}
     at_fault = f"({tested}) AND ({failing})"
-    return Check(name, dimension, column, weight, {"failed_rows": body}, _rows, fault, failing=at_fault)
+    return Check(name, dimension, column, weight, {"failed_rows": body}, _rows, fault, at_fault, holds)
+
+
+def filled(columns: Iterable[str]) -> str:
+    """SQL that is true where all of these columns have a value."""
+    return " AND ".join(f"{quoted(column)} IS NOT NULL" for column in columns)
 
 
 def unmeasured(name: str, dimension: str, column: str | None, weight: float, note: str) -> Check:
@@ -74,14 +84,14 @@ def holds(expression: str, dimension: str, weight: float, data: Data) -> Check:
     sql = data.expression(expression)
     name = expression.strip()
     tested = f"({sql}) IS NOT NULL"
-    return failed_rows(name, f"{name} does not hold", dimension, None, weight, f"NOT ({sql})", tested)
+    return failed_rows(name, f"{name} does not hold", dimension, None, weight, f"NOT ({sql})", tested, sql)
 
 
 def found_in(column: str, target: str, dimension: str, weight: float, data: Data) -> Check:
     """Every value of a column stands in another dataset's."""
     name = f"{column} is in {target}"
-    missing = data.missing_in(column, target)
+    missing, reason = data.missing_in(column, target)
     if missing is None:
-        return unmeasured(name, dimension, column, weight, f"waits for {target.partition('.')[0]}")
+        return unmeasured(name, dimension, column, weight, reason or "")
     tested = f"{quoted(column)} IS NOT NULL"
     return failed_rows(name, f"{column} is not in {target}", dimension, column, weight, missing, tested)

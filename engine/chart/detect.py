@@ -1,34 +1,20 @@
 """Decides what each column holds, from a sample of its values, its name, its type and its neighbours."""
 
 import math
-from functools import cache
 
 import polars as pl
 
-from core import parts
 from core.models import ColumnType, Verdict
 from core.pipeline import ColumnPolicy
 from engine.chart import headers
 from engine.chart.kinds import many, one
-from engine.chart.recognizer import Recognizer
+from engine.chart.recognizer import Recognizer, recognizer, recognizers
+from engine.chart.shape import NULLISH
+from engine.chart.text import in_text
 
-NULLISH = (
-    r"(?i)^\s*(?:|null|none|nan|n/?a|na|nil|-+|\?+|ukendt|unknown|ingen|<na>|nat|\.|tbd|ej oplyst|ikke oplyst)\s*$"
-)
 PROSE = {"ratio": 0.15, "words": 4}
+UNMISTAKABLE = ("EMAIL", "IBAN", "CPR", "PROFILE_URL")  # no code of trade looks like these: never left alone
 _MANY = 20  # values it takes before a share of them means something
-
-
-@cache
-def recognizers() -> tuple[Recognizer, ...]:
-    """All recognizers there are, the surest first."""
-    loaded = (parts.load("recognizer", name).recognizer for name in parts.names("recognizer"))
-    return tuple(sorted(loaded, key=lambda r: r.rank))
-
-
-@cache
-def recognizer(type_: str) -> Recognizer:
-    return next(r for r in recognizers() if r.type == type_)
 
 
 def _sigmoid(x: float) -> float:
@@ -212,8 +198,6 @@ def _types(evidence: list[Evidence], best: Evidence) -> tuple[str, ...]:
 
 
 def _prose(column: Column) -> Verdict:
-    from engine.chart.mask import in_text
-
     sample = column.values.sample(min(len(column.values), 1000), seed=0) if len(column.values) > 1000 else column.values
     _, counts = in_text(sample)
     types = tuple(sorted((t for t in counts if recognizer(t).personal), key=lambda t: -counts[t]))
@@ -232,7 +216,10 @@ def _nothing(column: Column, evidence: list[Evidence]) -> Verdict:
     skip = sorted(
         e.recognizer.type
         for e in evidence
-        if e.recognizer.sure and column.share(column.values.str.contains(e.recognizer.sure)) >= 0.05 and e.odds < 0
+        if e.recognizer.sure
+        and e.recognizer.type not in UNMISTAKABLE
+        and column.share(column.values.str.contains(e.recognizer.sure)) >= 0.05
+        and e.odds < 0
     )
     best = max(evidence, key=lambda e: e.odds, default=None)
     if best is not None and best.sure >= 0.01 and best.recognizer.sure and best.recognizer.type not in skip:

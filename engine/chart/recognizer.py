@@ -1,12 +1,14 @@
-"""What a recognizer is: a Presidio recognizer that also scores whole columns of values at once."""
+"""What a recognizer is, and all there are: a Presidio recognizer that also scores whole columns of values at once."""
 
 import re
 from collections.abc import Callable
+from functools import cache
 
 import polars as pl
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
+from core import parts
 from engine.chart import spans
 
 Score = Callable[[pl.Series], pl.Series]
@@ -65,3 +67,15 @@ class Recognizer(EntityRecognizer):  # type: ignore[misc]  # presidio has no typ
             return []
         found = spans.positions(text, self.span, self.judge)
         return [RecognizerResult(self.type, start, end, score) for start, end, score in found if score > 0]
+
+
+@cache
+def recognizers() -> tuple[Recognizer, ...]:
+    """All recognizers there are, the surest first."""
+    loaded = (parts.load("recognizer", name).recognizer for name in parts.names("recognizer"))
+    return tuple(sorted(loaded, key=lambda r: r.rank))
+
+
+@cache
+def recognizer(type_: str) -> Recognizer:
+    return next(r for r in recognizers() if r.type == type_)

@@ -4,6 +4,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+# what people write where there is nothing to write
+NULLISH = (
+    r"(?i)^\s*(?:|null|none|nan|n/?a|na|nil|-+|\?+|ukendt|unknown|ingen|<na>|nat|\.|tbd|ej oplyst|ikke oplyst)\s*$"
+)
+NULLISH_NAMES = NULLISH.replace("|nan|", "|").replace("|na|nil|", "|").replace("|nat|", "|")
+
 
 def tiers(values: pl.Series, *shapes: tuple[str, float]) -> pl.Series:
     """The score of the first pattern that each value matches, else 0."""

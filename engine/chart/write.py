@@ -65,6 +65,7 @@ def _whole(frame: pl.DataFrame | pl.Series, columns: list[str]) -> pl.DataFrame:
 
 
 def _typed(frame: pl.DataFrame, masker: Masker, types: dict[str, ColumnType], timezone: str) -> pl.DataFrame:
+    """The kept columns in their types. A cell that was masked in a column of numbers or dates is null there."""
     return frame.with_columns(
         column_types.parse(pl.col(column), kind, timezone).alias(column)
         for column, kind in types.items()

@@ -3,7 +3,8 @@
 import datetime as dt
 import decimal
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ import pyarrow.parquet as pq
 from core.errors import BadPipeline
 from core.models import Table
 from engine import sandbox
+from engine.interrupt import stopped_by
 from engine.navigate.models import Model
 
 ROWS_AT_ONCE = 65_536
-_WHOLE = ("HUGEINT", "UHUGEINT")  # what sum() makes of whole numbers; Arrow and Parquet have them as decimals
+_WHOLE = re.compile(r"U?HUGEINT|DECIMAL\(\d+,0\)")  # sum() of whole numbers; Arrow and Parquet have decimals for it
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,18 @@ class Rows:
     rows: list[list[Any]]
 
 
-def build(model: Model, tables: Mapping[str, Table], target: Path, timezone: str) -> Built:
+def build(
+    model: Model, tables: Mapping[str, Table], target: Path, timezone: str, wanted: Callable[[], None] = lambda: None
+) -> Built:
     """Runs the SELECT and writes what it gives, in its order. Raises BadPipeline, naming the model."""
     target.parent.mkdir(parents=True, exist_ok=True)
     spill = target.with_suffix(".spill")
     with sandbox.connect(tables.values(), timezone, spill) as connection:
         columns = _columns(model, connection)
         try:
-            return Built(_write(connection.sql(model.sql).to_arrow_reader(ROWS_AT_ONCE), target), columns)
+            with stopped_by(connection, wanted):
+                rows = _write(connection.sql(model.sql).to_arrow_reader(ROWS_AT_ONCE), target)
+            return Built(rows, columns)
         except (duckdb.Error, OSError) as error:
             target.unlink(missing_ok=True)
             if isinstance(error, OSError) and error.errno is not None:
@@ -56,7 +62,7 @@ def rows(table: Table, limit: int = 50) -> Rows:
     """The first rows, in the order they were written in."""
     found: list[list[Any]] = []
     names = list(table.columns)
-    whole = [kind in _WHOLE for kind in table.columns.values()]
+    whole = [bool(_WHOLE.fullmatch(kind)) for kind in table.columns.values()]
     for file in table.files:
         for batch in pq.ParquetFile(file).iter_batches(max(1, min(limit, ROWS_AT_ONCE)), columns=names):
             for row in zip(*batch.slice(0, limit - len(found)).to_pydict().values(), strict=True):

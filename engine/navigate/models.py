@@ -33,8 +33,8 @@ def read(folder: Path, datasets: Collection[str]) -> tuple[dict[str, Model], lis
             found[name] = _model(name, path, {*datasets, *files} - {name}, datasets)
         except BadPipeline as error:
             mistakes.append(_mistake(path, error))
+    mistakes += _leave_leaning(found, set(files) - set(found) - set(datasets), files)
     while True:
-        mistakes += _leave_leaning(found, files, datasets)
         try:
             order = tuple(TopologicalSorter({name: model.inputs for name, model in found.items()}).static_order())
             return {name: found[name] for name in order if name in found}, mistakes
@@ -44,15 +44,17 @@ def read(folder: Path, datasets: Collection[str]) -> tuple[dict[str, Model], lis
             for name in circle:
                 mistakes.append(_mistake(files[name], BadPipeline(f"It reads itself in a circle: {words}.")))
                 del found[name]
+            mistakes += _leave_leaning(found, set(circle), files)
 
 
-def _leave_leaning(found: dict[str, Model], files: dict[str, Path], datasets: Collection[str]) -> list[Mistake]:
-    """Takes out the models that read one which cannot be, and those that read these."""
+def _leave_leaning(found: dict[str, Model], gone: set[str], files: dict[str, Path]) -> list[Mistake]:
+    """Takes out the models that read one of those that are gone, and those that read these."""
     wrong = []
-    while leaning := [m for m in found.values() if any(i not in found and i not in datasets for i in m.inputs)]:
+    while leaning := [model for model in found.values() if gone.intersection(model.inputs)]:
         for model in leaning:
-            lost = ", ".join(f"`{i}`" for i in model.inputs if i not in found and i not in datasets)
+            lost = ", ".join(f"`{name}`" for name in model.inputs if name in gone)
             wrong.append(_mistake(files[model.name], BadPipeline(f"It reads {lost}, which cannot be built.")))
+            gone.add(model.name)
             del found[model.name]
     return wrong
 

@@ -20,7 +20,9 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.embedded = url.startswith("sqlite")
-        self.engine = _sqlite(url) if self.embedded else create_engine(_psycopg(url), pool_pre_ping=True)
+        self.engine = (
+            _sqlite(url) if self.embedded else create_engine(_psycopg(url), pool_pre_ping=True, hide_parameters=True)
+        )
         writer = self.engine.execution_options(sqlite_begin="IMMEDIATE") if self.embedded else self.engine
         self._write = sessionmaker(writer, expire_on_commit=False)
         self._read = sessionmaker(self.engine, expire_on_commit=False)
@@ -90,7 +92,7 @@ def migrate(database: Database, revision: str, *, down: bool = False) -> None:
 
 
 def _sqlite(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": 20})
+    engine = create_engine(url, connect_args={"timeout": 20}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _: Any) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
@@ -32,10 +33,7 @@ class Snapshot:
 
 def publish(db: Session, snapshot: Snapshot) -> Version:
     """Makes the snapshot the dataset's current version."""
-    dataset = db.get(Dataset, snapshot.dataset, with_for_update=True)
-    if dataset is None:
-        dataset = Dataset(name=snapshot.dataset, kind=snapshot.kind, owner="", description="")
-        db.add(dataset)
+    dataset = hold(db, snapshot.dataset, snapshot.kind)
     dataset.kind, dataset.owner, dataset.description = snapshot.kind, snapshot.owner, snapshot.description
     db.flush()
     last = db.scalar(select(func.max(Version.number)).where(Version.dataset == snapshot.dataset))
@@ -61,8 +59,17 @@ def publish(db: Session, snapshot: Snapshot) -> Version:
     return version
 
 
+def hold(db: Session, name: str, kind: str) -> Dataset:
+    """The dataset's row, made if it is new, and nobody else's to publish until this transaction ends."""
+    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    empty = {"name": name, "kind": kind, "owner": "", "description": ""}
+    db.execute(insert(Dataset).values(**empty).on_conflict_do_nothing())
+    query = select(Dataset).where(Dataset.name == name).with_for_update().execution_options(populate_existing=True)
+    return db.scalars(query).one()
+
+
 def would_go_back(db: Session, dataset: str, inputs: dict[str, int]) -> bool:
-    """Whether the current version was built from a newer version of some input than these."""
+    """Whether the current version was built from a newer version of some input than these. Hold the dataset first."""
     current = current_version(db, dataset)
     return current is not None and any(current.inputs.get(name, 0) > version for name, version in inputs.items())
 

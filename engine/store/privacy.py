@@ -42,6 +42,19 @@ def save_dead_letters(db: Session, run: int, dataset: str, causes: Iterable[dict
     )  # fmt: skip
 
 
+def copy(db: Session, source: int, target: int) -> None:
+    """What one run found and rejected holds for another that takes over its contract step."""
+    groups = [
+        {"reason": g.cause, "rule": g.rule, "column": g.column, "rows": g.rows, "lines": g.lines}
+        for g in dead_letters(db, source)
+    ]
+    rows = verdicts(db, source)
+    if rows:
+        found = [Verdict(v.column, tuple(v.types), v.confidence, v.reason, v.action, v.options, v.scope) for v in rows]  # type: ignore[arg-type]  # kept as it was given
+        save_verdicts(db, target, rows[0].dataset, found, rows[0].rows, {})
+        save_dead_letters(db, target, rows[0].dataset, groups)
+
+
 def dead_letters(db: Session, run: int) -> list[DeadLetters]:
     """The rejected rows of a run by cause, most first."""
     query = select(DeadLetters).where(DeadLetters.run_id == run).order_by(DeadLetters.rows.desc(), DeadLetters.id)

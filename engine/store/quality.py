@@ -28,9 +28,21 @@ def save(
     )  # fmt: skip
     db.add_all(
         Check(run_id=run, ordinal=n, name=r.check, dimension=r.dimension, column=r.column, failed=r.failed,
-              tested=r.tested, weight=r.weight, note=r.note)
+              tested=r.tested, weight=r.weight, note=r.note, fault=r.fault)
         for n, r in enumerate(results)
     )  # fmt: skip
+
+
+def copy(db: Session, source: int, target: int) -> None:
+    """What one run measured holds for another that takes over its contract step."""
+    old = score(db, source)
+    if old is None:
+        return
+    results = [
+        CheckResult(c.name, c.dimension, c.column, c.failed, c.tested, c.weight, c.note, c.fault)
+        for c in checks(db, source)
+    ]
+    save(db, target, old.dataset, results, old.overall, old.dimensions)
 
 
 def score(db: Session, run: int) -> Score | None:

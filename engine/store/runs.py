@@ -37,6 +37,8 @@ def start(
 ) -> tuple[Run, bool]:
     """A new run, ready to be worked on, or the active one of this pipeline and True."""
     active = db.scalar(select(Run).where(Run.pipeline == pipeline.name, Run.state.in_(ACTIVE)))
+    if active and active.cancel_requested:
+        raise Refused(f"Run `#{active.id}` of `{pipeline.name}` is being cancelled.", hint="Say it again in a moment.")
     if active:
         return active, True
     run = Run(
@@ -106,6 +108,29 @@ def newest(db: Session, pipeline: str, *states: str) -> Run | None:
     return db.scalar(query.where(Run.state.in_(states)) if states else query)
 
 
+def active(db: Session) -> set[int]:
+    """The numbers of the runs that have not ended."""
+    return set(db.scalars(select(Run.id).where(Run.state.in_(ACTIVE))))
+
+
+def files_of_active(db: Session) -> set[str]:
+    """Every file that a run which has not ended goes on with, those it took over from another run included."""
+    rows = db.scalars(select(Part.result).join(Run, Run.id == Part.run_id).where(Run.state.in_(ACTIVE)))
+    found: set[str] = set()
+    for result in rows:
+        if result:
+            found.update(file["path"] for file in result.get("files", []))
+            found.update(str(result[key]) for key in ("path", "rejects", "sample_file") if result.get(key))
+    return found
+
+
+def newest_definitions(db: Session) -> dict[str, dict[str, Any]]:
+    """Each pipeline's file as its newest run had it."""
+    newest_of_each = select(func.max(Run.id)).group_by(Run.pipeline)
+    rows = db.execute(select(Run.pipeline, Run.definition).where(Run.id.in_(newest_of_each)))
+    return {row.pipeline: row.definition for row in rows}
+
+
 def page(db: Session, *, pipeline: str | None = None, before: int | None = None, limit: int = 20) -> list[Run]:
     """Runs, newest first."""
     query = select(Run).order_by(Run.id.desc()).limit(limit)
@@ -168,9 +193,16 @@ def pulse(db: Session, held: Claim, rows: int, lease: float) -> bool:
     return bool(db.scalar(select(Run.cancel_requested).where(Run.id == held.run)))
 
 
+def hold(db: Session, held: Claim) -> None:
+    """Keeps the run as it is until this transaction ends, for the one who works on it. Raises LeaseLost."""
+    _locked(db, held.run)
+    if db.scalar(select(Part.id).where(*_held(held))) is None:
+        raise _lost(held)
+
+
 def complete(db: Session, held: Claim, result: dict[str, Any], rows: int) -> bool:
     """Marks a part done; True if it was the last of its step. Raises LeaseLost, and then nothing is changed."""
-    db.execute(select(Run.id).where(Run.id == held.run).with_for_update())  # the last part is the last only once
+    _locked(db, held.run)  # the last part is the last only once
     now = datetime.now(UTC)
     query = (
         update(Part)
@@ -193,7 +225,7 @@ def try_again(db: Session, held: Claim) -> None:
 
 def end(db: Session, run: int, state: str, error: dict[str, Any] | None = None) -> Run:
     """Ends a run that is active, for good; what was still ready or running of it is dropped."""
-    row = db.scalars(select(Run).where(Run.id == run).with_for_update()).one()
+    row = _locked(db, run)
     if row.state not in ACTIVE:
         return row
     row.state, row.error, row.finished_at = state, error, datetime.now(UTC)
@@ -204,7 +236,8 @@ def end(db: Session, run: int, state: str, error: dict[str, Any] | None = None) 
 
 def cancel(db: Session, number: int) -> Run:
     """Asks a run to stop; one that nobody works on right now is cancelled at once. Raises NotFound, Refused."""
-    run = get(db, number)
+    get(db, number)
+    run = _locked(db, number)
     if run.state not in ACTIVE:
         raise Refused(f"Run `#{number}` cannot be cancelled: it has already {_ended(run.state)}.")
     run.cancel_requested = True
@@ -223,7 +256,11 @@ def reap(db: Session, is_dead: Callable[[str], bool]) -> list[Run]:
     """Offers expired parts to other workers. Returns the runs that ended by it: a part may fail only so many."""
     ended = []
     for part in expired(db, is_dead):
-        run = db.scalars(select(Run).where(Run.id == part.run_id)).one()
+        run = _locked(db, part.run_id)  # the run before its parts, as everywhere: else two could wait for each other
+        fenced = update(Part).where(Part.id == part.id, Part.token == part.token, Part.state == "running")
+        ready = fenced.values(state="ready", owner=None, wake_at=datetime.now(UTC)).returning(Part.id)
+        if db.scalar(ready) is None:
+            continue  # its worker has just finished it after all
         if run.cancel_requested:
             ended.append(end(db, run.id, "cancelled"))
         elif part.attempt >= MOST_TRIES:
@@ -231,10 +268,14 @@ def reap(db: Session, is_dead: Callable[[str], bool]) -> list[Run]:
             error = {"code": "worker_died", "message": message, "hint": None, "step": part.step, "tries": ""}
             ended.append(end(db, run.id, "failed", error))
         else:
-            fenced = update(Part).where(Part.id == part.id, Part.token == part.token, Part.state == "running")
-            db.execute(fenced.values(state="ready", owner=None, wake_at=datetime.now(UTC)))
             run.resumed += 1
     return ended
+
+
+def _locked(db: Session, number: int) -> Run:
+    """The run as it is now, and nobody else's until the end of this transaction."""
+    query = select(Run).where(Run.id == number).with_for_update().execution_options(populate_existing=True)
+    return db.scalars(query).one()
 
 
 def _held(held: Claim) -> tuple[Any, ...]:

@@ -177,8 +177,8 @@ class DeadLetters(Table):
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), index=True)
     dataset: Mapped[str]
-    cause: Mapped[str]
-    rule: Mapped[str | None]
+    cause: Mapped[Words]
+    rule: Mapped[Words | None]
     column: Mapped[str | None]
     rows: Mapped[int]
     lines: Mapped[list[Any]]  # the first few, for finding them in the source
@@ -232,6 +232,7 @@ class Check(Table):
     tested: Mapped[float]
     weight: Mapped[float]
     note: Mapped[Words | None]
+    fault: Mapped[Words]  # what is wrong with the rows that fail
 
 
 # lineage

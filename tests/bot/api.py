@@ -15,7 +15,8 @@ def run(**other: Any) -> dict[str, Any]:
         "state": "succeeded", "layers": layers("done", "done", "done"), "files": 3, "rows_in": 10214, "rows_out": 10177,
         "rows_rejected": 37, "score": "94.1", "score_before": "96.4", "measured": 5, "minimum_score": 90,
         "dimensions": {"completeness": "91.0", "accuracy": None},
-        "worst": [{"check": "email is filled in", "column": "email", "dimension": "completeness", "failed": 918,
+        "worst": [{"check": "email is filled in", "fault": "email is empty", "column": "email",
+                   "dimension": "completeness", "failed": 918,
                    "tested": 10214, "note": None}],
         "personal_columns": [
             {"column": "name", "types": ["PERSON"], "action": "hash", "scope": "column", "masked": 10177},

@@ -159,3 +159,43 @@ def test_nothing_is_written_outside_and_nothing_asked_for(tmp_path: Path, monkey
     frame = table()
     Masker(verdicts(frame, {}, {}, set()), KEY)(frame)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("every", [2, 3, 5, 10, 15])
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("kontakt", "anne{0}@mail.example"),
+        ("reference", "bo{0}@firma.example"),
+        ("felt", "+45 {0:08d}"),
+        ("felt", "0102{0:02d}-1{0:03d}"),
+    ],
+)
+def test_personal_cells_among_others_are_masked_however_many_they_are(header: str, value: str, every: int) -> None:
+    cells = [value.format(n % 80 + 10) if n % every == 0 else f"kode {n}" for n in range(600)]
+    sample = pl.DataFrame({header: cells})
+    verdict = verdicts(sample, {header: ColumnType()}, {}, set())
+    masked = Masker(verdict, KEY)(sample)[header].to_list()
+    assert [n for n, cell in enumerate(masked) if n % every == 0 and cell == cells[n]] == []
+
+
+def test_a_person_may_be_called_nat() -> None:
+    verdict = Verdict("first_name", ("PERSON",), 1, "", "hash", {}, "column")
+    masked = Masker({"first_name": verdict}, KEY)(pl.DataFrame({"first_name": ["Nat", "Nan", " ", "ukendt", None]}))
+    assert [cell is not None and cell.startswith("h_") for cell in masked["first_name"]] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("type_", "cell"),
+    [("ADDRESS", "Nørregade 1\n2100 Byen"), ("EMAIL", "anna@x.example; bo@y.example"), ("IP", "10.0.0.1:8080")],
+)
+def test_what_is_shortened_keeps_no_second_line_and_no_second_value(type_: str, cell: str) -> None:
+    verdict = Verdict("c", (type_,), 1, "", "partial", {"decided": True}, "column")
+    (masked,) = Masker({"c": verdict}, KEY)(pl.DataFrame({"c": [cell]}))["c"]
+    assert not any(word in masked for word in ("Byen", "bo@", ".1:8080", "Nørregade"))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from core import parts
 from core.models import PERSONAL_TYPES
 from engine.chart import names
-from engine.chart.detect import recognizer, recognizers
-from engine.chart.mask import in_text
+from engine.chart.recognizer import recognizer, recognizers
+from engine.chart.text import in_text
 
 FOUND = {
     "EMAIL": ["søren.ø@blåbær.dk", "a+b@example.co.uk", "x_y@sub.example.museum"],

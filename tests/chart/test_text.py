@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from engine.chart.mask import in_text
+from engine.chart.text import in_text
 
 SENTENCES = [
     ("Ring til Ida Holm på 20 12 34 56 i morgen.", "Ring til [PERSON] på [PHONE] i morgen."),

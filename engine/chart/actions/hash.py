@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from engine.chart import hashing
-from engine.chart.detect import recognizer
+from engine.chart.recognizer import recognizer
 
 
 def mask(cells: pl.Series, type_: str | None, options: dict[str, Any], key: bytes) -> pl.Series:  # noqa: ARG001

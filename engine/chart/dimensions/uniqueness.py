@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from core.pipeline import Quality
-from engine.chart.check import Answer, Check, Data
-from engine.sandbox import quoted
+from engine.chart.check import Answer, Check, Data, filled
 
 
 def checks(contract: Quality, data: Data) -> Iterator[Check]:
@@ -12,8 +11,8 @@ def checks(contract: Quality, data: Data) -> Iterator[Check]:
         columns = tuple(rule.columns)
         verb = "is" if len(columns) == 1 else "together are"
         single = columns[0] if len(columns) == 1 else None
-        filled = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in columns)
-        body = {"duplicate": {} if single else {"columns": list(columns), "filter": filled}}
+        # a combination of which a part is missing is no key, as in SQL
+        body = {"duplicate": {} if single else {"columns": list(columns), "filter": filled(columns)}}
         yield Check(
             f"{', '.join(columns)} {verb} unique", "uniqueness", single, rule.weight, body, _count, "duplicate key",
             duplicate_of=columns, soda_column=single,

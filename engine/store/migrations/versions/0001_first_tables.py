@@ -92,6 +92,7 @@ def upgrade() -> None:
         sa.Column("tested", sa.Double(), nullable=False),
         sa.Column("weight", sa.Double(), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("fault", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_check_result_run_id")),
         sa.PrimaryKeyConstraint("run_id", "ordinal", name=op.f("pk_check_result")),
     )
@@ -100,8 +101,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.Column("dataset", sa.String(length=255), nullable=False),
-        sa.Column("cause", sa.String(length=255), nullable=False),
-        sa.Column("rule", sa.String(length=255), nullable=True),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=True),
         sa.Column("column", sa.String(length=255), nullable=True),
         sa.Column("rows", sa.Integer(), nullable=False),
         sa.Column("lines", sa.JSON(), nullable=False),
