@@ -3,7 +3,7 @@
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from atlas.embedded import Embedded
@@ -18,13 +18,25 @@ def serve(settings: Settings, host: str | None, port: int | None) -> int:
     """The API and a worker in this process, until a signal ends it."""
     import uvicorn
 
+    class _Server(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            """The first signal lets requests end, the second does not wait; uvicorn would raise it again at the end."""
+
+            def end(*_: object) -> None:
+                self.force_exit = self.should_exit
+                self.should_exit = True
+
+            with _handling(end):
+                yield
+
     name, _, number = settings.api_listen.rpartition(":")
     if not number.isdecimal():
         raise Misconfigured(f"ATLAS_API_LISTEN is `{settings.api_listen}`.", hint="Write it as 127.0.0.1:8080.")
     host, port = host or name, port if port is not None else int(number)
     atlas = Embedded(settings, loopback=host in LOOPBACK)
     atlas.worker().start()
-    server = uvicorn.Server(uvicorn.Config(atlas.app, host, port, log_config=None, access_log=False))
+    server = _Server(uvicorn.Config(atlas.app, host, port, log_config=None, access_log=False))
     print(f"Atlas listens on http://{host}:{port}. Ctrl-C ends it.", flush=True)
     # it prints the message of an exception, which may quote a cell; ours says its kind and place
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
@@ -54,9 +66,16 @@ def _ended_by_signals() -> Iterator[threading.Event]:
             raise SystemExit(130)
         ended.set()
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handling(end):
         yield ended
+
+
+@contextmanager
+def _handling(handler: Callable[..., None]) -> Iterator[None]:
+    """SIGINT and SIGTERM go to a handler of ours for a while."""
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

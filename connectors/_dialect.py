@@ -39,8 +39,17 @@ _KINDS = (
     ("number", re.compile(r"[-+]?[\d.,]*\d[\d.,]*\s?%?")),
     ("date", re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ].*)?")),
     ("email", re.compile(r"[^@\s]+@[^@\s]+\.\w+")),
-    ("id", re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\d{6}-\d{4}|\+\d[\d ()-]{6,}")),
+    ("id", re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\d{6}[- ]\d{4}|\+\d[\d ()-]{6,}")),
+    ("phone", re.compile(r"(\(?\+?[\d]{1,4}\)?[ -]){2,}\d{2,4}")),
+    (
+        "address",
+        re.compile(
+            r"(?i).*[^\W\d_]{2,}(gade|vej|vænge|vænget|stræde|torv|allé|alle|boulevard|plads|parken|stien|bakken|vangen)"
+            r" \d{1,3} ?[a-z]?\b.*|\d{1,4} [^\W\d_].* (street|st|road|rd|avenue|ave|lane|drive|way)\b.*"
+        ),
+    ),
 )
+_LONGEST = 200  # of what has a kind; the patterns take their time with more
 _YEAR = re.compile(r"(19|20)\d\d")
 
 
@@ -171,7 +180,10 @@ def _delimiter(sample: bytes, returns: bool, whole: bool) -> str:
 
 
 def _has_header(rows: Rows, delimiter: str) -> bool:
-    """Whether the first line names the columns: each column votes by comparing it with the lines below."""
+    """Whether the first line names the columns: each column votes by comparing it with the lines below.
+
+    A line in which an address, a number or a date stands is no header: its values would be names for all to read.
+    """
     if not len(rows):
         return True
     width = int(rows.fields[0])
@@ -181,6 +193,8 @@ def _has_header(rows: Rows, delimiter: str) -> bool:
     if not chosen[0]:
         return True
     first, *others = cells(rows, chosen, delimiter)
+    if any(_kind(cell) and not _YEAR.fullmatch(cell) for cell in first):
+        return False
     if not others:
         return not all(_kind(cell) for cell in first)
     votes = 0
@@ -190,11 +204,13 @@ def _has_header(rows: Rows, delimiter: str) -> bool:
         if not below or not top or _YEAR.fullmatch(top):
             continue
         if len(kinds) == 1 and None not in kinds:
-            votes += -1 if _kind(top) in kinds else _kind(top) is None
-        elif _kind(top) is not None or below.count(top) > 1:
+            votes += 1
+        elif below.count(top) > 1:
             votes -= 1
     return votes >= 0
 
 
 def _kind(cell: str) -> str | None:
+    if len(cell) > _LONGEST:
+        return None
     return next((kind for kind, pattern in _KINDS if pattern.fullmatch(cell.strip())), None)

@@ -134,11 +134,12 @@ def _names(rows: Rows, how: Dialect, name: str) -> list[str]:
             hint="Is it a CSV file? If it has no header, say `header: false`.",
         )
     seen = Counter(column.casefold() for column in names)
-    if twice := sorted({column for column in names if seen[column.casefold()] > 1}):
-        listed = ", ".join(f"`{column}`" for column in twice)
+    twice = [str(number) for number, column in enumerate(names, 1) if seen[column.casefold()] > 1]
+    if twice:  # by number: where the file has no header after all, its names are values
         raise SourceUnreadable(
-            f"The header of `{name}`, line {line}, names a column twice: {listed}.",
-            hint="Give each column its own name; capital letters make no difference.",
+            f"The header of `{name}`, line {line}, names a column twice: look at columns {', '.join(twice)}.",
+            hint="Give each column its own name; capital letters make no difference. "
+            "If the file has no header, say `header: false`.",
         )
     return names
 

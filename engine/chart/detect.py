@@ -93,6 +93,11 @@ class Evidence:
         return -0.8 if self.mean >= 0.7 else -2.5  # a form that hardly anything else has is not given up
 
     @property
+    def refuted(self) -> bool:
+        """Whether the name or the check digits speak against the kind; that it is rare does not."""
+        return self.extra < 0 or (self.header < 0 and self.extra <= 0)
+
+    @property
     def odds(self) -> float:
         return _logit(self.mean) + self.header + self.extra
 
@@ -134,7 +139,7 @@ def _found(column: Column) -> Verdict:
         return _nothing(column, evidence)
     type_ = best.recognizer
     if not type_.personal:
-        others = tuple(e.recognizer.type for e in evidence if e.alike > 0.05)
+        others = {e.recognizer.type for e in evidence if e.alike > 0.05}.difference(UNMISTAKABLE)
         return Verdict(column.name, (type_.type,), best.confidence, best.reason(), options={"skip": sorted(others)})
     return Verdict(
         column.name,
@@ -212,7 +217,7 @@ def _prose(column: Column) -> Verdict:
 
 
 def _nothing(column: Column, evidence: list[Evidence]) -> Verdict:
-    """Not personal as a column: shapes that many of its cells have are codes, and are left alone cell by cell too."""
+    """Not personal as a column: a shape that its name or check digits refute is left alone cell by cell too."""
     skip = sorted(
         e.recognizer.type
         for e in evidence
@@ -220,6 +225,7 @@ def _nothing(column: Column, evidence: list[Evidence]) -> Verdict:
         and e.recognizer.type not in UNMISTAKABLE
         and column.share(column.values.str.contains(e.recognizer.sure)) >= 0.05
         and e.odds < 0
+        and e.refuted
     )
     best = max(evidence, key=lambda e: e.odds, default=None)
     if best is not None and best.sure >= 0.01 and best.recognizer.sure and best.recognizer.type not in skip:

@@ -11,7 +11,7 @@ from engine.chart import spans
 from engine.chart.actions.redact import label
 from engine.chart.hashing import fingerprint as fingerprint
 from engine.chart.recognizer import recognizer, recognizers
-from engine.chart.shape import NULLISH, NULLISH_NAMES
+from engine.chart.shape import BLANK, NULLISH
 from engine.chart.text import in_text
 
 ABROAD = r"\+[1-9]\d{0,2}(?:[ ./()-]{0,3}\d){6,12}\b"  # a phone number with its country code
@@ -21,11 +21,6 @@ def hash_column(column: pl.Series, type_: str | None, key: bytes) -> pl.Series:
     """The column as the `hash` action writes it for this kind (none: text)."""
     masked: pl.Series = parts.load("masking action", "hash").mask(column, type_, {}, key)
     return masked
-
-
-def _empty(verdict: Verdict) -> str:
-    """What stands in a column where nothing is known; among names, `Nat` and `Nan` are people."""
-    return NULLISH_NAMES if "PERSON" in verdict.types else NULLISH
 
 
 class Masker:
@@ -61,7 +56,7 @@ class Masker:
         if verdict.options.get("decided") and verdict.action == "keep":
             return cells
         if verdict.scope == "column" and verdict.action != "keep":
-            return self._whole(cells, verdict, ~cells.str.contains(_empty(verdict)))
+            return self._whole(cells, verdict, ~cells.str.contains(BLANK))  # `Na`, `Nil` and `Null` are people too
         if verdict.scope == "spans":
             return self._text(cells, verdict)
         rest = cells
@@ -129,15 +124,15 @@ class Masker:
 
     def _text(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
         """Sentences: each different one is read once."""
-        counted = cells.value_counts(sort=False, name="n").drop_nulls().sort(cells.name)
+        counted = cells.alias("c").value_counts(sort=False, name="n").drop_nulls().sort("c")
         if counted.is_empty():
             return cells
-        masked, counts = in_text(counted[cells.name], counted["n"], self.models)
+        masked, counts = in_text(counted["c"], counted["n"], self.models)
         for type_, count in counts.items():
             self._count(cells.name, type_, count)
         if not counts:
             return cells
-        changed = pl.DataFrame({"c": counted[cells.name], "m": masked})
+        changed = pl.DataFrame({"c": counted["c"], "m": masked})
         return (
             pl.DataFrame({"c": cells}).join(changed, on="c", how="left", maintain_order="left")["m"].alias(cells.name)
         )

@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ KEPT_BYTES = 192 << 20
 _ENDIAN = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _LINES = 20_000
 _TEXT = "text"
+_DEEPER = (".", "[]")  # in the name of a path
+_VALUE = re.compile(r"[^\s@]@[^\s@]|\b\d{6}[- ]?\d{4}\b|\+\d{8}")  # in the name of a field
+_ORDER = f"{LINE}_order"  # no column of a source begins like this
 
 OnReject = Callable[[str, Rejects], None]
 
@@ -101,10 +105,10 @@ def _decide(frames: Iterable[pl.DataFrame], key: bytes) -> tuple[dict[str, Verdi
     """Verdicts from the rows with the smallest hashes: the same sample however the rows come in batches."""
     sample: pl.DataFrame | None = None
     for frame in frames:
-        kept = frame.with_columns(frame.hash_rows(seed=7).alias("_order")).bottom_k(SAMPLE, by="_order")
-        sample = kept if sample is None else pl.concat([sample, kept]).bottom_k(SAMPLE, by="_order")
+        kept = frame.with_columns(frame.hash_rows(seed=7).alias(_ORDER)).bottom_k(SAMPLE, by=_ORDER)
+        sample = kept if sample is None else pl.concat([sample, kept], how="diagonal").bottom_k(SAMPLE, by=_ORDER)
     assert sample is not None  # the connector gives a batch for the header at least
-    found = verdicts(sample.sort("_order").drop("_order", LINE, strict=False), {}, {}, set())
+    found = verdicts(sample.sort(_ORDER).drop(_ORDER, LINE, strict=False), {}, {}, set())
     return found, Masker(found, key)
 
 
@@ -127,18 +131,54 @@ def _findings(found: dict[str, Verdict], masker: Masker) -> dict[str, Any]:
 
 
 def _mask_jsonl(file: Path, target: Path, key: bytes) -> dict[str, Any]:
-    found, masker = _decide((_texts(records) for records in _records(file)), key)
-    if _TEXT in found and found[_TEXT].scope != "spans":
-        found[_TEXT] = Verdict(_TEXT, found[_TEXT].types, 0.9, found[_TEXT].reason, "redact", scope="spans")
+    """Every text and number of a record is masked in the column of its path: `kunde.navn`, `mails`.
+
+    Top-level fields are treated like the columns of a CSV file; `text`, and what stands deeper, is read like
+    sentences unless all of its path is personal. A masked number becomes text, any other stays what it is.
+    """
+    found, masker = _decide((_columns(_leaves(records)) for records in _records(file)), key)
+    for name, verdict in found.items():
+        if name == _TEXT or (verdict.scope != "column" and any(mark in name for mark in _DEEPER)):
+            found[name] = Verdict(name, verdict.types, 0.9, verdict.reason, "redact", scope="spans")
+    rows = 0
     with target.open("w", encoding="utf-8", newline="\n") as output:
         for records in _records(file):
-            masked = masker(_texts(records))
-            for name in masked.columns:
-                for record, value in zip(records, masked[name].to_list(), strict=True):
-                    if isinstance(record.get(name), str):
-                        record[name] = value
+            leaves = _leaves(records)
+            masked = masker(_columns(leaves))
+            for name, places in leaves.items():
+                for (holder, at), value in zip(places, masked[name].head(len(places)), strict=True):
+                    if value != str(holder[at]):
+                        holder[at] = value
+            rows += len(records)
             output.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    masker.rows = rows
     return _findings(found, masker)
+
+
+def _leaves(records: list[dict[str, Any]]) -> dict[str, list[tuple[Any, Any]]]:
+    """Where the texts and numbers of all records stand, by their path: in which object or list, and at what key."""
+    leaves: dict[str, list[tuple[Any, Any]]] = {_TEXT: []}
+    left: list[tuple[str, Any]] = [("", record) for record in reversed(records)]
+    while left:
+        path, holder = left.pop()
+        for at, value in list(enumerate(holder) if isinstance(holder, list) else holder.items()):
+            name = path + ("[]" if isinstance(holder, list) else f".{at}" if path else str(at))
+            if isinstance(value, dict | list):
+                left.append((name, value))
+            elif isinstance(value, str | int | float) and not isinstance(value, bool):
+                name = f".{name}" if name.lower().startswith(LINE) else name  # that name is ours
+                leaves.setdefault(name, []).append((holder, at))
+    return leaves
+
+
+def _columns(leaves: dict[str, list[tuple[Any, Any]]]) -> pl.DataFrame:
+    """The values of each path as a column of text. Lists make some longer than others: their ends are null."""
+    height = max(len(places) for places in leaves.values())
+    columns = {
+        name: [str(holder[at]) for holder, at in places] + [None] * (height - len(places))
+        for name, places in leaves.items()
+    }
+    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
 
 
 def _records(file: Path) -> Iterator[list[dict[str, Any]]]:
@@ -170,10 +210,20 @@ def _record(line: str, file: Path, number: int) -> dict[str, Any]:
         raise SourceUnreadable(
             f"Line {number} of `{file.name}` is no object with a `text`.", hint='Like {"id": 1, "text": "…"}.'
         )
+    if any(_VALUE.search(name) for name in _names(record)):
+        raise SourceUnreadable(
+            f"Line {number} of `{file.name}` has an address or a personal number for the name of a field.",
+            hint="Names of fields are not masked: write it as a value.",
+        )
     return record
 
 
-def _texts(records: list[dict[str, Any]]) -> pl.DataFrame:
-    names = sorted({name for record in records for name, value in record.items() if isinstance(value, str)} | {_TEXT})
-    columns = {name: [v if isinstance(v := r.get(name), str) else None for r in records] for name in names}
-    return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
+def _names(record: dict[str, Any]) -> Iterator[str]:
+    """The names of all fields, however deep."""
+    left: list[Any] = [record]
+    while left:
+        holder = left.pop()
+        if isinstance(holder, dict):
+            yield from holder
+        values = holder.values() if isinstance(holder, dict) else holder
+        left.extend(value for value in values if isinstance(value, dict | list))

@@ -8,7 +8,7 @@ import polars as pl
 NULLISH = (
     r"(?i)^\s*(?:|null|none|nan|n/?a|na|nil|-+|\?+|ukendt|unknown|ingen|<na>|nat|\.|tbd|ej oplyst|ikke oplyst)\s*$"
 )
-NULLISH_NAMES = NULLISH.replace("|nan|", "|").replace("|na|nil|", "|").replace("|nat|", "|")
+BLANK = r"^[\s\p{P}\p{S}]*$"  # where nothing is written at all
 
 
 def tiers(values: pl.Series, *shapes: tuple[str, float]) -> pl.Series:

@@ -37,7 +37,9 @@ def charted(
         for batch in _batches(raw):
             progress(rows)
             frame = _whole(batch, list(types)).filter(~pl.col(LINE).is_in(rejected.implode()))
-            table = _typed(masker(frame.drop(LINE)), masker, types, timezone).to_arrow(compat_level=None)
+            table = _typed(_masked(frame.drop(LINE), masker, types), masker, types, timezone).to_arrow(
+                compat_level=None
+            )
             writer = writer or pq.ParquetWriter(target, table.schema, compression="zstd")
             writer.write_table(table)
             rows += len(frame)
@@ -64,12 +66,25 @@ def _whole(frame: pl.DataFrame | pl.Series, columns: list[str]) -> pl.DataFrame:
     return frame.with_columns(missing).select([LINE, *columns])
 
 
+def _kept_in_type(masker: Masker, types: dict[str, ColumnType]) -> list[str]:
+    return [c for c, kind in types.items() if kind.kind != "text" and masker.verdicts[c].action == "keep"]
+
+
+def _masked(frame: pl.DataFrame, masker: Masker, types: dict[str, ColumnType]) -> pl.DataFrame:
+    """The rows masked, but for kept columns of numbers and dates.
+
+    Their verdict was given to the column as a whole. A label cannot stand among numbers, and a number that looks
+    like a card's by chance would be lost without a word.
+    """
+    masked = masker(frame.drop(_kept_in_type(masker, types)))
+    return frame.with_columns(masked.get_columns())
+
+
 def _typed(frame: pl.DataFrame, masker: Masker, types: dict[str, ColumnType], timezone: str) -> pl.DataFrame:
-    """The kept columns in their types. A cell that was masked in a column of numbers or dates is null there."""
+    """The kept columns in their types."""
     return frame.with_columns(
-        column_types.parse(pl.col(column), kind, timezone).alias(column)
-        for column, kind in types.items()
-        if kind.kind != "text" and masker.verdicts[column].action == "keep"
+        column_types.parse(pl.col(column), types[column], timezone).alias(column)
+        for column in _kept_in_type(masker, types)
     )
 
 

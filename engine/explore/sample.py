@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.models import LINE
 
 SIZE = 3000
-HASH = "_hash"
+HASH = f"{LINE}_hash"  # no column of a source begins like this
 
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 

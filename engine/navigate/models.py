@@ -85,7 +85,7 @@ def _description(text: str) -> str:
     """The first comment: `-- …` lines or `/* … */`."""
     block = re.match(r"\s*/\*(.*?)\*/", text, re.DOTALL)
     lines = block[1].splitlines() if block else re.match(r"(?:\s*--[^\n]*\n?)*", text)[0].splitlines()  # type: ignore[index]
-    return " ".join(" ".join(line.strip().lstrip("-*") for line in lines).split())
+    return " ".join(line.strip().lstrip("-*").strip() for line in lines).strip()
 
 
 def _mistake(path: Path, error: BadPipeline) -> Mistake:

@@ -50,3 +50,52 @@ def test_a_file_is_never_written_over_itself(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,b\n1,2\n")
     with pytest.raises(BadInput, match="overwritten"):
         mask_files([tmp_path / "a.csv"], tmp_path, KEY)
+
+
+@pytest.mark.parametrize("name", ["_order", "_hash", "n", "_lines", "_line"])
+def test_a_column_may_have_any_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.csv").write_text(f"id,{name}\n" + "".join(f"{n},ida{n}@mail.example\n" for n in range(30)))
+    mask_files([tmp_path / "a.csv"], tmp_path / "out", KEY)
+    masked = (tmp_path / "out" / "a.csv").read_text()
+    assert (masked.count("\n"), masked.count("@")) == (31, 0)
+
+
+def jsonl(folder: Path, records: list[dict[str, object]]) -> tuple[str, dict[str, object]]:
+    (folder / "t.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    found = mask_files([folder / "t.jsonl"], folder / "out", KEY)["t.jsonl"]
+    return (folder / "out" / "t.jsonl").read_text(), found
+
+
+@pytest.mark.parametrize("times", [1, 40])
+def test_what_stands_deeper_in_a_record_is_masked_too(tmp_path: Path, times: int) -> None:
+    record = {
+        "text": "hej",
+        "cpr": 101901234,
+        "_line": "una@mail.example",
+        "kunde": {"email": "ida@mail.example", "navn": "Ida Holm", "by": None, "kort": 4111111111111111},
+        "mails": ["bo@mail.example", {"note": "Mvh Bodil Quist", "card": "4111 1111 1111 1111"}],
+        "dybt": [[["egon@mail.example"]]],
+    }
+    out, found = jsonl(tmp_path, [record] * times)
+    assert not any(w in out for w in ("@", "101901234", "Ida", "Holm", "Bodil", "Quist", "4111"))
+    assert json.loads(out.splitlines()[0])["text"] == "hej"
+    assert found["kunde.email"]["masked"] == found["kunde.email"]["rows"] == times  # type: ignore[index]
+
+
+def test_what_is_not_personal_in_a_record_stays_equal(tmp_path: Path) -> None:
+    record = {"id": 7, "text": "hej", "ok": True, "x": {"n": [1, 2.5, -3, 12345678901234567890], "e": [], "z": None}}
+    out, _ = jsonl(tmp_path, [record, {"text": None}, {"text": "a", "other": {"k": "v"}}])
+    assert json.loads(out.splitlines()[0]) == record
+    assert json.loads(out.splitlines()[2]) == {"text": "a", "other": {"k": "v"}}
+
+
+def test_personal_names_of_fields_are_refused_without_being_told(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadable, match=r"Line 2 of `t\.jsonl` has an address") as refused:
+        jsonl(tmp_path, [{"text": "a"}, {"text": "a", "by": [{"ida@mail.example": 1}]}])
+    assert "ida" not in f"{refused.value.message} {refused.value.hint}"
+
+
+def test_records_far_apart_may_have_other_fields(tmp_path: Path) -> None:
+    records: list[dict[str, object]] = [{"text": "a"}] * 20_001
+    out, _ = jsonl(tmp_path, [*records, {"text": "b", "late": "ida@mail.example"}])
+    assert json.loads(out.splitlines()[-1])["late"] != "ida@mail.example"

@@ -137,6 +137,16 @@ def test_the_same_rows_come_out_whatever_the_batches(size: int) -> None:
         ("partial", {}, "EMAIL", "ida@example.dk", "***@example.dk"),
         ("partial", {}, "CPR", "010203-1234", "010203-****"),
         ("partial", {}, "PERSON", "Ida Holm", "I. H."),
+        ("partial", {}, "PERSON", "Ida\nHolm", "I.\nH."),
+        ("partial", {}, "PERSON", "I.", "[PERSON]"),
+        ("partial", {}, "EMAIL", "ida@a.example; bo@b.example", "***@a.example; ***@b.example"),
+        ("partial", {}, "CPR", "0102031234, 010203 1234", "010203****, 010203****"),
+        ("partial", {}, "CPR", "unclear", "[CPR]"),
+        ("partial", {}, "IP", "10.0.0.1:8080", "10.*.*.*"),
+        ("partial", {}, "IP", "2001:db8::8a2e:370", "2001.*.*"),
+        ("partial", {}, "PHONE", "+45 20 30 40 50", "+** ** ** ** 50"),
+        ("partial", {}, "ADDRESS", "Lyngstien 1\n2100 Byen", "L***"),
+        ("partial", {}, None, "x", "[REDACTED]"),
         ("generalize", {"to": "year"}, "DATE_OF_BIRTH", "03-04-1980", "1980"),
         ("generalize", {"to": "month"}, "DATE_OF_BIRTH", "3.4.1980", "1980-04"),
         ("generalize", {"to": "decade"}, "DATE_OF_BIRTH", "1987-04-03 00:00:00", "1980"),
@@ -169,6 +179,9 @@ def test_nothing_is_written_outside_and_nothing_asked_for(tmp_path: Path, monkey
         ("reference", "bo{0}@firma.example"),
         ("felt", "+45 {0:08d}"),
         ("felt", "0102{0:02d}-1{0:03d}"),
+        ("felt", "20 30 40 {0:02d}"),
+        ("felt", "192.168.200.{0}"),
+        ("felt", "BC 12 3{0}"),
     ],
 )
 def test_personal_cells_among_others_are_masked_however_many_they_are(header: str, value: str, every: int) -> None:
@@ -179,21 +192,51 @@ def test_personal_cells_among_others_are_masked_however_many_they_are(header: st
     assert [n for n, cell in enumerate(masked) if n % every == 0 and cell == cells[n]] == []
 
 
-def test_a_person_may_be_called_nat() -> None:
+def test_an_address_among_company_numbers_is_masked() -> None:
+    cells = [f"ida{n}@mail.example" if n % 8 == 0 else f"{10103940 + 37 * n}" for n in range(400)]
+    frame = pl.DataFrame({"cvr": cells})
+    masked = Masker(verdicts(frame, {}, {}, set()), KEY)(frame)["cvr"]
+    assert not masked.str.contains("@").any()
+
+
+@pytest.mark.parametrize(("header", "value"), [("firmware", "10.200.3.{0}"), ("varenr", "40000000000000{0:02d}")])
+def test_shapes_that_the_name_or_the_check_digits_refute_stay(header: str, value: str) -> None:
+    frame = pl.DataFrame({header: [value.format(n % 90 + 10) for n in range(300)]})
+    assert Masker(verdicts(frame, {}, {}, set()), KEY)(frame).equals(frame)
+
+
+def test_a_person_may_be_called_nat_or_nil_and_only_blanks_are_left() -> None:
     verdict = Verdict("first_name", ("PERSON",), 1, "", "hash", {}, "column")
-    masked = Masker({"first_name": verdict}, KEY)(pl.DataFrame({"first_name": ["Nat", "Nan", " ", "ukendt", None]}))
-    assert [cell is not None and cell.startswith("h_") for cell in masked["first_name"]] == [
-        True,
-        True,
-        False,
-        False,
-        False,
-    ]
+    cells = ["Nat", "Na", "Nan", "Nil", "Null", "ukendt", " ", "-", "???", None]
+    masked = Masker({"first_name": verdict}, KEY)(pl.DataFrame({"first_name": cells}))["first_name"].to_list()
+    assert all(cell.startswith("h_") for cell in masked[:6])
+    assert masked[6:] == cells[6:]
+
+
+@pytest.mark.parametrize("name", ["n", "c", "m", "value", "row", "piece", "len"])
+def test_a_column_of_sentences_may_have_any_name(name: str) -> None:
+    frame = pl.DataFrame({name: ["Ida Holm ringede om fakturaen i går"] * 3})
+    masked = Masker({name: Verdict(name, ("PERSON",), 1, "", "redact", {}, "spans")}, KEY)(frame)
+    assert masked[name].to_list() == ["[PERSON] ringede om fakturaen i går"] * 3
+    assert verdicts(frame, {}, {}, set())[name].scope == "spans"
 
 
 @pytest.mark.parametrize(
     ("type_", "cell"),
-    [("ADDRESS", "Nørregade 1\n2100 Byen"), ("EMAIL", "anna@x.example; bo@y.example"), ("IP", "10.0.0.1:8080")],
+    [
+        ("ADDRESS", "Nørregade 1\n2100 Byen"),
+        ("EMAIL", "anna@x.example; bo@y.example"),
+        ("EMAIL", "Bo Byen <anna@x.example>"),
+        ("EMAIL", "Nørregade"),
+        ("IP", "10.0.0.1:8080"),
+        ("IP", "10.0.0.1 (Byen)"),
+        ("CPR", "010203-1234 Byen"),
+        ("CPR", "010203-1234 og 010203-bo@"),
+        ("CREDIT_CARD", "4111 1111 1111 1111 Byen"),
+        ("PHONE", "+45 20 30 40 50 Byen"),
+        ("PERSON", "B\nByen"),
+        ("PERSON", "Ida bo@x.example"),
+    ],
 )
 def test_what_is_shortened_keeps_no_second_line_and_no_second_value(type_: str, cell: str) -> None:
     verdict = Verdict("c", (type_,), 1, "", "partial", {"decided": True}, "column")

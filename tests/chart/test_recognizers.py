@@ -81,19 +81,22 @@ ADVERSARIAL = [
 ]
 
 
+SLOW = 20  # seconds: backtracking takes minutes, a busy machine does not
+
+
 @settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.lists(st.sampled_from(ADVERSARIAL), min_size=1, max_size=4), st.text(max_size=3))
-def test_no_cell_of_100_kB_takes_a_second(pieces: list[str], end: str) -> None:
+def test_no_cell_of_100_kB_makes_a_pattern_slow(pieces: list[str], end: str) -> None:
     cell = ("".join(pieces) * 100_000)[:100_000] + end
     for r in recognizers():
         started = time.perf_counter()
         r.score(pl.Series([cell]))
         if r.span:
             r.analyze(cell, [])
-        assert time.perf_counter() - started < 1, r.type
+        assert time.perf_counter() - started < SLOW, r.type
     started = time.perf_counter()
     names.find(cell)
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < SLOW
 
 
 @given(st.text())

@@ -70,3 +70,8 @@ def test_the_sample_is_spread_over_the_whole_input() -> None:
     assert counts.len() == 10
     assert counts.min() > 230  # type: ignore[operator]
     assert counts.max() < 370  # type: ignore[operator]
+
+
+def test_a_column_may_be_called_like_the_hash_once_was() -> None:
+    frame = pl.DataFrame({"_hash": ["a", "b"], LINE: [2, 3]})
+    assert sorted(sample.take(frame)["_hash"]) == ["a", "b"]
