@@ -42,6 +42,9 @@ class Data(Protocol):
     def timestamp(self, column: str) -> str:
         """The name of a column that holds the same moments as timestamps."""
 
+    def as_written(self, column: str) -> str:
+        """SQL for a column's text as it stands in the source."""
+
     def missing_in(self, column: str, target: str) -> tuple[str | None, str | None]:
         """SQL for the values of a column that `dataset.column` lacks, or why they cannot be compared."""
 

@@ -3,6 +3,8 @@
 import json
 import logging
 import os
+import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,7 +16,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from core import parts
-from core.errors import BadPipeline
+from core.errors import BadPipeline, SourceUnreadable
 from core.models import DIMENSIONS, LINE, CheckResult, ColumnType, RawFile, Table
 from core.pipeline import Pipeline
 from engine import sandbox
@@ -29,6 +31,7 @@ os.environ["PYTHON_DOTENV_DISABLED"] = "1"
 
 FILE = f"{LINE}_file"  # which raw file a row stands in; no column of a source begins with LINE
 ROWS = "rows"  # the view of all raw rows, typed
+_ONE_AT_A_TIME = threading.Lock()  # Soda: two threads break its one parser, and its list of checks while it loads
 _NUMBERS = ("integer", "decimal")
 _NUMERIC = ("BIGINT", "INTEGER", "HUGEINT", "DECIMAL", "DOUBLE")
 MaskValues = Callable[[str, pl.Series], pl.Series]
@@ -67,10 +70,15 @@ def verify(
     Raises BadPipeline if a rule names a column that is not there, or is no expression.
     """
     _names_are_there(pipeline, raw.types)
+    _names_are_told_apart(raw.types)
     with sandbox.open_duckdb(raw.timezone, rejects_path.with_suffix(".spill")) as connection:
-        data = _Data(connection, raw, others, mask_values)
-        checks = [data.tried(check) for check in _checks(pipeline, data)]
+        data = _Data(connection, pipeline.name, raw, others, mask_values)
+        try:
+            planned = _checks(pipeline, data)
+        except BadPipeline as error:
+            raise BadPipeline(f"`{pipeline.name}.yml`: {error.message}", hint=error.hint) from error
         data.close()
+        checks = [data.tried(check) for check in planned]
         measured = _measure(connection, [check for check in checks if check.soda], now)
         results = [_result(connection, check, measured.get(id(check))) for check in checks]
         hard = [check for check in checks if id(check) in measured and check.dimension in pipeline.quality.reject_rows]
@@ -85,12 +93,25 @@ def _names_are_there(pipeline: Pipeline, types: Mapping[str, ColumnType]) -> Non
     named += [rule.column for rule in contract.consistency if rule.column]
     named += [column for rule in contract.uniqueness for column in rule.columns]
     named += [contract.timeliness.column] if contract.timeliness else []
-    named += [*pipeline.key, *pipeline.subject.values()]
+    named += [*pipeline.key, *pipeline.subject.values(), *pipeline.privacy.columns]
     for name in named:
         if name not in types:
             raise BadPipeline(
                 f"`{pipeline.name}.yml` names the column `{name}`, which the source does not have.",
                 hint=f"It has: {', '.join(types)}.",
+            )
+
+
+def _names_are_told_apart(types: Mapping[str, ColumnType]) -> None:
+    """SQL knows no capital letters. No file has both, but of two files each may have one."""
+    same: dict[str, list[str]] = {}
+    for name in types:
+        same.setdefault(name.casefold(), []).append(name)
+    for names in same.values():
+        if len(names) > 1:
+            raise SourceUnreadable(
+                f"Its files write one column in {len(names)} ways: {', '.join(f'`{name}`' for name in names)}.",
+                hint="Give it the same name in each; capital letters make no difference.",
             )
 
 
@@ -105,17 +126,21 @@ class _Data:
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
+        name: str,
         raw: Raw,
         others: Mapping[str, Table],
         mask_values: MaskValues,
     ) -> None:
-        self.connection, self.raw, self.others, self.mask_values = connection, raw, others, mask_values
+        self.connection, self.raw, self.mask_values = connection, raw, mask_values
         self.types = raw.types
+        # a dataset may reference itself: its own rows, before anything in them is masked
+        itself = Table(name, (), {column: column_types.duckdb_type(kind) for column, kind in raw.types.items()})
+        self.name, self.others = name, {**others, name: itself}
         self._compared = 0
-        self._timestamps: dict[str, str] = {}
-        for column, kind in raw.types.items():
-            if kind.kind in ("date", "datetime"):
-                self._timestamps[column] = f"{LINE}_at_{len(self._timestamps)}"
+        typed = [column for column, kind in raw.types.items() if kind.kind != "text"]
+        self._texts = {column: f"{LINE}_text_{number}" for number, column in enumerate(typed)}
+        dated = [column for column in typed if raw.types[column].kind in ("date", "datetime")]
+        self._timestamps = {column: f"{LINE}_at_{number}" for number, column in enumerate(dated)}
         self._make_view()
 
     def _make_view(self) -> None:
@@ -129,14 +154,17 @@ class _Data:
             f"SELECT {number} AS {FILE}, * FROM read_parquet({quoted_text(file.path)})"
             for number, file in enumerate(self.raw.files)
         ]
-        typed_rows = f"SELECT {FILE}, {LINE}, {', '.join(typed)} FROM ({' UNION ALL BY NAME '.join(files)})"
-        moment_columns = "".join(f", {moment}" for moment in moments)
-        self.connection.execute(
-            f"CREATE VIEW {ROWS} AS SELECT {FILE}, {LINE}, {known}{moment_columns} FROM ({typed_rows})"
-        )
+        written = [f"{quoted(column)} AS {name}" for column, name in self._texts.items()]
+        union = " UNION ALL BY NAME ".join(files)
+        typed_rows = f"SELECT {', '.join([FILE, LINE, *typed, *written])} FROM ({union})"
+        columns = ", ".join([FILE, LINE, known, *self._texts.values(), *moments])
+        self.connection.execute(f"CREATE VIEW {ROWS} AS SELECT {columns} FROM ({typed_rows})")
 
     def timestamp(self, column: str) -> str:
         return self._timestamps[column]
+
+    def as_written(self, column: str) -> str:
+        return self._texts.get(column, quoted(column))
 
     def expression(self, sql: str) -> str:
         return sandbox.check_expression(sql, list(self.types))
@@ -160,9 +188,12 @@ class _Data:
         )
         if masked and not self._mask(name, column):
             return None, f"{target} is masked and {column} is not"
-        sandbox.view(self.connection, f"{name}_there", table.files, table.columns)
+        there = ROWS
+        if dataset != self.name:
+            there = f"{name}_there"
+            sandbox.view(self.connection, there, table.files, table.columns)
         self.connection.execute(
-            f"DELETE FROM {name} WHERE sought IN (SELECT CAST({quoted(other)} AS {kind}) FROM {name}_there)"
+            f"DELETE FROM {name} WHERE sought IN (SELECT CAST({quoted(other)} AS {kind}) FROM {there})"
         )
         return f"CAST({mine} AS VARCHAR) IN (SELECT value FROM {name})", None
 
@@ -212,18 +243,18 @@ def _measure(connection: duckdb.DuckDBPyConnection, checks: list[Check], now: da
 def _ask_soda(
     connection: duckdb.DuckDBPyConnection, checks: list[Check], now: datetime
 ) -> dict[int, Mapping[str, Any]]:
-    from soda_core.common.yaml import ContractYamlSource
-    from soda_core.contracts.contract_verification import CheckOutcome, ContractVerificationSession
-    from soda_duckdb.common.data_sources.duckdb_data_source import DuckDBDataSourceImpl
+    with _ONE_AT_A_TIME:
+        from soda_core.common.yaml import ContractYamlSource
+        from soda_core.contracts.contract_verification import CheckOutcome, ContractVerificationSession
+        from soda_duckdb.common.data_sources.duckdb_data_source import DuckDBDataSourceImpl
 
-    # it logs what DuckDB says of a broken query, and DuckDB quotes values
-    logging.getLogger("soda").setLevel(logging.CRITICAL + 1)
-    source = DuckDBDataSourceImpl.from_existing_cursor(connection.cursor(), name="raw")
-    session = ContractVerificationSession.execute(
-        contract_yaml_sources=[ContractYamlSource.from_str(json.dumps(_contract(checks), ensure_ascii=False))],
-        data_source_impls=[source],
-        variables={NOW: now.astimezone(UTC).isoformat()},
-    )
+        # it logs what DuckDB says of a broken query, and DuckDB quotes values
+        logging.getLogger("soda").setLevel(logging.CRITICAL + 1)
+        session = ContractVerificationSession.execute(
+            contract_yaml_sources=[ContractYamlSource.from_str(_as_yaml(_contract(checks)))],
+            data_source_impls=[DuckDBDataSourceImpl.from_existing_cursor(connection.cursor(), name="raw")],
+            variables={NOW: now.astimezone(UTC).isoformat()},
+        )
     measured: dict[int, Mapping[str, Any]] = {}
     for result in session.results[0].check_results:
         if result.outcome in (CheckOutcome.PASSED, CheckOutcome.FAILED, CheckOutcome.WARN):
@@ -234,7 +265,7 @@ def _ask_soda(
 
 
 def _contract(checks: list[Check]) -> dict[str, Any]:
-    """The contract in Soda's language; JSON is YAML."""
+    """The contract in Soda's language."""
     columns: dict[str, list[Any]] = {}
     whole: list[Any] = []
     for number, check in enumerate(checks):
@@ -248,6 +279,12 @@ def _contract(checks: list[Check]) -> dict[str, Any]:
         "columns": [{"name": name, "checks": found} for name, found in columns.items()],
     }
     return {**contract, "checks": whole} if whole else contract
+
+
+def _as_yaml(contract: dict[str, Any]) -> str:
+    """JSON, which is YAML but for the letters that one of them escapes in two halves, breaks at or refuses."""
+    text = json.dumps(contract, ensure_ascii=False)
+    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _result(connection: duckdb.DuckDBPyConnection, check: Check, answer: Mapping[str, Any] | None) -> CheckResult:

@@ -33,6 +33,7 @@ def read(folder: Path, datasets: Collection[str]) -> tuple[dict[str, Model], lis
             found[name] = _model(name, path, {*datasets, *files} - {name}, datasets)
         except BadPipeline as error:
             mistakes.append(_mistake(path, error))
+    mistakes += _leave_leaning(found, set(files) - set(found) - set(datasets), files)
     while True:
         try:
             order = tuple(TopologicalSorter({name: model.inputs for name, model in found.items()}).static_order())

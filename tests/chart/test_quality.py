@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import BadPipeline
+from core.errors import BadPipeline, SourceUnreadable
 from core.models import LINE, CheckResult, ColumnType, RawFile, Table
 from core.pipeline import Pipeline
 from engine.chart import quality
@@ -318,7 +318,7 @@ def test_a_rule_on_what_is_not_there_is_a_mistake_in_the_pipeline(
 @pytest.mark.parametrize(
     "name",
     ["order", "it's", "Ærø %", "a.b", "a;b", "{{x}}", "a\\b", "_file", "_row", "file_row_number", "rows", "file",
-     "cause", "value", "select", "NOW_TS", "#", "a:b", "- a", "* x", "true", "null"],
+     "cause", "value", "select", "NOW_TS", "#", "a:b", "- a", "* x", "true", "null", "😀", "\u2028", "\x85", "x" * 200],
 )  # fmt: skip
 def test_a_column_may_have_any_name(name: str, contract: Contract, tmp_path: Path) -> None:
     columns: Columns = {name: ["1", "1", None], "other": ["1", "2", "3"]}
@@ -392,3 +392,51 @@ def test_counts_agree_with_python_and_rejected_rows_are_those_counted(
         seen.add(key)
     rejected = pl.read_parquet(verified.rejects_path).select("file", LINE).rows() if verified.rejects_path else []
     assert sorted(rejected) == expected
+
+
+def test_a_dataset_may_reference_itself(contract: Contract) -> None:
+    found = contract(
+        {"id": ["1", "2", "3"], "boss": [None, "1", "7"]},
+        consistency=[{"column": "boss", "references": "orders.id"}], reject_rows=["consistency"],
+    )  # fmt: skip
+    assert counted(found) == [("boss is in orders.id", 1, 2)]
+    assert found.rejected == 1
+
+
+def test_the_form_asked_for_is_that_of_the_text_in_the_source(contract: Contract) -> None:
+    found = contract(
+        {"danish": ["01-02-2026", "02-02-2026"], "total": ["3", "3.50"]},
+        types={"danish": ColumnType("date", "%d-%m-%Y"), "total": TYPES["total"]},
+        validity=[
+            {"column": "danish", "regex": "[0-9]{2}-[0-9]{2}-[0-9]{4}"}, {"column": "danish", "values": ["01-02-2026"]},
+            {"column": "danish", "values": ["2026-02-01"]}, {"column": "danish", "format": "date"},
+            {"column": "total", "format": "integer"}, {"column": "total", "min": 1234567.89},
+        ],
+    )  # fmt: skip
+    assert [(r.failed, r.tested) for r in found.results] == [(0, 2), (1, 2), (1, 2), (0, 2), (1, 2), (2, 2)]
+    assert found.results[-1].check == "total is at least 1234567.89"
+
+
+def test_a_column_that_files_write_in_two_ways_is_told(contract: Contract) -> None:
+    with pytest.raises(SourceUnreadable, match="one column in 2 ways: `Email`, `email`"):
+        contract([{"Email": ["a"]}, {"email": ["b"]}])
+
+
+def test_a_key_a_subject_or_a_masking_decision_for_a_column_that_is_not_there_is_told(tmp_path: Path) -> None:
+    raw = Raw([], {"a": ColumnType()}, "UTC")
+    for more in ({"key": ["b"]}, {"subject": {"customer": "b"}}, {"privacy": {"columns": {"b": "hash"}}}):
+        pipeline = Pipeline.model_validate({"name": "orders", "owner": "x", "source": {}, **more})
+        with pytest.raises(BadPipeline, match=r"`orders\.yml` names the column `b`") as caught:
+            quality.verify(pipeline, raw, {}, hashed, NOW, tmp_path / "rejects.parquet")
+        assert caught.value.hint == "It has: a."
+
+
+def test_a_mistake_in_a_rule_names_the_file(contract: Contract, tmp_path: Path) -> None:
+    with pytest.raises(BadPipeline, match=r"^`orders\.yml`: `id in \(select 1\)` may hold only columns"):
+        contract({"id": ["1"]}, accuracy=[{"expression": "id in (select 1)"}])
+    with pytest.raises(BadPipeline, match=r"^`orders\.yml`: `customers` has no column `nr`"):
+        contract(
+            {"id": ["1"]},
+            published(tmp_path, {"id": [1]}),
+            consistency=[{"column": "id", "references": "customers.nr"}],
+        )

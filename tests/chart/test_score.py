@@ -1,5 +1,7 @@
 """Scores are honest: what is not measured has none, and no figure is rounded up."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,3 +65,14 @@ def test_scores_stay_between_0_and_100_and_a_failure_never_shows_as_100(
         if value is not None:
             assert -1e-9 <= value <= 100 + 1e-9
             assert (score.text(value) == "100.0") == (not any(r.failed for r in tested))
+
+
+def test_a_minimum_that_is_met_exactly_is_met() -> None:
+    for failed in range(101):
+        found = score.scores([result("validity", failed, 100), result("validity", 7 * failed, 700, 0.3)])
+        assert score.reaches(found.overall, 100 - failed)
+        assert not score.reaches(found.overall, math.nextafter(100 - failed, 101))
+
+
+def test_every_score_of_one_decimal_is_shown_as_itself() -> None:
+    assert [score.text(tenth / 10) for tenth in range(1001)] == [f"{tenth // 10}.{tenth % 10}" for tenth in range(1001)]

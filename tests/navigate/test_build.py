@@ -98,6 +98,11 @@ def test_no_more_rows_are_read_than_asked_for(orders: dict[str, Table]) -> None:
         ("select word::int as w from orders order by w", "a value cannot be converted to INT32."),
         ("select sum(word::int) as w from orders", "a value cannot be converted to INT32."),
         ("select error(word) as w from orders where n = 199999", "a function was given a value it does not take."),
+        ("select n // 0 as w from orders", "it divides by zero; nullif(x, 0) makes that null."),
+        (
+            "select (select n from orders) as w from orders",
+            "a query in brackets gives more than one row where one value is needed.",
+        ),
         ("select n * 9000000000000000 as w from orders", "a number is too big for its type."),
         ("select wrd from orders", 'Binder Error: Referenced column "wrd" not found in FROM clause.'),
         ("select nosuch(word) from orders", "Catalog Error: Scalar Function with name nosuch does not exist."),
@@ -119,3 +124,23 @@ def test_a_model_that_cannot_be_built_says_why_and_quotes_no_value(
 def test_many_rows_are_written_in_pieces(orders: dict[str, Table], tmp_path: Path) -> None:
     made("select n from orders", orders, tmp_path / "m.parquet")
     assert pq.ParquetFile(tmp_path / "m.parquet").num_row_groups > 1
+
+
+def test_a_table_has_two_names_and_capital_letters_do_not_matter(orders: dict[str, Table], tmp_path: Path) -> None:
+    sql = 'select a.n as "Antal på Ærø" from navigate.ORDERS a join orders b using (n) where n < 3 order by 1'
+    assert build.rows(made(sql, orders, tmp_path / "m.parquet")) == build.Rows(["Antal på Ærø"], [[0], [1], [2]])
+
+
+def test_inputs_without_files_make_an_empty_table(tmp_path: Path) -> None:
+    none = Table("none", (), {"n": "BIGINT", "price": "DECIMAL(18,2)", "made": "TIMESTAMP WITH TIME ZONE"})
+    table = made("select *, price * 2 as twice from none", {"none": none}, tmp_path / "m.parquet")
+    assert (table.rows, table.columns["price"], list(table.columns)[-1]) == (0, "DECIMAL(18,2)", "twice")
+    counted = made("select count(*) as n, sum(price) as s from none", {"none": none}, tmp_path / "n.parquet")
+    assert build.rows(counted).rows == [[0, None]]
+
+
+def test_a_model_reads_no_other_file(orders: dict[str, Table], tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("a\nMogens\n")
+    for sql in (f"select * from '{tmp_path}/secret.csv'", f"select * from read_parquet('{tmp_path}/*.parquet')"):
+        with pytest.raises(BadPipeline):
+            made(sql, orders, tmp_path / "w" / "m.parquet")

@@ -95,3 +95,53 @@ def test_a_file_that_is_no_text_is_a_mistake(folder: Path) -> None:
 
 def test_no_folder_is_no_models(folder: Path) -> None:
     assert models.read(folder / "navigate", DATASETS) == ({}, [])
+
+
+def test_what_leans_on_a_broken_model_is_told_and_not_built(folder: Path) -> None:
+    write(
+        folder,
+        broken="-- æøå\nselect *\nfrom ordrs",
+        leaning="from broken, orders",
+        top="from leaning",
+        fine="from orders",
+    )
+    found, mistakes = models.read(folder, DATASETS)
+    assert list(found) == ["fine"]
+    assert [str(mistake).partition(". ")[0] for mistake in mistakes] == [
+        "navigate/broken.sql:3: there is no table `ordrs`",
+        "navigate/leaning.sql:1: It reads `broken`, which cannot be built.",
+        "navigate/top.sql:1: It reads `leaning`, which cannot be built.",
+    ]
+
+
+def test_a_circle_is_told_in_each_of_its_files_and_in_all_that_leans_on_it(folder: Path) -> None:
+    write(folder, a="from b", b="from c", c="from a", leaning="from orders, c", top="from leaning", fine="from orders")
+    found, mistakes = models.read(folder, DATASETS)
+    assert list(found) == ["fine"]
+    told = {mistake.file: mistake.message for mistake in mistakes}
+    assert set(told) == {f"navigate/{name}.sql" for name in ("a", "b", "c", "leaning", "top")}
+    assert told["navigate/a.sql"].count("→") == 3
+    assert told["navigate/top.sql"] == "It reads `leaning`, which cannot be built."
+
+
+def test_a_model_of_a_datasets_name_leaves_the_dataset_to_others(folder: Path) -> None:
+    write(folder, orders="from customers", good="from orders")
+    found, (mistake,) = models.read(folder, DATASETS)
+    assert found["good"].inputs == ("orders",)
+    assert mistake.file == "navigate/orders.sql"
+
+
+@pytest.mark.parametrize("name", ["Sales", "1st", "a-b", "a b", "ærø", "x" * 64, "_a"])
+def test_a_name_that_is_none_is_told(folder: Path, name: str) -> None:
+    write(folder, **{name: "from orders"})
+    found, (mistake,) = models.read(folder, DATASETS)
+    assert found == {}
+    assert f"`{name}` is no name for a model" in mistake.message
+
+
+def test_a_folder_or_a_mere_comment_is_a_mistake(folder: Path) -> None:
+    (folder / "inner.sql").mkdir()
+    write(folder, comment="-- nothing yet")
+    found, mistakes = models.read(folder, DATASETS)
+    assert found == {}
+    assert [mistake.file for mistake in mistakes] == ["navigate/comment.sql", "navigate/inner.sql"]

@@ -1,5 +1,6 @@
 """Validity: a value has the form, the range or one of the values that are allowed. Empty ones are not tested."""
 
+import re
 import string
 from collections.abc import Iterator
 
@@ -14,7 +15,7 @@ FORMATS = {
     "phone": ("a phone number", r"(\+|00)?[\s().-]*(\d[\s()./-]*){8,15}((x|ext\.?)\s?\d{1,6})?"),
     # since 2007 numbers are issued that fail modulus 11, so only the date can be wrong
     "cpr": ("a CPR number", rf"{_DAY}(0[1-9]|1[0-2])\d\d[- ]?\d{{4}}"),
-    "cvr": ("a CVR number", r"(DK)?\s?\d{2}\s?\d{2}\s?\d{2}\s?\d{2}"),
+    "cvr": ("a CVR number", r"(DK)?\s?[1-9]\d\s?\d{2}\s?\d{2}\s?\d{2}"),
     "url": ("a web address", r"https?://[^\s/]+\.[^\s]+"),
     "uuid": ("a UUID", r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"),
     "iban": ("an IBAN", r"[A-Z]{2}\d{2}( ?[A-Z0-9]){11,30}"),
@@ -28,40 +29,44 @@ _CVR_WEIGHTS = (2, 7, 6, 5, 4, 3, 2, 1)  # virk.dk: the weighted sum of the digi
 def checks(contract: Quality, data: Data) -> Iterator[Check]:
     for rule in contract.validity:
         column = quoted(rule.column)
-        numeric = data.types[rule.column].kind in ("integer", "decimal")
+        kind = data.types[rule.column].kind
         tested = f"{column} IS NOT NULL"
-        for name, fault, failing in _failing(rule, column, numeric):
+        for name, fault, failing in _failing(rule, column, kind, data.as_written(rule.column)):
             said = (f"{rule.column} {name}", f"{rule.column} {fault}")
             yield failed_rows(*said, "validity", rule.column, rule.weight, failing, tested)
 
 
-def _failing(rule: ValidityRule, column: str, numeric: bool) -> Iterator[tuple[str, str, str]]:
+def _failing(rule: ValidityRule, column: str, kind: str, written: str) -> Iterator[tuple[str, str, str]]:
     """The rule in words, what is wrong where it is broken, and the same in SQL."""
+    numeric = kind in ("integer", "decimal")
     text = f"CAST({column} AS VARCHAR)"
     if rule.format:
         what, pattern = FORMATS[rule.format]
-        wrong = " OR ".join(_wrong(rule.format, text, pattern))
+        whole = rule.format == "integer" and kind == "decimal"  # 3.00 stands beside 3.50
+        wrong = f"{column} <> trunc({column})" if whole else " OR ".join(_wrong(rule.format, text, pattern))
         yield f"looks like {what}", f"does not look like {what}", wrong
     if rule.values:
-        numbers = numeric and not any(isinstance(value, str) for value in rule.values)
-        allowed = ", ".join(repr(value) if numbers else quoted_text(str(value)) for value in rule.values)
+        numbers = numeric and all(re.fullmatch(r"-?\d+(\.\d+)?", str(value)) for value in rule.values)
+        allowed = ", ".join(str(value) if numbers else quoted_text(str(value)) for value in rule.values)
         count = len(rule.values)
         words = f"one of {count} values" if count > 1 else str(rule.values[0])
-        yield f"is {words}", f"is not {words}", f"{column if numbers else text} NOT IN ({allowed})"
+        # of dates, the one that stands in the file is meant, or the same by ISO 8601
+        also = f" AND {written} NOT IN ({allowed})" if kind in ("date", "datetime") else ""
+        yield f"is {words}", f"is not {words}", f"{column if numbers else text} NOT IN ({allowed}){also}"
     number = column if numeric else _number(text)
+    low, high = ("" if limit is None else f"{limit:.12g}" for limit in (rule.min, rule.max))
     if rule.min is not None and rule.max is not None:
         wrong = f"{number} IS NULL OR {number} NOT BETWEEN {rule.min!r} AND {rule.max!r}"
-        words = f"from {rule.min:g} to {rule.max:g}"
-        yield f"is {words}", f"is not {words}", wrong
+        yield f"is from {low} to {high}", f"is not from {low} to {high}", wrong
     elif rule.min is not None:
-        yield f"is at least {rule.min:g}", f"is under {rule.min:g}", f"{number} IS NULL OR {number} < {rule.min!r}"
+        yield f"is at least {low}", f"is under {low}", f"{number} IS NULL OR {number} < {rule.min!r}"
     elif rule.max is not None:
-        yield f"is at most {rule.max:g}", f"is over {rule.max:g}", f"{number} IS NULL OR {number} > {rule.max!r}"
+        yield f"is at most {high}", f"is over {high}", f"{number} IS NULL OR {number} > {rule.max!r}"
     if rule.regex:
         yield (
             "has the form asked for",
             "does not have the form asked for",
-            f"NOT regexp_full_match({text}, {quoted_text(rule.regex)})",
+            f"NOT regexp_full_match({written}, {quoted_text(rule.regex)})",
         )
 
 
