@@ -68,7 +68,8 @@ def _headline(db: Session, run: Run) -> str:
     if run.state in runs.ACTIVE:
         return f"Run #{run.id} of {name} is still {run.state}."
     if measured is None or measured.overall is None:
-        return f"Nothing in {name} was measured: {name}.yml has no quality rules."
+        reason = "no rule could be tested" if quality.checks(db, run.id) else f"{name}.yml has no quality rules"
+        return f"Nothing in {name} was measured: {reason}."
     score = text(measured.overall)
     if before and before.overall is not None and abs(before.overall - measured.overall) >= 0.05:
         verb = "fell" if measured.overall < before.overall else "rose"

@@ -17,13 +17,13 @@ def in_text(
     """The texts with everything personal in them replaced by labels, and how many texts held each kind."""
     patterns = [(r.type, r.span) for r in recognizers() if r.span and r.personal]
     weights = weights if weights is not None else pl.Series([1]).new_from_index(0, len(texts))
-    masked, counts = texts, Counter[str]()
+    masked, counts = texts.clone(), Counter[str]()  # polars scatters into the series itself
     for type_, pattern in patterns:
         at = masked.str.contains(pattern).fill_null(False).arg_true()
         if at.is_empty():
             continue
         before = masked.gather(at)
-        after, hit = spans.replace(before, pattern, recognizer(type_).judge, label(type_))
+        after, hit = spans.replace(before.clone(), pattern, recognizer(type_).judge, label(type_))
         if hit:
             counts[type_] += int(weights.gather(at).filter(before != after).sum())
             masked = masked.scatter(at, after)

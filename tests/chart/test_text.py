@@ -42,3 +42,11 @@ def test_personal_data_in_a_sentence_is_replaced_and_the_rest_stays(text: str, e
 @pytest.mark.parametrize("text", UNTOUCHED)
 def test_a_sentence_without_personal_data_stays_as_it_is(text: str) -> None:
     assert in_text(pl.Series([text]))[0].item() == text
+
+
+def test_every_kind_in_a_text_is_counted_and_the_texts_given_stay_as_they_are() -> None:
+    given = ["Ring på +45 20 30 40 50", "mail anna@x.example", "Hilsen Peter Hansen", "ok"]
+    texts = pl.Series("c", given)
+    _, counts = in_text(texts, pl.Series([1, 2, 3, 4]))
+    assert counts == {"PHONE": 1, "EMAIL": 2, "PERSON": 3}
+    assert texts.to_list() == given
