@@ -129,7 +129,11 @@ def mask(
 
     home = open_home(_settings())
     left_out: dict[str, list[int]] = {}
-    found = mask_files(files, out, masking_key(home), lambda name, bad: left_out.setdefault(name, []).extend(bad.lines))
+    failed: dict[str, AtlasError] = {}
+    found = mask_files(
+        files, out, masking_key(home), lambda name, bad: left_out.setdefault(name, []).extend(bad.lines),
+        failed.__setitem__,
+    )  # fmt: skip
     if findings:
         findings.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
     for name, columns in found.items():
@@ -139,6 +143,10 @@ def mask(
     for name, lines in left_out.items():
         where = ", ".join(map(str, lines[:5])) + (" …" if len(lines) > 5 else "")
         typer.echo(f"{name}: {len(lines):,} lines are no rows of the table and were left out: {where}", err=True)
+    for name, error in failed.items():
+        typer.echo(f"{name} was not masked: {error.message} {error.hint or ''}".strip(), err=True)
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command()

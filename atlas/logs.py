@@ -5,6 +5,8 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
+from core.errors import Misconfigured
+
 
 class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
@@ -18,7 +20,10 @@ def configure(level: str, file: Path | None = None) -> None:
     may quote data."""
     handler: logging.Handler = logging.StreamHandler()
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Misconfigured(f"`{file.parent}` cannot be made: {error.strerror}.", hint="Set ATLAS_HOME.") from error
         handler = logging.FileHandler(file, encoding="utf-8", delay=True)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)

@@ -3,13 +3,16 @@
 from difflib import get_close_matches
 from pathlib import Path
 
-from core import pipeline as pipeline_file
+from core import pipeline_file
 from core.errors import NotFound
-from core.pipeline import Mistake, Pipeline
+from core.pipeline import Pipeline
+from core.pipeline_file import Mistake
 
 
 def files(folder: Path) -> dict[str, Path]:
-    """The pipeline files by name."""
+    """The pipeline files by name. Raises NotFound if there is no such folder."""
+    if not folder.is_dir():
+        raise NotFound(f"There is no folder `{folder}`.", hint="ATLAS_PIPELINES says where the pipeline files are.")
     return {path.stem: path for path in sorted(folder.glob("*.yml"))}
 
 

@@ -61,8 +61,11 @@ def check_select(sql: str, known: Collection[str]) -> Select:
     return Select(sql.strip(), tuple(inputs))
 
 
-def check_expression(sql: str, columns: Collection[str]) -> str:
-    """One expression over the columns of one table, without a query in it. Raises BadPipeline."""
+def check_expression(sql: str, columns: Collection[str] | None) -> str:
+    """One expression over the columns of one table, without a query in it. Raises BadPipeline.
+
+    Without `columns` their names are taken as they are: the source has not been read yet.
+    """
     tree = _one(f"SELECT {sql}\n")
     if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or set(_set_args(tree)) - {"expressions"}:
         raise BadPipeline(f"`{_short(sql)}` is not one expression.", hint='expression: "shipped_at >= ordered_at"')
@@ -72,9 +75,11 @@ def check_expression(sql: str, columns: Collection[str]) -> str:
         raise own_row
     _no_side_doors(found)
     for column in found.find_all(exp.Column):
-        if column.table or column.name.lower() not in {name.lower() for name in columns}:
+        if columns is None and not column.table:
+            continue
+        if columns is None or column.table or column.name.lower() not in {name.lower() for name in columns}:
             raise BadPipeline(f"`{_short(sql)}` names `{column.sql()}`, which is no column.",
-                              hint=f"Columns: {', '.join(columns)}.")  # fmt: skip
+                              hint=f"Columns: {', '.join(columns or ())}." if columns else None)  # fmt: skip
     text: str = found.sql(dialect="duckdb", comments=False)
     if any(node.get("class") in _NOT_OF_A_ROW for node in _nodes(_parsed(f"SELECT {text}"))):
         raise own_row

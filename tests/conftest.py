@@ -10,7 +10,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from core.settings import Settings, load
+from engine.home import Home
 from engine.store.database import HEAD, Database, migrate, open_database
+from engine.worker import Worker, celery_app
 
 REQUIRED = os.environ.get("ATLAS_REQUIRE_SERVICES") == "1"
 POSTGRES = os.environ.get("ATLAS_TEST_POSTGRES", "postgresql://postgres@127.0.0.1/postgres")
@@ -47,6 +49,15 @@ def postgres_url() -> Iterator[str]:
     yield url
     with server.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="module")
+def worker(home: Home) -> Iterator[Worker]:
+    """A worker on the home of a test module."""
+    working = Worker(home, celery_app(home))
+    working.start()
+    yield working
+    assert working.stop(10)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])

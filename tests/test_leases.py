@@ -14,7 +14,7 @@ from engine import pipeline
 from engine.home import Home, open_home
 from engine.store import datasets, runs
 from engine.store.tables import Part, Run
-from engine.worker import Worker, celery_app
+from engine.worker import Worker
 
 ROWS = 150_000
 ELSEWHERE = "another-machine/4026531836:17:123456"
@@ -33,14 +33,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     opened = open_home(settings(folder.as_posix()))
     yield opened
     opened.database.close()
-
-
-@pytest.fixture(scope="module")
-def worker(home: Home) -> Iterator[Worker]:
-    working = Worker(home, celery_app(home))
-    working.start()
-    yield working
-    assert working.stop(10)
 
 
 def settings(folder: str) -> Settings:

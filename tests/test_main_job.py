@@ -135,3 +135,28 @@ def test_a_pipe_is_answered_line_by_line(program: Program) -> None:
     assert done.returncode == 0
     assert done.stderr == ""
     assert "customers" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("ATLAS_HOME", "/etc/passwd"), ("ATLAS_HOME", "/proc/nope"), ("ATLAS_DATABASE_URL", "foo"),
+     ("ATLAS_DATABASE_URL", "nosuch://x/y"), ("ATLAS_PIPELINES", "/nowhere"), ("ATLAS_TIMEZONE", "Mars")],
+)  # fmt: skip
+def test_a_wrong_setting_is_told_in_a_line_or_two(tmp_path: Path, variable: str, value: str) -> None:
+    program = Program(tmp_path)
+    program.environment[variable] = value
+    done = program.run("say", "status")
+    assert done.returncode == 1
+    assert 0 < len((done.stdout + done.stderr).strip().splitlines()) <= 3
+
+
+def test_a_file_that_cannot_be_masked_does_not_stop_the_others(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    (tmp_path / "bad.csv").write_text("id,id\n1,2\n", encoding="utf-8")
+    (tmp_path / "good.csv").write_text("id,email\n1,anna@mail.example\n", encoding="utf-8")
+    done = program.run("mask", "bad.csv", "good.csv", "--out", "masked", "--findings", "found.json")
+    assert done.returncode == 1
+    assert "bad.csv was not masked" in done.stderr
+    assert "anna@" not in (tmp_path / "masked" / "good.csv").read_text(encoding="utf-8")
+    assert (tmp_path / "found.json").exists()
+    assert not (tmp_path / "masked" / "bad.csv").exists()

@@ -18,7 +18,7 @@ from engine import pipeline
 from engine.home import Home, open_home
 from engine.store import datasets, runs
 from engine.store.tables import Run
-from engine.worker import Worker, celery_app
+from engine.worker import Worker
 
 NUMBERS = st.integers(-(10**20), 10**20).map(str) | st.decimals(-(10**6), 10**6, places=2).map(str)
 DAYS = st.dates().map(str) | st.sampled_from(["2026-02-30", "00123", "+45", "1e5", "NULL", "true", " 7", "h_x"])
@@ -47,14 +47,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     opened = open_home(load({"ATLAS_HOME": str(folder / "home"), "ATLAS_PIPELINES": str(folder / "pipelines")}))
     yield opened
     opened.database.close()
-
-
-@pytest.fixture(scope="module")
-def worker(home: Home) -> Iterator[Worker]:
-    working = Worker(home, celery_app(home))
-    working.start()
-    yield working
-    assert working.stop(10)
 
 
 def run(home: Home, worker: Worker, definition: Pipeline) -> Run:

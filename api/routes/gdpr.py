@@ -58,7 +58,7 @@ MEASURES = (
     "Raw data lie in a folder that only the engine's own user can read",
     "Hashes are keyed (HMAC-SHA256); the key is kept outside the database",
     "Every call needs a token of a known user; rights go by role",
-    "Logs, errors and answers hold counts and names of columns, no values",
+    "Logs and errors hold counts and names of columns, no values; only those who may read models see rows of tables",
 )
 
 

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from connectors import csv
-from core.errors import BadInput, SourceUnavailable, SourceUnreadable
+from core.errors import AtlasError, BadInput, SourceUnavailable, SourceUnreadable
 from core.models import LINE, Rejects, Verdict
 from engine.chart.detect import verdicts
 from engine.chart.mask import Masker
@@ -26,12 +26,20 @@ _VALUE = re.compile(r"[^\s@]@[^\s@]|\b\d{6}[- ]?\d{4}\b|\+\d{8}")  # in the name
 _ORDER = f"{LINE}_order"  # no column of a source begins like this
 
 OnReject = Callable[[str, Rejects], None]
+OnFailure = Callable[[str, AtlasError], None]
 
 
-def mask_files(files: list[Path], out: Path, key: bytes, on_reject: OnReject | None = None) -> dict[str, Any]:
+def mask_files(
+    files: list[Path],
+    out: Path,
+    key: bytes,
+    on_reject: OnReject | None = None,
+    on_failure: OnFailure | None = None,
+) -> dict[str, Any]:
     """Writes each file masked to `out` under its own name, and says what was found: {file: {column: …}}.
 
     A line that is no row of the table cannot be masked column by column: it is left out and told to `on_reject`.
+    A file that cannot be masked is told to `on_failure` and the others go on; without that it raises.
     """
     if twice := sorted({f.name for f in files if sum(g.name == f.name for g in files) > 1}):
         raise BadInput(f"Two files are called `{twice[0]}`.", hint="Mask them into different folders.")
@@ -47,6 +55,11 @@ def mask_files(files: list[Path], out: Path, key: bytes, on_reject: OnReject | N
             else:
                 found[file.name] = _mask_csv(file, partial, key, on_reject)
             partial.replace(target)
+        except AtlasError as error:
+            if on_failure is None:
+                raise
+            found.pop(file.name, None)
+            on_failure(file.name, error)
         finally:
             partial.unlink(missing_ok=True)
     return found

@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ os.environ["SODA_CORE_TELEMETRY_ENABLED"] = "false"
 os.environ["PYTHON_DOTENV_DISABLED"] = "1"
 
 FILE = f"{LINE}_file"  # which raw file a row stands in; no column of a source begins with LINE
+CLOCKS_DIFFER = timedelta(hours=1)  # a source may be a little ahead of us
 ROWS = "rows"  # the view of all raw rows, typed
 _ONE_AT_A_TIME = threading.Lock()  # Soda: two threads break its one parser, and its list of checks while it loads
 _NUMBERS = ("integer", "decimal")
@@ -72,7 +73,7 @@ def verify(
     _names_are_there(pipeline, raw.types)
     _names_are_told_apart(raw.types)
     with sandbox.open_duckdb(raw.timezone, rejects_path.with_suffix(".spill")) as connection:
-        data = _Data(connection, pipeline.name, raw, others, mask_values)
+        data = _Data(connection, pipeline.name, raw, others, mask_values, now)
         try:
             planned = _checks(pipeline, data)
         except BadPipeline as error:
@@ -130,8 +131,9 @@ class _Data:
         raw: Raw,
         others: Mapping[str, Table],
         mask_values: MaskValues,
+        now: datetime,
     ) -> None:
-        self.connection, self.raw, self.mask_values = connection, raw, mask_values
+        self.connection, self.raw, self.mask_values, self.now = connection, raw, mask_values, now
         self.types = raw.types
         # a dataset may reference itself: its own rows, before anything in them is masked
         itself = Table(name, (), {column: column_types.duckdb_type(kind) for column, kind in raw.types.items()})
@@ -145,7 +147,7 @@ class _Data:
 
     def _make_view(self) -> None:
         typed = [f"{column_types.sql(quoted(c), k, self.raw.timezone)} AS {quoted(c)}" for c, k in self.types.items()]
-        moments = [f"CAST({quoted(c)} AS TIMESTAMPTZ) AS {name}" for c, name in self._timestamps.items()]
+        moments = [self._moment(column, name) for column, name in self._timestamps.items()]
         known = ", ".join(quoted(column) for column in self.types)
         texts = ", ".join(f"NULL::VARCHAR AS {quoted(column)}" for column in self.types)
         files = [f"SELECT NULL::INT AS {FILE}, NULL::BIGINT AS {LINE}, {texts} WHERE false"]
@@ -159,6 +161,12 @@ class _Data:
         typed_rows = f"SELECT {', '.join([FILE, LINE, *typed, *written])} FROM ({union})"
         columns = ", ".join([FILE, LINE, known, *self._texts.values(), *moments])
         self.connection.execute(f"CREATE VIEW {ROWS} AS SELECT {columns} FROM ({typed_rows})")
+
+    def _moment(self, column: str, name: str) -> str:
+        """The moments of a column; none in the future: one slip of a finger would make stale data fresh for years."""
+        moment = f"CAST({quoted(column)} AS TIMESTAMPTZ)"
+        latest = (self.now.astimezone(UTC) + CLOCKS_DIFFER).isoformat()
+        return f"CASE WHEN {moment} <= TIMESTAMPTZ {quoted_text(latest)} THEN {moment} END AS {name}"
 
     def timestamp(self, column: str) -> str:
         return self._timestamps[column]

@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from core.errors import BadPipeline
-from core.pipeline import Mistake
+from core.pipeline_file import Mistake
 from engine import sandbox
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from core.errors import Misconfigured
@@ -20,9 +20,12 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.embedded = url.startswith("sqlite")
-        self.engine = (
-            _sqlite(url) if self.embedded else create_engine(_psycopg(url), pool_pre_ping=True, hide_parameters=True)
-        )
+        try:
+            self.engine = _sqlite(url) if self.embedded else _server(url)
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:  # none of them quotes the password
+            raise Misconfigured(
+                "ATLAS_DATABASE_URL is no address of a database.", hint="postgresql://USER@HOST/NAME or sqlite:///FILE"
+            ) from error
         writer = self.engine.execution_options(sqlite_begin="IMMEDIATE") if self.embedded else self.engine
         self._write = sessionmaker(writer, expire_on_commit=False)
         self._read = sessionmaker(self.engine, expire_on_commit=False)
@@ -107,6 +110,11 @@ def _sqlite(url: str) -> Engine:
         connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
+
+
+def _server(url: str) -> Engine:
+    # what a statement was given may be somebody's data: errors go without it
+    return create_engine(_psycopg(url), pool_pre_ping=True, hide_parameters=True)
 
 
 def _psycopg(url: str) -> str:

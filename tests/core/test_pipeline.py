@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import pipeline
+from core import pipeline_file as pipeline
 from core.errors import BadPipeline
+from core.pipeline import Pipeline
 
 GOOD = "name: orders\nowner: web\nsource: {connector: csv, path: a.csv}\n"
 
@@ -22,7 +23,7 @@ def check(folder: Path, text: str | bytes) -> list[str]:
     return [f"{mistake.line}: {mistake.message}" for mistake in mistakes]
 
 
-def read(folder: Path, text: str) -> pipeline.Pipeline:
+def read(folder: Path, text: str) -> Pipeline:
     path = folder / "orders.yml"
     path.write_text(text)
     return pipeline.read(path)
@@ -241,7 +242,7 @@ def test_a_pipeline_survives_the_database(tmp_path: Path) -> None:
     found = read(
         tmp_path, GOOD + "key: [id]\nquality: {completeness: [a], timeliness: {column: b, max_age_hours: 5}}\n"
     )
-    assert pipeline.Pipeline.model_validate(found.model_dump(mode="json")) == found
+    assert Pipeline.model_validate(found.model_dump(mode="json")) == found
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

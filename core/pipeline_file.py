@@ -1,0 +1,217 @@
+"""Reads a pipeline file; every mistake in it is told with its line."""
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from core import parts
+from core.errors import BadPipeline
+from core.pipeline import IN_WORDS, MistakeAt, Pipeline, Strict
+
+TOO_DEEP = "is nested too deeply"
+LARGEST = 1_000_000  # bytes of a file, and values in it with all its aliases
+
+
+class Mistake(Strict):
+    """One mistake in a pipeline file, for people."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+def read(path: Path) -> Pipeline:
+    """The pipeline in a file. Raises BadPipeline with every mistake, each with its line."""
+    pipeline, mistakes = check(path)
+    if pipeline is None or mistakes:
+        raise BadPipeline("\n".join(map(str, mistakes)), hint=f"Correct `{path.name}`, then: atlas check {path.stem}")
+    return pipeline
+
+
+def check(path: Path) -> tuple[Pipeline | None, list[Mistake]]:
+    """The pipeline in a file, if it holds, and every mistake in it."""
+    document, mistake = _document(path)
+    if mistake:
+        return None, [mistake]
+    try:
+        pipeline = Pipeline.model_validate(_plain(document))
+    except MistakeAt as error:
+        return None, [_at(path, document, error.where, str(error))]
+    except RecursionError:
+        return None, [Mistake(file=path.name, line=1, message=TOO_DEEP)]
+    except ValidationError as error:
+        return None, [_mistake(path, document, details, Pipeline) for details in error.errors()]
+    if pipeline.name != path.stem:
+        wrong = f"name `{pipeline.name}` must be the file's own, `{path.stem}`"
+        return None, [Mistake(file=path.name, line=_line(document, ("name",)), message=wrong)]
+    name = pipeline.source.get("connector")
+    if not isinstance(name, str) or name not in parts.names("connector"):
+        known = ", ".join(parts.names("connector"))
+        wrong = "is missing" if name is None else f"is `{_short(name)}`: there is no such connector"
+        where = ("source", "connector") if "connector" in pipeline.source else ("source",)
+        message = f"`source.connector` {wrong}; known: {known}"
+        return None, [Mistake(file=path.name, line=_line(document, where), message=message)]
+    connector = parts.load("connector", name)
+    try:
+        connector.Source.model_validate(pipeline.source)
+    except ValidationError as error:
+        return None, [_mistake(path, document, details, connector.Source, "source") for details in error.errors()]
+    return pipeline, []
+
+
+def line_of(path: Path, where: tuple[Any, ...]) -> int:
+    """The line of a place in a file that was read before; 1 if it is not there any more."""
+    document, _ = _document(path)
+    return _line(document, where) if document is not None else 1
+
+
+def _document(path: Path) -> tuple[dict[Any, Any], None] | tuple[None, Mistake]:
+    """The YAML of a file with the lines of its keys, or why there is none."""
+    from ruamel.yaml import YAML  # here: a chat that only says help never reads a pipeline
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    line, message = 1, ""
+    try:
+        if path.stat().st_size > LARGEST:
+            return None, Mistake(file=path.name, line=1, message="is larger than 1 MB: is it a pipeline file?")
+        document = YAML(typ="rt").load(path.read_text(encoding="utf-8-sig"))
+        if isinstance(document, dict):
+            return document, None
+        message = "holds no keys; the first is `name: …`"
+    except MarkedYAMLError as error:
+        # where a bracket or quote is never closed, the end of the file tells nobody which
+        open_end = "stream" in str(error.problem) and error.context_mark
+        mark = error.context_mark if open_end else error.problem_mark or error.context_mark
+        line, message = mark.line + 1 if mark else 1, _yaml_fault(error)
+    except UnicodeDecodeError as error:
+        line, message = error.object[: error.start].count(b"\n") + 1, "holds a byte that is not UTF-8; save it as UTF-8"
+    except (YAMLError, ValueError) as error:
+        message = str(error).strip().splitlines()[0]
+    except RecursionError:
+        message = TOO_DEEP
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}"
+    return None, Mistake(file=path.name, line=line, message=message)
+
+
+def _yaml_fault(error: Any) -> str:
+    """What the parser says, without the values it quotes."""
+    if twice := re.match('found duplicate key "(.*?)" with value', str(error.problem), re.DOTALL):
+        return f"`{_short(twice[1])}` is written twice"
+    text = " ".join(str(part).strip().splitlines()[0] for part in (error.context, error.problem) if part)
+    return text.replace("found character '\\t' that cannot start any token", "found a tab; indent with spaces")
+
+
+def _plain(document: Any) -> Any:
+    """Ruamel's round-trip values as plain Python, so that what is kept and compared is plain JSON."""
+    left = iter(range(LARGEST))  # a few aliases of aliases are billions of values
+
+    def plain(value: Any, where: tuple[str, ...]) -> Any:
+        if next(left, None) is None:
+            raise MistakeAt(where, "holds too many values, with its aliases")
+        if isinstance(value, dict):
+            return {plain(str(key), (*where, str(key))): plain(v, (*where, str(key))) for key, v in value.items()}
+        if isinstance(value, list):
+            return [plain(v, (*where, str(number))) for number, v in enumerate(value)]
+        if isinstance(value, str) and re.search("[\x00\ud800-\udfff]", value):
+            raise MistakeAt(where, "holds a character that is none")
+        for kind in (bool, int, float, str):
+            if isinstance(value, kind):
+                return kind(value)
+        return value if value is None else str(value)
+
+    return plain(document, ())
+
+
+def _at(path: Path, document: Any, where: tuple[Any, ...], message: str) -> Mistake:
+    name = f"`{_short('.'.join(map(_shown, where)))}`: " if where else ""
+    return Mistake(file=path.name, line=_line(document, where), message=f"{name}{message}")
+
+
+def _mistake(path: Path, document: Any, details: Any, model: Any, *inside: str) -> Mistake:
+    """One of pydantic's errors in our words; `inside` leads to what was validated by the model."""
+    loc = tuple(key for key in details["loc"] if key != "[key]")
+    where = (*inside, *loc)
+    raised = details.get("ctx", {}).get("error")
+    if isinstance(raised, MistakeAt):
+        return _at(path, document, raised.where, str(raised))
+    name = _short(".".join(map(_shown, where))) or "the file"
+    if details["type"] == "extra_forbidden":
+        allowed = _allowed(loc[:-1], model)
+        close = get_close_matches(str(where[-1]), allowed, 1)
+        message = f"unknown key `{name}`" + (
+            f"; did you mean `{close[0]}`?" if close else f"; allowed: {', '.join(allowed)}" if allowed else ""
+        )
+    elif details["type"] == "missing":
+        message = f"`{name}` is missing"
+    else:
+        value = details.get("input")
+        # a source may hold a password, if not where it should be
+        shown = "" if inside or not isinstance(value, str | int | float) else f" is `{_short(value)}`"
+        message = f"`{name}`{shown}: {_in_words(details)}" if where else _in_words(details)
+    return Mistake(file=path.name, line=_line(document, where), message=message)
+
+
+def _in_words(details: Any) -> str:
+    kind, value = details["type"], details.get("input")
+    if value is None:
+        return "is empty; fill it in or leave the key out"
+    if kind == "list_type":
+        return "must be a list: [a, b]"
+    if kind in ("dict_type", "model_type"):
+        return "must hold keys of its own: {key: value}"
+    if kind == "string_pattern_mismatch" and details["ctx"]["pattern"] in IN_WORDS:
+        return IN_WORDS[details["ctx"]["pattern"]]
+    text: str = details["msg"].removeprefix("Value error, ")
+    return text[0].lower() + text[1:]
+
+
+def _shown(key: Any) -> str:
+    return str(key + 1) if isinstance(key, int) else str(key)  # people count from one
+
+
+def _short(value: Any) -> str:
+    return str(value) if len(str(value)) <= 60 else str(value)[:60] + "…"
+
+
+def _allowed(where: tuple[Any, ...], model: Any) -> list[str]:
+    """The keys allowed at a place of the file, as far as the models tell."""
+    for key in where:
+        if isinstance(key, int):
+            continue
+        field = getattr(model, "model_fields", {}).get(key)
+        model = next(_models(field.annotation), None) if field else None
+        if model is None:
+            return []
+    return sorted(model.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models(argument)
+
+
+def _line(document: Any, where: tuple[Any, ...]) -> int:
+    line = 1
+    node: Any = document
+    for key in where:
+        if not hasattr(node, "lc"):
+            break
+        if isinstance(node, dict):
+            key = next((known for known in node if str(known) == str(key)), key)
+        try:
+            where_it_is = node.lc.item if isinstance(node, list) else node.lc.key  # type: ignore[attr-defined]
+            line = where_it_is(int(key) if isinstance(node, list) else key)[0] + 1
+            node = node[int(key) if isinstance(node, list) else key]
+        except (KeyError, IndexError, TypeError, ValueError):
+            break
+    return line

@@ -1,0 +1,50 @@
+"""`atlas check` tells what no data could make right."""
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import NotFound
+from engine.check import check
+
+FILE = """name: orders
+owner: web-team
+source: {connector: csv, path: orders.csv}
+quality:
+  validity:
+    - {column: mail, regex: ".+@.+"}
+    - RULE
+"""
+GOOD = "{column: total, min: 0}"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "line", "said"),
+    [
+        (GOOD, '{column: mail, regex: "(["}', 7, "no regular expression"),
+        (GOOD, f'{GOOD}\n  consistency: [{{expression: "drop table x"}}]', 8, "expression"),
+        (GOOD, f"{GOOD}\n  accuracy: [{{expression: \"read_csv('x') is null\"}}]", 8, "read_csv"),
+        (GOOD, f"{GOOD}\n  consistency: [{{column: id, references: nope.id}}]", 8, "no dataset `nope`"),
+        (GOOD, f'{GOOD}\nschedule: "every day"', 8, "five fields"),
+    ],
+)
+def test_a_rule_that_cannot_hold_is_told_with_its_line(
+    tmp_path: Path, good: str, bad: str, line: int, said: str
+) -> None:
+    path = tmp_path / "orders.yml"
+    path.write_text(FILE.replace("RULE", good), encoding="utf-8")
+    assert check(tmp_path)[1] == []
+    path.write_text(FILE.replace("RULE", bad), encoding="utf-8")
+    (mistake,) = check(tmp_path)[1]
+    assert (mistake.line, said in mistake.message) == (line, True), str(mistake)
+
+
+def test_a_column_that_is_not_known_yet_is_no_mistake(tmp_path: Path) -> None:
+    rule = f'{GOOD}\n  consistency: [{{expression: "shipped >= ordered"}}]\nschedule: "0 6 * * MON-FRI"'
+    (tmp_path / "orders.yml").write_text(FILE.replace("RULE", rule), encoding="utf-8")
+    assert check(tmp_path)[1] == []
+
+
+def test_a_folder_that_is_not_there_is_no_good_news(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="There is no folder"):
+        check(tmp_path / "nowhere")
