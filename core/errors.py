@@ -75,6 +75,12 @@ class SourceUnreadable(AtlasError):
     code, status = "source_unreadable", 422
 
 
+class CannotWrite(AtlasError):
+    """The disk is full, or the home may not be written to."""
+
+    code, status = "cannot_write", 507
+
+
 class Cancelled(AtlasError):
     """Somebody asked for this run to stop."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from core.errors import Cancelled, Refused
+from core.errors import Cancelled, CannotWrite, Refused
 from core.pipeline import Pipeline
 from engine import owner
 from engine.home import Home
@@ -109,7 +110,14 @@ def work(home: Home, claim: runs.Claim, progress: Progress) -> None:
     if run.cancel_requested:
         raise Cancelled(f"Run `#{run.id}` was cancelled.")
     job = Job(home, run, Pipeline.model_validate(run.definition), claim, progress)
-    done = STEPS[claim.step](job)
+    try:
+        done = STEPS[claim.step](job)
+    except OSError as error:
+        if error.errno is None:
+            raise  # not the disk's: a library's own
+        raise CannotWrite(
+            f"ATLAS_HOME cannot be written to: {os.strerror(error.errno)}.", hint=f"Make room, then: retry {run.id}"
+        ) from error
     with home.database.write() as db:
         last = runs.complete(db, claim, done.result, done.rows)
         if done.save:

@@ -1,12 +1,14 @@
 """Interrupted or joined in the middle: nothing is half done, and the next one goes on."""
 
 import signal
+import subprocess
 import time
+import uuid
 from pathlib import Path
 
 import pytest
 
-from tests.program import Program, wait_for
+from tests.program import COMMAND, Program, wait_for
 
 ROWS = 150_000
 
@@ -43,3 +45,17 @@ def test_a_second_sentence_joins_the_run_that_goes_on(tmp_path: Path, csv: str) 
     assert first.returncode == 0
     assert second["facts"]["run"] == 1
     assert second["facts"]["state"] == "succeeded"
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    program.pipeline("people", "id,code\n1,a\n", model="select count(*) as n from people")
+    assert program.say("run people")["ok"]
+    lines = (f"{n},{uuid.uuid4().hex}{uuid.uuid4().hex}" for n in range(120_000))
+    (program.pipelines / "people.csv").write_text("id,code\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    limited = ["bash", "-c", 'ulimit -f 2048; exec "$@"', "-", *COMMAND, "say", "run people"]  # files of 2 MB at most
+    done = subprocess.run(limited, env=program.environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "ATLAS_HOME cannot be written to: File too large." in done.stdout
+    assert program.say("show people_model")["facts"]["rows"] == [[1]]
+    assert program.say("run people")["facts"]["rows_out"] == 120_000
