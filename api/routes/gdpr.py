@@ -55,10 +55,10 @@ def get_report(
 
 
 MEASURES = (
-    "Raw data lie in a folder that only the engine's own user can read",
-    "Hashes are keyed (HMAC-SHA256); the key is kept outside the database",
-    "Every call needs a token of a known user; rights go by role",
-    "Logs and errors hold counts and names of columns, no values; only those who may read models see rows of tables",
+    "raw data lie in a folder that only the engine's own user can read",
+    "every call needs a token of a known user, and rights go by role",
+    "logs and errors hold counts and names of columns, no values",
+    "rows of tables are shown only to those who may read models",
 )
 
 
