@@ -4,7 +4,7 @@ BIN := .venv/bin
 PACKAGES := core connectors engine api bot atlas
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench docs lock clean
+.PHONY: help setup demo demo-slack test test-api test-crash lint bench bench-pii docs lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,8 +24,19 @@ demo: setup  ## talk to Atlas: the sample pipelines in a terminal chat
 	@$(BIN)/python pipelines/data/make.py
 	@$(BIN)/atlas demo
 
+demo-slack: setup  ## the same in Slack, without a Slack: a played one, and a page of what it was sent
+	@$(BIN)/python pipelines/data/make.py
+	@$(BIN)/python -m tests.mocks.demo
+
 test: setup  ## the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+test-api: setup  ## made-up requests to every route under every role, at length
+	$(BIN)/python -m tests.api.contract
+
+test-crash: setup  ## kill it anywhere: 220 trials on servers of its own, then many at once, 20 times
+	$(BIN)/python -m tests.crash
+	$(BIN)/python -m tests.crash.many
 
 lint: setup  ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
@@ -36,13 +47,19 @@ lint: setup  ## ruff, mypy, import contracts
 bench: setup  ## the benchmarks, printed as ratios
 	$(BIN)/python -m bench
 
+bench-pii: setup  ## how fast and how well personal data is found and masked, beside Presidio and DuckDB
+	$(BIN)/python -m bench.pii
+
 docs: setup  ## write docs/reference anew from the code
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m docs.conversation
 
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --no-header --no-annotate --extra production --extra slack --extra teams pyproject.toml
+
 lock: setup  ## resolve the dependencies anew (needs uv on the PATH)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
-	  --extra production --extra slack --extra teams --extra dev pyproject.toml --output-file requirements.lock
+	$(LOCK) --extra dev --output-file requirements.lock
+	$(LOCK) --constraint requirements.lock --output-file deploy/requirements.lock
 
 clean:  ## remove what the commands above made
 	rm -rf .venv .atlas build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,57 +1,102 @@
 """The app: its routes, and what every request and answer must be."""
 
+import gc
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from api import problems, routes
+from api import answers, problems, routes
+from api.headers import SecurityHeaders
+from api.hosts import Hosts
+from api.idempotency import Idempotency
+from api.inputs import Inputs
+from api.limits import ByAddress, Limits
+from api.metrics import Metrics
+from api.observe import Observe
+from engine.access import signing
+from engine.access.signing import SigningKeys
+from engine.health import Health
 from engine.home import Home
+from engine.store import facts
 
-IN_PROCESS = "http://atlas"  # how a client in the same process calls this app
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "atlas")
+IN_PROCESS = "http://localhost"  # how a client in the same process calls this app
+
+
+THREADS = 3  # Python runs one at a time: more of them only change places
+
+
+@asynccontextmanager
+async def _tuned(_: FastAPI) -> AsyncIterator[None]:
+    """A server that is asked by many at once: few threads, and a collector that leaves alone what stays anyway.
+
+    A full collection over everything that was imported takes a tenth of a second, and comes every other second.
+    """
+    current_default_thread_limiter().total_tokens = THREADS
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def create_app(home: Home, wake: Callable[[], None], *, loopback: bool = True) -> FastAPI:
     """The API over a home; `wake` is called after a commit that made work ready."""
-    app = FastAPI(
+    app = App(
         title="Atlas",
         version="1",
         description="Start runs, read quality, lineage and findings, and produce reports.",
         openapi_url=None,  # served by a route that asks for a token
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        lifespan=_tuned,
+        redirect_slashes=False,  # it would send people on to whatever the Host header says
     )
     app.state.home, app.state.wake = home, wake
+    app.state.keys = signing_keys(home)
+    app.state.watching = Counter[str]()  # event streams that are open, by caller
+    app.state.metrics, app.state.health = Metrics(home), Health(home)
     problems.install(app)
     for module in pkgutil.iter_modules(routes.__path__):
-        app.include_router(importlib.import_module(f"api.routes.{module.name}").router)
-    if loopback:
-        app.add_middleware(OnlyThisHost)
+        router = importlib.import_module(f"api.routes.{module.name}").router
+        app.include_router(router, responses=answers.PROBLEMS)
+    app.state.limits = Limits(home.settings)
+    # the last one added is the first one asked: what costs least refuses first, and a web page that may not call
+    # this server cannot use up the limit of the person who looks at it
+    app.add_middleware(Idempotency)
+    app.add_middleware(Inputs)
+    app.add_middleware(ByAddress, app.state.limits)
+    app.add_middleware(Hosts, home.settings.host_names, loopback=loopback)
+    app.add_middleware(Observe, requests=app.state.metrics.requests)  # the last one added stands outside of all others
     return app
 
 
-class OnlyThisHost:
-    """Refuses requests that a web page made to reach a server on this machine (DNS rebinding, other origins)."""
+class App(FastAPI):
+    """Has the headers outside of all else: Starlette too answers, where every other part has failed."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def build_middleware_stack(self) -> ASGIApp:
+        return SecurityHeaders(super().build_middleware_stack())
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            headers = Headers(scope=scope)
-            origin = headers.get("origin")
-            if not _known(headers.get("host", "")) or (origin is not None and not _known(origin.partition("://")[2])):
-                answer: Any = problems.problem(403, "wrong_host", "This server answers only to its own name.")
-                await answer(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+    def openapi(self) -> dict[str, Any]:
+        """With the one shape that every error has; and what a query does not name is not there, never null."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            document["components"]["schemas"].update(answers.problem_schema())
+            for operation in (operation for methods in document["paths"].values() for operation in methods.values()):
+                for parameter in operation.get("parameters", ()):
+                    given = [kind for kind in parameter["schema"].pop("anyOf", ()) if kind != {"type": "null"}]
+                    parameter["schema"].update(given[0] if len(given) == 1 else {"anyOf": given} if given else {})
+        return super().openapi()
 
 
-def _known(host: str) -> bool:
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    return name in LOOPBACK
+def signing_keys(home: Home) -> SigningKeys:
+    """The keys of access tokens; only an embedded home makes one by itself, many servers must share theirs."""
+    with home.database.read() as db:
+        issuer = f"atlas:{facts.known_installation(db)}"
+    return SigningKeys(signing.folder(home.settings), issuer, make=home.database.embedded)

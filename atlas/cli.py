@@ -3,14 +3,14 @@
 import json
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from core import settings as settings_module
+from atlas import people, start
 from core.errors import AtlasError
-from core.settings import Settings
 
 app = typer.Typer(
     name="atlas",
@@ -21,9 +21,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 db = typer.Typer(help="The metadata database.", no_args_is_help=True)
-user = typer.Typer(help="Who may use Atlas.", no_args_is_help=True)
 app.add_typer(db, name="db")
-app.add_typer(user, name="user")
+app.add_typer(people.user, name="user")
+app.add_typer(people.audit, name="audit")
+app.add_typer(people.keys, name="keys")
+app.command()(people.token)
+app.command()(people.link)
 
 
 def main() -> None:
@@ -41,15 +44,6 @@ def main() -> None:
         sys.exit(0)
 
 
-def _settings(*, talking: bool = False) -> Settings:
-    """The settings, and the log: a person who talks gets it in a file, a process in its stderr."""
-    settings = settings_module.load()
-    from atlas import logs
-
-    logs.configure(settings.log_level, settings.home / "logs" / "atlas.log" if talking else None)
-    return settings
-
-
 @app.command()
 def chat(
     as_user: Annotated[str | None, typer.Option("--as", help="Speak as this user.", metavar="USER")] = None,
@@ -60,7 +54,7 @@ def chat(
     """
     from atlas import talk
 
-    sys.exit(talk.chat(_settings(talking=True), as_user))
+    sys.exit(talk.chat(start.settings(talking=True), as_user))
 
 
 @app.command()
@@ -75,7 +69,7 @@ def say(
     """
     from atlas import talk
 
-    sys.exit(talk.say(_settings(talking=True), text, as_user, as_json))
+    sys.exit(talk.say(start.settings(talking=True), text, as_user, as_json))
 
 
 @app.command()
@@ -86,21 +80,37 @@ def demo() -> None:
     """
     from atlas import demo as show
 
-    sys.exit(show.play(_settings(talking=True)))
+    sys.exit(show.play(start.settings(talking=True)))
+
+
+class Served(StrEnum):
+    """What can be served alone."""
+
+    api = "api"
+    bot = "bot"
 
 
 @app.command()
 def serve(
+    part: Annotated[Served | None, typer.Argument(help="Only this part: api, bot.", metavar="PART")] = None,
     host: Annotated[str | None, typer.Option(help="Listen on this address.")] = None,
     port: Annotated[int | None, typer.Option(help="Listen on this port.")] = None,
 ) -> None:
-    """The API and a worker in one process.
+    """The API, a worker, the scheduler and the bot on the chat platforms that are configured; or one part alone.
 
     Example: atlas serve --port 8080
     """
+    from atlas import chats
     from atlas import serve as server
 
-    sys.exit(server.serve(_settings(), host, port))
+    found = start.settings()
+    match part:
+        case None:
+            sys.exit(server.serve(found, host, port))
+        case Served.api:
+            sys.exit(server.serve_api(found, host, port))
+        case Served.bot:
+            sys.exit(chats.serve(found))
 
 
 @app.command()
@@ -111,7 +121,18 @@ def worker() -> None:
     """
     from atlas import serve as server
 
-    sys.exit(server.work(_settings()))
+    sys.exit(server.work(start.settings()))
+
+
+@app.command()
+def beat() -> None:
+    """Fires schedules, and offers the work of dead workers to others; as many as you like, each time is fired once.
+
+    Example: atlas beat
+    """
+    from atlas import serve as server
+
+    sys.exit(server.beat(start.settings()))
 
 
 @app.command()
@@ -127,7 +148,7 @@ def mask(
     from engine.chart.mask_files import mask_files
     from engine.home import masking_key, open_home
 
-    home = open_home(_settings())
+    home = open_home(start.settings())
     left_out: dict[str, list[int]] = {}
     failed: dict[str, AtlasError] = {}
     found = mask_files(
@@ -160,7 +181,7 @@ def events(
     from engine.home import open_home
     from engine.store import lineage, runs
 
-    home = open_home(_settings())
+    home = open_home(start.settings())
     with home.database.read() as session:
         if run is not None:
             runs.get(session, run)
@@ -176,7 +197,8 @@ def check(pipeline: Annotated[str | None, typer.Argument(help="Only this one.", 
     """
     from engine.check import check as mistakes_of
 
-    checked, mistakes = mistakes_of(_settings().pipelines, pipeline)
+    found = start.settings()
+    checked, mistakes = mistakes_of(found.pipelines, pipeline, found.secret)
     for mistake in mistakes:
         typer.echo(str(mistake))
     if mistakes:
@@ -190,54 +212,29 @@ def settings() -> None:
 
     Example: atlas settings
     """
-    for variable, value, description in _settings().shown():
+    for variable, value, description in start.settings().shown():
         typer.echo(f"{variable} = {value}\n    {description}")
 
 
-@app.command()
-def token(
-    name: Annotated[str, typer.Argument(metavar="USER")],
-    ttl: Annotated[float, typer.Option(help="Seconds until it ends.", min=1, metavar="SECONDS")] = 3600,
-) -> None:
-    """A bearer token for the API, for an administrator on this machine.
-
-    Example: curl -H "Authorization: Bearer $(atlas token anna)" localhost:8080/api/v1/runs
-    """
-    from engine.home import open_home
-    from engine.store import access
-
-    with open_home(_settings()).database.write() as session:
-        typer.echo(access.issue(session, access.user(session, name), ttl))
-
-
-@user.command("add")
-def add_user(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
-    role: Annotated[str, typer.Option(help="viewer, operator, steward, dpo or admin.")] = "viewer",
-) -> None:
-    """Let somebody in.
-
-    Example: atlas user add anna --role steward
-    """
-    from engine.home import open_home
-    from engine.store import access
-
-    with open_home(_settings()).database.write() as session:
-        access.add_user(session, name, role)
-    typer.echo(f"{name} may now use Atlas as {role}.")
-
-
 @db.command()
-def upgrade() -> None:
-    """Migrate the database to what this Atlas needs.
+def upgrade(
+    grant_to: Annotated[
+        str | None, typer.Option(help="PostgreSQL: let this role work with it.", metavar="ROLE")
+    ] = None,
+) -> None:
+    """Migrate the database to what this Atlas needs. The role that Atlas works as need not own the tables: then it
+    cannot change the audit log.
 
-    Example: ATLAS_DATABASE_URL=postgresql://… atlas db upgrade
+    Example: ATLAS_DATABASE_URL=postgresql://owner@db/atlas atlas db upgrade --grant-to atlas
     """
-    from engine.store.database import HEAD, Database, migrate
+    from engine.store.database import HEAD, Database, grant, migrate
 
-    settings = _settings()
+    settings = start.settings()
     settings.home.mkdir(parents=True, exist_ok=True)
-    migrate(Database(settings.database), HEAD)
+    database = Database(settings.database)
+    migrate(database, HEAD)
+    if grant_to is not None:
+        grant(database, grant_to)
     typer.echo(f"The database is at migration {HEAD}.")
 
 
@@ -249,5 +246,5 @@ def downgrade(revision: Annotated[str, typer.Argument(metavar="REV")]) -> None:
     """
     from engine.store.database import Database, migrate
 
-    migrate(Database(_settings().database), revision, down=True)
+    migrate(Database(start.settings().database), revision, down=True)
     typer.echo(f"The database is at migration {revision}.")

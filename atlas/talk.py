@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ def chat(settings: Settings, as_user: str | None, opening: list[str] | None = No
 
 
 async def _say(settings: Settings, text: str, as_user: str | None, as_json: bool) -> int:
-    async with _bot(settings, as_user, {}) as bot:
+    async def ask(bot: "Bot") -> int:
         from bot import drawing
         from bot.screen import Screen
 
@@ -44,50 +44,63 @@ async def _say(settings: Settings, text: str, as_user: str | None, as_json: bool
             screen.show(reply, final=True)
         return INTERRUPTED if bot.interrupted else reply.exit_code
 
+    return await _talk(settings, as_user, {}, ask)
+
 
 async def _chat(settings: Settings, as_user: str | None, opening: list[str], hear: bool) -> int:
     from bot.screen import Screen
-
-    screen = Screen(sys.stdout, settings.reports)
     from bot.skill import skills
 
+    screen = Screen(sys.stdout, settings.reports)
     words = tuple(f"{' '.join(pattern.words)} " for skill in skills() for pattern in skill.patterns)
     terminal = {"screen": screen, "opening": opening, "words": words, **({} if hear else {"input": None})}
-    async with _bot(settings, as_user, {"terminal": terminal}) as bot:
+
+    async def converse(bot: "Bot") -> int:
         if screen.live:
             screen.write("Atlas. Say help, or what you want to know. Ctrl-D ends.\n\n")
         await bot.closed()
         return 1 if opening and bot.platform("terminal").refused else 0
 
+    return await _talk(settings, as_user, {"terminal": terminal}, converse)
 
-@asynccontextmanager
-async def _bot(settings: Settings, as_user: str | None, platforms: dict[str, Any]) -> "AsyncIterator[Bot]":
-    """The bot on the API of a server, or on one in this process; Ctrl-C is the bot's until it leaves."""
+
+def server(settings: Settings) -> httpx.AsyncClient:
+    """HTTP to the API of ATLAS_API_URL. Raises Misconfigured."""
+    if settings.api_url is None:
+        raise Misconfigured("ATLAS_API_URL is not set.", hint="Say where `atlas serve` listens: http://127.0.0.1:8080")
+    if settings.token is None:
+        raise Misconfigured("ATLAS_API_URL is set and ATLAS_TOKEN is not.", hint="On the server: atlas token USER")
+    headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
+    return httpx.AsyncClient(base_url=settings.api_url, headers=headers, timeout=60)
+
+
+async def _talk(
+    settings: Settings, as_user: str | None, platforms: dict[str, Any], talk: "Callable[[Bot], Awaitable[int]]"
+) -> int:
+    """The exit code of a talk with the bot, on the API of a server or on one in this process; Ctrl-C is the bot's."""
     keep_caches(settings)
     if settings.api_url:
         if as_user:
             raise Misconfigured("`--as` works on this machine's own home; the server knows you by ATLAS_TOKEN.")
-        if settings.token is None:
-            raise Misconfigured("ATLAS_API_URL is set and ATLAS_TOKEN is not.", hint="On the server: atlas token USER")
-        headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
-        http = httpx.AsyncClient(base_url=settings.api_url, headers=headers, timeout=60)
-        async with http, _with_signals(http, platforms) as bot:
-            yield bot
-        return
+        async with server(settings) as http, _with_signals(http, platforms) as bot:
+            return await talk(bot)
     from atlas.embedded import Embedded
 
     atlas = Embedded(settings)
+    code = INTERRUPTED
     try:
         async with atlas.client(as_user) as http, _with_signals(http, platforms) as bot:
             if platforms:
                 # a conversation also looks after runs that others left; one sentence only after what it starts
                 asyncio.get_running_loop().call_later(0.2, lambda: asyncio.ensure_future(asyncio.to_thread(atlas.wake)))
-            yield bot
+                atlas.look_after_schedules()
+            code = await talk(bot)
     finally:
         if not await asyncio.to_thread(atlas.close):
-            # a thread that does not end would hold the process: its lease ends, another worker goes on
+            # a thread that does not end, perhaps with somebody else's run, would hold the process: another goes on
             sys.stdout.flush()
-            os._exit(INTERRUPTED)
+            os._exit(code)
+    return code
 
 
 @asynccontextmanager

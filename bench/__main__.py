@@ -1,14 +1,23 @@
 """`make bench`: every figure that the README names, in one run.
 
 python -m bench            all
-python -m bench say run    some of: say, run, million
+python -m bench say run    some of: say, run, million, workers, postgres, api, scrape, chat
 """
 
 import sys
 
-from bench import million, run, say
+from bench import api, chat, million, postgres_source, run, say, scrape, workers
 
-BENCHES = {"say": say.measure, "run": run.measure, "million": million.measure}
+BENCHES = {
+    "say": say.measure,
+    "run": run.measure,
+    "million": million.measure,
+    "workers": workers.measure,
+    "postgres": postgres_source.measure,
+    "api": api.measure,
+    "scrape": scrape.measure,
+    "chat": chat.measure,
+}
 
 
 def main() -> None:

@@ -16,11 +16,11 @@ def environment(folder: Path) -> dict[str, str]:
     return {**clean, "ATLAS_HOME": str(folder / "home"), "ATLAS_PIPELINES": str(folder / "pipelines")}
 
 
-def atlas(folder: Path, *words: str, text: str = "") -> tuple[str, float]:
+def atlas(folder: Path, *words: str, text: str = "", **more: str) -> tuple[str, float]:
     """What a command prints, and the seconds it took. Raises CalledProcessError."""
     start = time.perf_counter()
     done = subprocess.run(
-        [*ATLAS, *words], env=environment(folder), input=text, capture_output=True, text=True, check=True
+        [*ATLAS, *words], env=environment(folder) | more, input=text, capture_output=True, text=True, check=True
     )
     return done.stdout, time.perf_counter() - start
 

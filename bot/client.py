@@ -1,8 +1,12 @@
 """The only door to the engine: the Atlas API over HTTP."""
 
 import asyncio
+import base64
+import hashlib
+import json
+import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from json import JSONDecodeError
 from typing import Any
 from urllib.parse import quote
@@ -10,11 +14,13 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import httpx
+from structlog.contextvars import get_contextvars
 
 Answer = dict[str, Any]
 
 ENDED = ("succeeded", "refused", "failed", "cancelled")
 PATIENCE = 30.0  # seconds for an answer
+STORING = 2.0  # seconds: a platform waits three for its acknowledgement
 DRAWING = 120.0  # seconds for a picture or a report
 LOOK = 20.0  # seconds that the API may wait for something new about a run
 WATCH = 12 * 3600.0  # seconds that a run is watched
@@ -38,8 +44,15 @@ class AtlasProblem(Exception):
 class Atlas:
     """The API as one person sees it; `http` brings the address, the token and the way there."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx.AsyncClient, person: str | None = None, said: str | None = None) -> None:
+        """With `person` (`platform:tenant:id`) the bot speaks for somebody in a chat, else for the token's owner.
+
+        `said` names the message that is answered: whatever it writes is written once, however often it is answered.
+        """
         self._http = http
+        self.person = person
+        self._said = said
+        self._headers = {"Atlas-On-Behalf-Of": person} if person else {}
         self._me: Answer | None = None
 
     async def me(self) -> Answer:
@@ -47,6 +60,52 @@ class Atlas:
         if self._me is None:
             self._me = await self._get("/me")
         return self._me
+
+    async def link_code(self) -> Answer:
+        """A code for the person the bot speaks for; a new one each time, for no answer of it is kept."""
+        return await self._post("/links/codes", again=True)
+
+    async def store(self, said: list[Answer], *, seconds: float) -> list[Answer]:
+        """Keeps what people have said until it is answered: a key, a person, a text and a place each."""
+        body = {"items": said, "seconds": seconds}
+        items: list[Answer] = _json(await self._send("POST", "/inbox", json=body, patience=STORING))["items"]
+        return items
+
+    async def take(self, platforms: Sequence[str], *, seconds: float) -> list[Answer]:
+        """What was said and is not answered, because its bot has gone."""
+        body = {"platforms": [*platforms], "seconds": seconds}
+        items: list[Answer] = _json(await self._send("POST", "/inbox/take", json=body, patience=PATIENCE))["items"]
+        return items
+
+    async def hold(self, held: Mapping[int, int], *, seconds: float) -> None:
+        """Goes on working on what was said: numbers, each with its tries."""
+        body = {"items": _held(held), "seconds": seconds}
+        await self._send("POST", "/inbox/hold", json=body, patience=PATIENCE)
+
+    async def done(self, held: Mapping[int, int]) -> None:
+        """It is answered."""
+        await self._send("POST", "/inbox/done", json={"items": _held(held)}, patience=PATIENCE)
+
+    async def remember(self, about: str, value: Answer, *, seconds: float | None = None) -> None:
+        """Keeps what a platform has to know again after a restart."""
+        body = {"value": value, "seconds": seconds}
+        await self._send("PUT", f"/memory/{_sha256(about)}", json=body, patience=PATIENCE)
+
+    async def recall(self, about: str) -> Answer | None:
+        """What was kept; None if nothing was."""
+        try:
+            value: Answer = (await self._get(f"/memory/{_sha256(about)}"))["value"]
+        except AtlasProblem as problem:
+            if problem.status == 404:
+                return None
+            raise
+        return value
+
+    async def share(self, name: str, kind: str, content: bytes) -> str:
+        """A link to a file, for some minutes."""
+        body = {"name": name, "kind": kind, "content": base64.b64encode(content).decode()}
+        answer = _json(await self._send("POST", "/files", json=body, patience=PATIENCE))
+        return str(answer["url"])
 
     async def zone(self) -> ZoneInfo:
         """The person's time zone; UTC where this machine does not know it."""
@@ -56,13 +115,58 @@ class Atlas:
             return ZoneInfo("UTC")
 
     async def pipelines(self) -> Answer:
-        return await self._get("/pipelines")
+        return await self._all("/pipelines")
 
     async def datasets(self) -> Answer:
-        return await self._get("/datasets")
+        return await self._all("/datasets")
 
     async def start(self, pipeline: str, *, full: bool = False) -> Answer:
         return await self._post("/runs", {"pipeline": pipeline, "full": full})
+
+    async def schedules(self) -> Answer:
+        return await self._all("/schedules")
+
+    async def schedule(self, pipeline: str, cron: str) -> Answer:
+        return await self._post(f"/schedules/{_name('pipeline', pipeline)}", {"cron": cron}, method="PUT")
+
+    async def unschedule(self, pipeline: str) -> None:
+        path = f"/schedules/{_name('pipeline', pipeline)}"
+        await self._send("DELETE", path, headers=self._key("DELETE", path), patience=PATIENCE)
+
+    async def alerts(self) -> list[Answer]:
+        """Those that have not ended."""
+        items: list[Answer] = (await self._all("/alerts", {"live": True}))["items"]
+        return items
+
+    async def alert(self, number: int) -> Answer:
+        return await self._get(f"/alerts/{number}")
+
+    async def handle(self, number: int, how: str, body: Answer | None = None) -> Answer:
+        """ack, snooze, assign or resolve."""
+        return await self._post(f"/alerts/{number}/{how}", body)
+
+    async def subscribe(self, dataset: str) -> Answer:
+        return await self._post(f"/datasets/{_name('dataset', dataset)}/subscriptions/me", method="PUT")
+
+    async def unsubscribe(self, dataset: str) -> None:
+        path = f"/datasets/{_name('dataset', dataset)}/subscriptions/me"
+        await self._send("DELETE", path, headers=self._key("DELETE", path), patience=PATIENCE)
+
+    async def notices(self, platforms: Sequence[str], *, wait: float) -> list[Answer]:
+        """Messages about alerts that are due; waits until there are some. They are this bot's for a while."""
+        body, params = {"platforms": [*platforms]}, {"wait": wait}
+        answer = await self._send("POST", "/notices/lease", json=body, params=params, patience=wait + PATIENCE)
+        items: list[Answer] = _json(answer)["items"]
+        return items
+
+    async def notice_sent(self, notice: Answer, ref: str) -> None:
+        body = {"token": notice["token"], "ref": ref, "revision": notice["alert"]["revision"]}
+        await self._send("POST", f"/notices/{notice['notice']}/sent", json=body, patience=PATIENCE)
+
+    async def notice_failed(self, notice: Answer, reason: str, *, retry: bool) -> None:
+        code = re.sub("[^a-z0-9]+", "_", reason.casefold()).strip("_")[:60] or "unknown"
+        body = {"token": notice["token"], "reason": code, "retry": retry}
+        await self._send("POST", f"/notices/{notice['notice']}/failed", json=body, patience=PATIENCE)
 
     async def runs(self, pipeline: str | None = None, *, limit: int = 20) -> Answer:
         return await self._get("/runs", {"limit": limit} | ({"pipeline": pipeline} if pipeline else {}))
@@ -119,6 +223,13 @@ class Atlas:
     async def pii(self, dataset: str) -> Answer:
         return await self._get(f"/datasets/{_name('dataset', dataset)}/pii")
 
+    async def rule(self, dataset: str, column: str, type_: str | None, because: str) -> Answer:
+        body = {"column": column, "type": type_, "because": because}
+        return await self._post(f"/datasets/{_name('dataset', dataset)}/pii/rulings", body)
+
+    async def reveal(self, token: str, because: str) -> Answer:
+        return await self._post("/reveal", {"token": token, "because": because})
+
     async def dead_letters(self, dataset: str) -> Answer:
         return await self._get(f"/datasets/{_name('pipeline', dataset)}/dead-letters")
 
@@ -143,12 +254,30 @@ class Atlas:
     async def gdpr_record(self, dataset: str | None = None) -> Answer:
         return await self._get("/gdpr/report", {"dataset": dataset} if dataset else {}, patience=DRAWING)
 
+    async def _all(self, path: str, params: Answer | None = None) -> Answer:
+        """A list in one piece, whatever the pages it comes in."""
+        whole: Answer = {}
+        page: Answer = {"next": None}
+        while not whole or page["next"] is not None:
+            page = await self._get(path, {"limit": 200, **(params or {})} | ({"after": page["next"]} if whole else {}))
+            whole = {key: whole.get(key, []) + page[key] for key in page if isinstance(page[key], list)}
+        return whole
+
     async def _get(self, path: str, params: Answer | None = None, *, patience: float = PATIENCE) -> Answer:
         return _json(await self._send("GET", path, params=params, patience=patience))
 
-    async def _post(self, path: str, body: Answer | None = None) -> Answer:
-        headers = {"Idempotency-Key": uuid4().hex}
-        return _json(await self._send("POST", path, json=body, headers=headers, patience=PATIENCE))
+    def _key(self, method: str, path: str, body: Answer | None = None) -> dict[str, str]:
+        """What makes a write one and the same: the message and what is written, else this very call."""
+        if self._said is None:
+            return {"Idempotency-Key": uuid4().hex}
+        about = json.dumps([self._said, method, path, body], sort_keys=True)
+        return {"Idempotency-Key": _sha256(about)}
+
+    async def _post(
+        self, path: str, body: Answer | None = None, *, method: str = "POST", again: bool = False
+    ) -> Answer:
+        headers = {"Idempotency-Key": uuid4().hex} if again else self._key(method, path, body)
+        return _json(await self._send(method, path, json=body, headers=headers, patience=PATIENCE))
 
     async def _bytes(self, path: str, params: Answer, media_type: str) -> bytes:
         response = await self._send("GET", path, params=params, headers={"Accept": media_type}, patience=DRAWING)
@@ -157,7 +286,9 @@ class Atlas:
         return response.content
 
     async def _send(self, method: str, path: str, *, patience: float, **more: Any) -> httpx.Response:
-        headers = {"Accept": "application/json", **more.pop("headers", {})}
+        headers = {"Accept": "application/json", **self._headers, **more.pop("headers", {})}
+        if said := get_contextvars().get("request"):
+            headers["X-Request-ID"] = said  # all calls for one thing that somebody said tell the same
         address = self._http.base_url.host
         try:
             # the transport that stays in this process knows no time-outs of its own
@@ -178,6 +309,14 @@ class Atlas:
         if response.is_success:
             return response
         raise _problem(response)
+
+
+def _held(held: Mapping[int, int]) -> list[Answer]:
+    return [{"id": number, "tries": tries} for number, tries in held.items()]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _json(response: httpx.Response) -> Answer:

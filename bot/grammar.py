@@ -17,6 +17,7 @@ SMALL_TALK = FILLERS | frozenset(
     "what what's whats is are how good was does do did to in on from with about now".split()
 )
 GREETINGS = frozenset("hi hello hey help? ? hej start menu commands".split())
+NUMBERED = {"run": "A run", "alert": "An alert"}
 NAMED = {"subject": ("pipeline", "dataset", "run"), "node": ("dataset", "model", "table", "column")}
 
 
@@ -181,11 +182,12 @@ def _checked(reading: _Reading) -> Command | Reply:
             values.pop(slot.name, None)
             continue
         number = re.fullmatch(r"#?([0-9]{1,18})", value)
-        if slot.name == "run":
+        if slot.name in NUMBERED:
             if not number:
-                said = " ".join(reading.pattern.words)
-                return misread(f"A run is told by its number: {said} 12. `{short(value)}` is none.", "runs")
-            values["run"] = int(number[1])
+                said, noun = " ".join(reading.pattern.words), NUMBERED[slot.name]
+                told = f"{noun} is told by its number: {said} 12. `{short(value)}` is none."
+                return misread(told, f"{slot.name}s")
+            values[slot.name] = int(number[1])
         elif slot.name == "subject" and number:
             values["subject"] = number[1].lstrip("0") or "0"
         elif slot.name in ("pipeline", "dataset", "subject"):
@@ -208,17 +210,22 @@ def _nearest(typed: Sequence[Typed], skills: Sequence[Skill], exact: list[_Readi
             return misread(f"After `{' '.join(reading.said)}` can stand: {', '.join(ways)}.", *_sayable(same))
         right = " ".join(reading.said)
         return misread(f"`{short(' '.join(reading.extra))}` is too much here. Did you mean `{right}`?", right)
-    readings = list(_readings(typed, skills, fuzzy=True))
+    readings = [r for r in _readings(typed, skills, fuzzy=True) if not r.complete or _sensible(r)]
     complete = [reading for reading in readings if reading.complete]
     if not complete:
         kept = [word for word in typed if word.quoted or word.text.casefold() not in SMALL_TALK]
         tails = (_readings(kept[start:], skills, fuzzy=start == 0) for start in range(min(len(kept), 8)))
-        complete = next((whole for tail in tails if (whole := [r for r in tail if r.complete])), [])
+        complete = next((whole for tail in tails if (whole := [r for r in tail if _sensible(r)])), [])
     if complete:
         return _did_you_mean(typed, max(complete, key=lambda reading: (reading.alike, len(reading.said))))
     if readings:
         return _did_you_mean(typed, max(readings, key=lambda r: (r.alike - len(r.extra), -len(r.pattern.parts))))
     return misread(f"There is no command `{short(typed[0].text)}`. Say help to see what there is.", "help")
+
+
+def _sensible(reading: _Reading) -> bool:
+    """It could be said as it stands."""
+    return reading.complete and isinstance(_checked(reading), Command)
 
 
 def _did_you_mean(typed: Sequence[Typed], reading: _Reading) -> Reply:

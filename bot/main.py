@@ -8,23 +8,31 @@ import secrets
 import traceback
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
+from structlog.contextvars import bound_contextvars
 
-from bot import grammar, platforms
+from bot import alerts, grammar, platforms, strangers
 from bot.client import Atlas, AtlasProblem
 from bot.droid import Answer, Droid, Message
 from bot.grammar import Command, Missing
+from bot.inbox import Heard, Inbox
+from bot.posting import CannotPost
 from bot.reply import Action, Reply, misread
 from bot.skill import skills
+from bot.skills.pii import KINDS
 from bot.words import listing
+
+if TYPE_CHECKING:
+    from bot.web import Web
 
 log = logging.getLogger("atlas.bot")
 
 GRACE = 1.0  # seconds between Ctrl-C and the end of a command that has not said anything yet
 OnUpdate = Callable[[Reply], None]
 NOUNS = {"node": "table or column", "subject": "pipeline or run", "model": "table", "topic": "command"}
+HERE = ("say", "terminal")  # who speaks there is known by the token; nothing said there is kept
 YES = frozenset(("yes", "y", "yes please", "ja", "ok"))
 
 
@@ -42,18 +50,30 @@ class Talk:
 class Bot:
     """Answers people. `async with Bot(http, {"terminal": {…}}) as bot:`; `http` is a client of the Atlas API.
 
-    The platforms are files of `bot/platforms/`, by name, each with its settings.
+    The platforms are files of `bot/platforms/`, by name, each with its settings. Those that are called over HTTP are
+    called on `listen`, host:port.
     """
 
-    def __init__(self, http: httpx.AsyncClient, platforms: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        platforms: Mapping[str, Mapping[str, Any]] | None = None,
+        listen: str = "127.0.0.1:0",
+    ) -> None:
         self.atlas = Atlas(http)
+        self.http = http
         self._platforms = {"say": {}, **(platforms or {})}
+        self._listen = listen
+        self.web: Web | None = None
+        chats = [name for name in self._platforms if name not in HERE]
+        self.inbox = Inbox(http, chats, self._answer) if chats else None
         known = platform_names()
         if unknown := set(self._platforms) - set(known):
             # opsdroid would look for a repository of that name and run it
             raise ValueError(f"There is no platform `{min(unknown)}`. Known: {', '.join(known)}.")
         self._droid = Droid(config=self._config(), loopless=True)
         self._running: asyncio.Task[None] | None = None
+        self._posting: asyncio.Task[None] | None = None  # of alerts
         self._talks: set[Talk] = set()
         self._asked: dict[tuple[str, str], str] = {}  # who was asked for the rest of a command, and its beginning
         self._offered: dict[tuple[str, str], str] = {}  # who was asked "did you mean …?"
@@ -63,7 +83,8 @@ class Bot:
     def _config(self) -> dict[str, Any]:
         return {
             "connectors": {
-                name: {**settings, "module": f"bot.platforms.{name}"} for name, settings in self._platforms.items()
+                name: {**settings, "module": f"bot.platforms.{name}", "bot": self}
+                for name, settings in self._platforms.items()
             },
             "skills": {"atlas": {"module": "bot.hearing", "bot": self}},
             "parsers": {},
@@ -87,9 +108,30 @@ class Bot:
         if self._running.done():
             self._droid.__exit__()
             self._running.result()  # raises what kept a platform from connecting
+        if self.inbox:
+            await self.inbox.start()
+        if routes := [route for connector in self._droid.connectors for route in getattr(connector, "routes", ())]:
+            from bot.web import Web
+
+            self.web = Web(self._listen, routes)
+            try:
+                await self.web.start()
+            except OSError:
+                await self.__aexit__()
+                raise
+        if posting := {c.name: c for c in self._droid.connectors if hasattr(c, "post")}:
+            self._posting = asyncio.create_task(alerts.keep_posting(self.atlas, posting))
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self.web:
+            await self.web.stop()
+        if self.inbox:
+            await self.inbox.close()
+        if self._posting:
+            self._posting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._posting
         for talk in list(self._talks):
             if talk.task:
                 talk.task.cancel()
@@ -173,18 +215,34 @@ class Bot:
         if talk.reply is None:
             self._leaves(talk)
 
+    async def _answer(self, heard: Heard) -> None:
+        """Answers what came through the inbox."""
+        platform = self.platform(heard.person.partition(":")[0])
+        await self._droid.parse(
+            Message(
+                heard.text, user=heard.person, user_id=heard.person, target=heard.person, connector=platform,
+                raw_event=heard,
+            )
+        )  # fmt: skip
+
     async def hear(self, message: Message) -> None:
-        """Answers one message of any platform: updates first, then the answer."""
+        """Answers one message of any platform: updates first, then the answer; under an id, here and in the API."""
+        with bound_contextvars(request=secrets.token_hex(16)):
+            await self._hear(message)
+
+    async def _hear(self, message: Message) -> None:
         talk = Talk(asyncio.current_task())
         self._talks.add(talk)
         who = (message.connector.name, str(message.user_id))
+        heard = message.raw_event
+        atlas = Atlas(self.http, heard.person, heard.key) if isinstance(heard, Heard) else self.atlas
         try:
-            async for reply in self.answers(message.text, who):
+            async for reply in self.answers(message.text, who, atlas):
                 talk.reply = reply
                 if talk.stopping:
                     self._cancels(talk)
                 if reply.going:
-                    await message.respond(Answer(reply, final=False))
+                    await self._respond(message, reply, final=False)
         except asyncio.CancelledError:
             if not talk.stopped:
                 raise
@@ -192,24 +250,47 @@ class Bot:
         finally:
             self._talks.discard(talk)
         if talk.reply is not None:
-            await message.respond(Answer(talk.reply, final=True))
+            await self._respond(message, talk.reply, final=True)
 
-    async def answers(self, line: str, who: tuple[str, str] = ("", "")) -> AsyncIterator[Reply]:
+    async def _respond(self, message: Message, reply: Reply, *, final: bool) -> None:
+        """Has the platform draw a reply; what keeps it from being posted is told to the inbox."""
+        if isinstance(message.raw_event, Heard):
+            message.raw_event.goes_on()
+        try:
+            await message.respond(Answer(reply, final=final))
+        except CannotPost as problem:
+            log.warning("an answer could not be posted on %s: %s", message.connector.name, problem.reason)
+            if final and isinstance(message.raw_event, Heard):
+                message.raw_event.problem = problem
+
+    async def answers(
+        self, line: str, who: tuple[str, str] = ("", ""), atlas: Atlas | None = None
+    ) -> AsyncIterator[Reply]:
         """The replies to a line: progress, then the answer; nothing to an empty line."""
+        atlas = atlas or self.atlas
         command = self._meant(line, who)
         if command is None:
             return
+        if atlas.person and not (isinstance(command, Command) and command.skill.name in strangers.MAY_SAY):
+            try:
+                if not (await atlas.me())["user"]:
+                    yield strangers.unknown()
+                    return
+            except AtlasProblem as problem:
+                yield Reply(" ".join(filter(None, [problem.message, problem.hint])), ok=False)
+                return
         if isinstance(command, Missing):
             self._asked[who] = command.said
-            yield await self._ask_for(command)
+            yield await self._ask_for(command, atlas)
             return
         if isinstance(command, Reply):
             if not command.ok and command.actions:
                 self._offered[who] = command.actions[0].command
             yield command
             return
+        log.info("asked", extra={"skill": command.skill.name})
         try:
-            async for reply in command.skill.answer(self.atlas, command.values):
+            async for reply in command.skill.answer(atlas, command.values):
                 yield reply
         except AtlasProblem as problem:
             reply = self._told(problem, command)
@@ -238,27 +319,33 @@ class Bot:
                 return completed
         return meant
 
-    async def _ask_for(self, missing: Missing) -> Reply:
+    async def _ask_for(self, missing: Missing, atlas: Atlas) -> Reply:
         """Asks for the missing part, with what there is to choose from."""
+        if missing.slot.rest:
+            return misread(f"Say the rest, too: {missing.said} …")
         noun = NOUNS.get(missing.slot.name, missing.slot.name)
         question = f"Which {noun}?"
         try:
-            names = await self._names(missing.slot.name)
+            names = await self._names(missing.slot.name, atlas)
         except AtlasProblem as problem:
             return misread(f"{question} {problem.message}")
         buttons = [Action(f"{missing.said} {grammar.quoted(name)}") for name in names[:6]]
         return misread(f"{question} {listing(names, most=12) or 'There is none yet.'}", *buttons)
 
-    async def _names(self, kind: str) -> list[str]:
+    async def _names(self, kind: str, atlas: Atlas) -> list[str]:
         """What a missing part could be, the likeliest first."""
         if kind == "run":
-            return [f"#{run['run']}" for run in (await self.atlas.runs(limit=6))["items"]]
+            return [f"#{run['run']}" for run in (await atlas.runs(limit=6))["items"]]
+        if kind == "alert":
+            return [f"#{alert['alert']}" for alert in alerts.heads(await atlas.alerts())]
+        if kind == "type":
+            return list(KINDS)
         if kind == "model":
-            return [d["dataset"] for d in (await self.atlas.datasets())["items"] if d["kind"] == "model"]
+            return [d["dataset"] for d in (await atlas.datasets())["items"] if d["kind"] == "model"]
         if kind == "node":
-            return [d["dataset"] for d in (await self.atlas.datasets())["items"]]
+            return [d["dataset"] for d in (await atlas.datasets())["items"]]
         if kind in ("pipeline", "dataset", "subject"):
-            return [p["name"] for p in (await self.atlas.pipelines())["items"]]
+            return [p["name"] for p in (await atlas.pipelines())["items"]]
         return []
 
     def _told(self, problem: AtlasProblem, command: Command) -> Reply:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
+Holds = Literal["counts", "rows", "subjects"]
+HOLDS: tuple[Holds, ...] = ("counts", "rows", "subjects")  # what an answer shows of the data, the least first
 Cell = Any  # what JSON can hold in a table cell: text, a number, true or false, nothing
 
 
@@ -75,7 +77,7 @@ class Reply:
     """One answer: a title and the steps of what runs, then the text, a table, files and the next commands.
 
     `ok` is whether Atlas did what was asked, `understood` whether it knew what that was, `going` whether this is an
-    update of something that goes on.
+    update of something that goes on. `holds` is what it shows of the data, and so who may see it.
     """
 
     text: str = ""
@@ -88,6 +90,7 @@ class Reply:
     ok: bool = True
     understood: bool = True
     going: bool = False
+    holds: Holds = "counts"
 
     @property
     def actions(self) -> list[Action]:

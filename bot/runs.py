@@ -69,6 +69,8 @@ def steps(run: Answer) -> list[Step]:
 def _title(run: Answer, note: str) -> str:
     title = f"Run #{run['run']} of {run['pipeline']}"
     notes = [note] if note else []
+    if run.get("masking"):
+        notes.append("masks what is published")
     if run["joined"]:
         notes.append("already under way")
     if run["full"]:
@@ -130,10 +132,19 @@ def _so_far(layer: Answer, noun: str) -> str:
 
 
 def _told_success(run: Answer) -> list[str]:
+    if run.get("masking"):
+        told = [f"Done in {took(run['seconds'])}: {many(run['rows_out'], 'published row')} masked anew.", personal(run)]
+        return [line for line in [*told, *(f"Mind: {one_line(w)}" for w in run["warnings"])] if line]
     rows = f"{count(run['rows_in'])} in, {count(run['rows_out'])} out, {count(run['rows_rejected'])} rejected"
-    told = [f"Done in {took(run['seconds'])}: {rows}.", quality(run), personal(run)]
+    told = [f"Done in {took(run['seconds'])}: {rows}.", _merged(run), quality(run), personal(run)]
     told += [f"Mind: {one_line(warning)}" for warning in run["warnings"]]
     return [line for line in told if line]
+
+
+def _merged(run: Answer) -> str:
+    """What came since was merged into what was there."""
+    rows = run.get("merged_rows")
+    return "" if rows is None else f"Merged by key: {run['pipeline']} has {many(rows, 'row')} now."
 
 
 async def _told_end(atlas: Atlas, run: Answer, zone: ZoneInfo) -> list[str]:
@@ -195,10 +206,13 @@ def personal(run: Answer) -> str:
     for column in run["personal_columns"]:
         if column["action"] == "keep" or column["scope"] == "column":
             whole.setdefault(DONE_TO[column["action"]], []).append(column["column"])
+        elif column["masked"] is None:  # how many is only for those who may read personal data
+            parts.append(f"{one_line(column['column'])} cleaned")
         elif column["masked"]:
             parts.append(f"{one_line(column['column'])} cleaned in {many(column['masked'], 'place')}")
     parts += [
-        f"{many(column['masked'], 'single value')} masked in {one_line(column['column'])}"
+        f"{'single values' if column['masked'] is None else many(column['masked'], 'single value')} masked in "
+        f"{one_line(column['column'])}"
         for column in run.get("found_elsewhere", [])
     ]
     told = [f"{listing(columns)} {verb}" for verb, columns in whole.items()] + parts

@@ -11,7 +11,14 @@ from typing import Any
 
 from bot.reply import Reply
 
-SHOWN = {"node": "NAME[.COLUMN]", "subject": "PIPELINE|RUN", "topic": "COMMAND"}  # how help shows a slot
+SHOWN = {
+    "node": "NAME[.COLUMN]",
+    "subject": "PIPELINE|RUN",
+    "topic": "COMMAND",
+    "column": "DATASET.COLUMN",
+    "because": "REASON",
+    "user": "@USER",
+}  # how help shows a slot
 
 Function = Callable[..., Awaitable[Reply] | AsyncIterator[Reply]]
 

@@ -1,5 +1,6 @@
 """How Atlas puts numbers, times and names into words, and keeps what is not meant for the eye out of them."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,8 +11,16 @@ MONTHS = ("January", "February", "March", "April", "May", "June", "July", "Augus
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
+# printable by Unicode's word, and yet nothing is seen of them: fillers, joiners, selectors of variants
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]"
+)
+
+
 def clean(text: str) -> str:
     """The text with control, bidirectional, zero-width and other unprintable characters written out; lines stay."""
+    if not text.isascii():
+        text = _UNSEEN.sub(lambda found: _written_out(found[0]), text)
     if text.isprintable():
         return text
     return "".join(c if c == "\n" or c.isprintable() else _written_out(c) for c in text)

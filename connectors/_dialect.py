@@ -66,10 +66,13 @@ class Dialect:
 
 
 class Text:
-    """A file's text as UTF-8, whatever it is written in. What cannot be decoded becomes bytes that are no UTF-8."""
+    """A file's text as UTF-8, whatever it is written in. What cannot be decoded becomes bytes that are no UTF-8.
 
-    def __init__(self, file: BinaryIO, encoding: str, bom: bytes) -> None:
-        file.seek(len(bom))
+    `start` is a byte of the file: where its letters begin, or any row of those that are cut.
+    """
+
+    def __init__(self, file: BinaryIO, encoding: str, start: int) -> None:
+        file.seek(start)
         self._file = file
         self._decoder = None
         if encoding != "utf-8":
@@ -92,7 +95,7 @@ def detect(
 ) -> Dialect:
     """How the file is written; what is given is taken as given. Raises SourceUnreadable if it is no text."""
     bom, encoding = _encoding(file, name, encoding)
-    text = Text(file, encoding, bom)
+    text = Text(file, encoding, len(bom))
     sample = b""
     while len(sample) < _SAMPLE and (block := text.read(_SAMPLE)):
         sample += block

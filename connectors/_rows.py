@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -26,18 +26,32 @@ _LINE_END = {False: re.compile(rb"\n"), True: re.compile(rb"[\r\n]")}
 
 @dataclass(frozen=True)
 class Rows:
-    """Complete rows inside `data`; blank lines are none. `broken` says by row index what is wrong with its quotes."""
+    """Complete rows inside `data`; blank lines are none. `broken` says by row index what is wrong with its quotes.
+
+    `inside`: which bytes stand in quotes (None: none do). `at`: where in the text `data` begins.
+    """
 
     data: bytes
     starts: Positions
     ends: Positions  # without the line end
     nexts: Positions  # with it
     lines: Positions  # the physical line a row begins on, from 1
-    fields: Positions
     broken: dict[int, str]
+    delimiter: str
+    inside: NDArray[np.bool_] | None
+    at: int = 0
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    @cached_property
+    def fields(self) -> Positions:
+        """How many values each row has: counted when somebody asks, for it takes as long as to find the rows."""
+        until = int(self.nexts[-1]) if len(self) else 0
+        delimiters = np.flatnonzero(np.frombuffer(self.data, np.uint8)[:until] == ord(self.delimiter))
+        if self.inside is not None:
+            delimiters = delimiters[~self.inside[delimiters]]
+        return np.searchsorted(delimiters, self.nexts) - np.searchsorted(delimiters, self.starts) + 1
 
     def text(self, row: int) -> str:
         """The row as it stands in the file; what is no text becomes U+FFFD."""
@@ -45,7 +59,14 @@ class Rows:
 
     def without_first(self) -> "Rows":
         broken = {row - 1: reason for row, reason in self.broken.items() if row}
-        return Rows(self.data, self.starts[1:], self.ends[1:], self.nexts[1:], self.lines[1:], self.fields[1:], broken)
+        return self._sliced(slice(1, None), broken)
+
+    def up_to(self, row: int) -> "Rows":
+        return self._sliced(slice(row), {at: reason for at, reason in self.broken.items() if at < row})
+
+    def _sliced(self, which: slice, broken: dict[int, str]) -> "Rows":
+        starts, ends, nexts = self.starts[which], self.ends[which], self.nexts[which]
+        return replace(self, starts=starts, ends=ends, nexts=nexts, lines=self.lines[which], broken=broken)
 
     def only(self, good: NDArray[np.bool_]) -> memoryview:
         """The bytes of the rows chosen, one after the other."""
@@ -60,20 +81,22 @@ class Rows:
         return memoryview(b"".join(view[a:b] for a, b in zip(first.tolist(), last.tolist(), strict=True)))
 
 
-def split(read: Callable[[int], bytes], delimiter: str, returns: bool = False) -> Iterator[Rows]:
+def split(read: Callable[[int], bytes], delimiter: str, returns: bool = False, line: int = 1) -> Iterator[Rows]:
     """The rows of a text in UTF-8, block by block; `read(n)` gives about n bytes more, nothing at the end.
 
     A row ends with a line feed, and if `returns` also with a carriage return alone.
     A field is quoted if a quote is its first character; its end is a quote that a delimiter or a line end follows.
     If there is no such end, that physical line alone is broken and the next line is read as if nothing had happened:
     one stray quote never swallows the rows after it.
+    What a row is depends on nothing before it: a text may be cut where a row begins, the first on line `line`.
     """
-    rest, line, size, ended, skipping = b"", 1, BLOCK, False, False
+    rest, at, size, ended, skipping = b"", 0, BLOCK, False, False
     while not ended:
         block = read(size)
         ended = not block
         if skipping:  # the remainder of a line that was too long
             end = _LINE_END[returns].search(block)
+            at += end.start() if end else len(block)
             if end is None:
                 continue
             block, skipping = block[end.start() :], False
@@ -81,15 +104,20 @@ def split(read: Callable[[int], bytes], delimiter: str, returns: bool = False) -
         rows, used, passed = scan(rest, delimiter, line, returns, final=ended)
         if not used and not ended and len(rest) >= LONGEST_ROW:
             rows, used, passed = scan(rest, delimiter, line, returns, final=False, give_up=True)
+            if len(rows) > 1:  # those after it may be longer than what is here
+                used, passed = int(rows.starts[1]), int(rows.lines[1]) - line
+                rows = rows.up_to(1)
             if not used:
                 end = _LINE_END[returns].search(rest)
                 used, skipping = (end.start(), False) if end else (len(rest), True)
-                rows = _too_long(rest[: min(used, BLOCK)], line)
+                rows = _too_long(rest[: min(used, BLOCK)], delimiter, line)
         if len(rows):
-            yield rows
+            yield replace(rows, at=at)
         line += passed
+        at += used
         rest = rest[used:]
-        size = max(BLOCK, len(rest)) if not used else BLOCK  # a row longer than the block: look again at twice as much
+        # a row longer than the block: look again at twice as much
+        size = BLOCK if used else max(1, min(max(BLOCK, len(rest)), LONGEST_ROW - len(rest)))
 
 
 def scan(
@@ -110,10 +138,6 @@ def scan(
         used = len(data)
         nexts, ends = np.append(nexts, used), np.append(ends, used)
     starts = np.append(0, nexts[:-1]) if len(nexts) else nexts
-    delimiters = np.flatnonzero(text[:used] == ord(delimiter))
-    if inside is not None:
-        delimiters = delimiters[~inside[delimiters]]
-    fields = np.diff(np.searchsorted(delimiters, nexts), prepend=0) + 1
     lines = np.searchsorted(newlines, starts) + line
     passed = int(np.searchsorted(newlines, used))
     if not returns and b"\r" in data:
@@ -126,8 +150,8 @@ def scan(
     if not filled.all():
         index = np.cumsum(filled) - 1
         broken = {int(index[row]): why for row, why in broken.items()}
-        starts, ends, nexts, lines, fields = (a[filled] for a in (starts, ends, nexts, lines, fields))
-    return Rows(data, starts, ends, nexts, lines, fields, broken), used, passed
+        starts, ends, nexts, lines = (a[filled] for a in (starts, ends, nexts, lines))
+    return Rows(data, starts, ends, nexts, lines, broken, delimiter, inside), used, passed
 
 
 def table(rows: Rows, good: NDArray[np.bool_], names: list[str], delimiter: str, kind: pa.DataType) -> pa.Table:
@@ -223,6 +247,7 @@ def _field(delimiter: str, returns: bool) -> re.Pattern[bytes]:
     return re.compile(begins + rb'"[^"]*+(?:""[^"]*+)*+(?:(?P<closed>"' + ends + rb")|(?P<open>\Z)|)")
 
 
-def _too_long(data: bytes, line: int) -> Rows:
+def _too_long(data: bytes, delimiter: str, line: int) -> Rows:
     one = np.zeros(1, np.int64)
-    return Rows(data, one, one + len(data), one + len(data), one + line, one + 1, {0: TOO_LONG})
+    whole = np.ones(len(data), np.bool_)  # one value, whatever stands in it
+    return Rows(data, one, one + len(data), one + len(data), one + line, {0: TOO_LONG}, delimiter, whole)

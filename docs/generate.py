@@ -1,7 +1,11 @@
-"""Writes docs/reference from the code: what can be said, commands, settings, routes, parts, the pipeline file."""
+"""Writes docs/reference from the code: what can be said, commands, settings, routes, parts, the pipeline file;
+and .env.example."""
 
+import json
 import sys
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import typer.main
@@ -11,10 +15,20 @@ from atlas import cli
 from bot.skill import skills
 from core import parts
 from core.pipeline import Pipeline
-from core.settings import Settings
+from core.settings import Settings, load
+from docs.breaking import breaking
+from engine.home import open_home
+from engine.store import access
 
 REFERENCE = Path(__file__).parent / "reference"
+OPENAPI = REFERENCE / "openapi.json"
+EXAMPLE = Path(__file__).parent.parent / ".env.example"
 MADE = "<!-- Written by `make docs`; change the code instead. -->\n\n"
+
+
+def as_text(made: dict[str, Any]) -> str:
+    """The document as it is kept: a line a value, so that a change is seen."""
+    return json.dumps(made, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def pages() -> dict[str, str]:
@@ -24,9 +38,23 @@ def pages() -> dict[str, str]:
         "command-line.md": _command_line(),
         "settings.md": _settings(),
         "http.md": _http(),
+        "rights.md": _rights(),
         "parts.md": _parts(),
         "pipeline-file.md": _pipeline_file(),
     }
+
+
+def example() -> str:
+    """`.env.example`: every setting, what it means, and what it is if it is not set."""
+    lines = [
+        "# Every setting of Atlas, as it is if nothing is set. Copy it to .env, take the # away where you change one:",
+        "# docker compose reads .env by itself, everything else with ATLAS_ENV_FILE=.env. Written by `make docs`.",
+    ]
+    for variable, value, description in load({}).shown():
+        secret = "SecretStr" in str(Settings.model_fields[variable.removeprefix("ATLAS_").lower()].annotation)
+        aside = f" Better as a file of its own: {variable}_FILE." if secret else ""
+        lines += ["", f"# {description}{aside}", f"#{variable}={'' if secret or value == 'not set' else value}"]
+    return "\n".join(lines) + "\n"
 
 
 def _chat() -> str:
@@ -62,6 +90,8 @@ def _settings() -> str:
         "# Settings", "",
         "All from the environment, or a file of `NAME=value` lines named by `ATLAS_ENV_FILE`. A secret may come as "
         "`NAME_FILE`, a mounted file. An unknown or malformed `ATLAS_` variable is an error that names it.", "",
+        "`ATLAS_SECRET_CRM_TOKEN` is `\"${secret:CRM_TOKEN}\"` in a pipeline file; so is the file `CRM_TOKEN` in "
+        "the folder `ATLAS_SECRETS`. No other variable or file can be named there.", "",
         "| variable | default | what it is |", "|---|---|---|",
     ]  # fmt: skip
     for name, field in Settings.model_fields.items():
@@ -71,19 +101,49 @@ def _settings() -> str:
     return "\n".join(lines)
 
 
+@cache
+def document() -> dict[str, Any]:
+    """The OpenAPI document, of an app over a home that nobody uses."""
+    with TemporaryDirectory() as folder:
+        home = open_home(load({"ATLAS_HOME": folder}))
+        made = create_app(home, lambda: None).openapi()
+        home.database.close()
+    return made
+
+
+def _routes() -> dict[str, Any]:
+    paths: dict[str, Any] = document()["paths"]
+    return paths
+
+
 def _http() -> str:
-    app = create_app(None, lambda: None)  # type: ignore[arg-type]  # the document needs no home
     lines = [
         "# HTTP", "",
-        "`/openapi.json` has the whole document. Errors are `application/problem+json` with `code` and `hint`.", "",
+        "`/openapi.json` has the whole document, and so has [openapi.json](openapi.json).",
+        "Errors are `application/problem+json` with `code` and `hint`.", "",
         "| route | what it does | needs the right |", "|---|---|---|",
     ]  # fmt: skip
-    for path, methods in app.openapi()["paths"].items():
+    for path, methods in _routes().items():
         for method, operation in methods.items():
             scopes = [scope for entry in operation.get("security", []) for scope in next(iter(entry.values()))]
             needs = ", ".join(scopes) or ("a token" if "security" in operation else "-")
             what = operation.get("description") or operation["summary"]
             lines.append(f"| `{method.upper()} {path}` | {what.splitlines()[0]} | {needs} |")
+    return "\n".join(lines)
+
+
+def _rights() -> str:
+    lines = [
+        "# Who may do what", "",
+        "Rights are declared at each route. A role has its own rights on everything.", "",
+        f"| route | right | {' | '.join(access.ROLES)} |", f"|---|---|{'---|' * len(access.ROLES)}",
+    ]  # fmt: skip
+    for path, methods in sorted(_routes().items()):
+        for method, operation in sorted(methods.items()):
+            scopes = [scope for entry in operation.get("security", []) for scope in next(iter(entry.values()))]
+            right = ", ".join(scopes) or ("a token" if "security" in operation else "none: open")
+            may = ["yes" if access.rights(role).issuperset(scopes) else "-" for role in access.ROLES]
+            lines.append(f"| `{method.upper()} {path}` | {right} | {' | '.join(may)} |")
     return "\n".join(lines)
 
 
@@ -136,6 +196,11 @@ def _shape(value: dict[str, Any]) -> str:
 
 
 def main() -> None:
+    old = json.loads(OPENAPI.read_text(encoding="utf-8"))
+    if (broken := breaking(old, document())) and "--breaking" not in sys.argv:
+        sys.exit("\n".join(["These changes break programs that use the API:", *broken, "On purpose? Add --breaking."]))
+    OPENAPI.write_text(as_text(document()), encoding="utf-8")
+    EXAMPLE.write_text(example(), encoding="utf-8")
     for name, text in pages().items():
         (REFERENCE / name).write_text(MADE + text + "\n", encoding="utf-8")
         sys.stdout.write(f"docs/reference/{name}\n")

@@ -1,5 +1,7 @@
 """The pipelines and models that this installation has: read from their files, each time they are asked for."""
 
+import os
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -7,13 +9,16 @@ from core import pipeline_file
 from core.errors import NotFound
 from core.pipeline import Pipeline
 from core.pipeline_file import Mistake
+from engine.home import Home
+from engine.store import datasets
 
 
 def files(folder: Path) -> dict[str, Path]:
     """The pipeline files by name. Raises NotFound if there is no such folder."""
     if not folder.is_dir():
         raise NotFound(f"There is no folder `{folder}`.", hint="ATLAS_PIPELINES says where the pipeline files are.")
-    return {path.stem: path for path in sorted(folder.glob("*.yml"))}
+    names = sorted(name for name in os.listdir(folder) if name.endswith(".yml"))  # noqa: PTH208 (paths sort slowly)
+    return {name.removesuffix(".yml"): folder / name for name in names}
 
 
 def pipeline(folder: Path, name: str) -> Pipeline:
@@ -24,15 +29,24 @@ def pipeline(folder: Path, name: str) -> Pipeline:
     return pipeline_file.read(known[name])
 
 
-def pipelines(folder: Path) -> tuple[list[Pipeline], list[Mistake]]:
-    """Every pipeline that holds, and the mistakes of the others."""
+def pipelines(folder: Path, only: Iterable[Path] | None = None) -> tuple[list[Pipeline], list[Mistake]]:
+    """Every pipeline that holds, of some files or all, and the mistakes of the others."""
     good, mistakes = [], []
-    for path in files(folder).values():
+    for path in files(folder).values() if only is None else only:
         found, wrong = pipeline_file.check(path)
         mistakes += wrong
         if found:
             good.append(found)
     return good, mistakes
+
+
+def owner(home: Home, name: str) -> str | None:
+    """Who owns a dataset: by its pipeline file, or as it was published."""
+    found = files(home.settings.pipelines).get(name)
+    if found is not None and (read := pipeline_file.check(found)[0]) is not None:
+        return read.owner
+    with home.database.read() as db:
+        return datasets.owner(db, name)
 
 
 def nearest(kind: str, name: str, known: dict[str, Path] | list[str]) -> NotFound:
@@ -43,3 +57,13 @@ def nearest(kind: str, name: str, known: dict[str, Path] | list[str]) -> NotFoun
     error = NotFound(f"There is no {kind} `{shown}`.", hint=hint or f"There is no {kind} yet.")
     error.members = {"nearest": close}
     return error
+
+
+def keyed_columns(pipeline: Pipeline, others: Iterable[Pipeline] = ()) -> set[str]:
+    """The columns that join: keys, subjects, and both ends of every reference, also of those in other files."""
+    mine = {rule.column for rule in pipeline.quality.consistency if rule.references and rule.column}
+    mine |= {rule.column for rule in pipeline.quality.accuracy if rule.matches and rule.column}
+    targets = [rule.references for other in others for rule in other.quality.consistency if rule.references]
+    targets += [rule.matches for other in others for rule in other.quality.accuracy if rule.matches]
+    pointed_at = {column for name, _, column in (t.partition(".") for t in targets) if name == pipeline.name}
+    return {*pipeline.key, *pipeline.subject.values(), *mine, *pointed_at}

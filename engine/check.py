@@ -1,19 +1,24 @@
 """Validates pipeline files and models together: every mistake with its file and line."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import duckdb
 
-from core import pipeline_file
-from core.errors import BadPipeline
+from core import pipeline_file, secrets
+from core.errors import BadPipeline, Misconfigured
 from core.pipeline import Pipeline
 from core.pipeline_file import Mistake
 from engine import catalog, sandbox
 
 
-def check(folder: Path, only: str | None = None) -> tuple[str, list[Mistake]]:
-    """What was checked, in words, and the mistakes. Raises NotFound if `only` is no pipeline."""
+def check(
+    folder: Path, only: str | None = None, secret: Callable[[str], object] | None = None
+) -> tuple[str, list[Mistake]]:
+    """What was checked, in words, and the mistakes. Raises NotFound if `only` is no pipeline.
+
+    `secret` is `Settings.secret` where the secrets that the files name must be there.
+    """
     from engine.navigate import models
 
     known = catalog.files(folder)
@@ -26,18 +31,28 @@ def check(folder: Path, only: str | None = None) -> tuple[str, list[Mistake]]:
         mistakes += wrong_keys
         if pipeline:
             mistakes += _rules(path, pipeline, known)
+            mistakes += _secrets(path, pipeline, secret) if secret else []
     if only:
         return f"`{only}`", mistakes
     found, wrong = models.read(folder / "navigate", set(known))
     return f"{len(known)} pipelines and {len(found) + len(wrong)} models", mistakes + list(wrong)
 
 
-def _rules(path: Path, pipeline: Pipeline, known: Collection[str]) -> Iterator[Mistake]:
+def check_text(folder: Path, name: str, text: str) -> list[Mistake]:
+    """The mistakes of a text that is to be the file of a pipeline; it is looked at and not kept."""
+    path = Path(f"{name}.yml")
+    pipeline, mistakes = pipeline_file.check(path, text)
+    if pipeline:
+        mistakes += _rules(path, pipeline, {name, *catalog.files(folder)}, text)
+    return mistakes
+
+
+def _rules(path: Path, pipeline: Pipeline, known: Collection[str], text: str | None = None) -> Iterator[Mistake]:
     """What the rules of a contract say that cannot hold for any data."""
     contract = pipeline.quality
 
     def mistake(dimension: str, number: int, message: str) -> Mistake:
-        line = pipeline_file.line_of(path, ("quality", dimension, number))
+        line = pipeline_file.line_of(path, ("quality", dimension, number), text)
         return Mistake(file=path.name, line=line, message=f"quality.{dimension}.{number}: {message}")
 
     numbered: list[tuple[str, int, str | None, str | None]] = [
@@ -59,3 +74,15 @@ def _rules(path: Path, pipeline: Pipeline, known: Collection[str]) -> Iterator[M
                     connection.execute("SELECT regexp_full_match('', ?)", [valid.regex])
                 except duckdb.Error:
                     yield mistake("validity", number, f"`{valid.regex}` is no regular expression (RE2)")
+
+
+def _secrets(path: Path, pipeline: Pipeline, secret: Callable[[str], object]) -> Iterator[Mistake]:
+    """The secrets that a source names and this installation does not have."""
+    for where, name in secrets.references(pipeline.source):
+        try:
+            secret(name)
+        except Misconfigured as error:
+            keys = ".".join(str(key + 1 if isinstance(key, int) else key) for key in where)  # people count from one
+            message = f"`{keys}`: {error.message[0].lower()}{error.message[1:-1]}"
+            message += f"; {error.hint[0].lower()}{error.hint[1:-1]}" if error.hint else ""
+            yield Mistake(file=path.name, line=pipeline_file.line_of(path, where), message=message)

@@ -64,7 +64,7 @@ def keep_caches(settings: Settings) -> None:
 
 def masking_key(home: Home) -> bytes:
     """The key of all hashes. Raises Misconfigured if it is missing, or not the one this home was started with."""
-    from engine.chart.mask import fingerprint  # here: most commands never mask
+    from engine.chart.hashing import fingerprint  # here: most commands never mask
 
     settings = home.settings
     if settings.masking_key is not None:

@@ -10,33 +10,43 @@ from sqlalchemy.orm import Session
 
 from core.errors import Cancelled, CannotWrite, Refused
 from core.pipeline import Pipeline
-from engine import owner
+from engine import alerting, faults, increment, owner, rulings, steps
 from engine.home import Home
-from engine.steps import STEPS, Job, Progress, Specs
-from engine.store import lineage, privacy, quality, runs
+from engine.steps.job import Job, Progress, Specs
+from engine.store import leases, lineage, privacy, quality, runs
 from engine.store.tables import Run
+from engine.sweep import sweep_unmasked
 
 FROM_SOURCE = ("plan", "explore")
 UNTIL_CONTRACT = ("plan", "explore", "verdicts", "contract")
-STEPS_UNTIL_PUBLISH = (*UNTIL_CONTRACT, "chart")
+STEPS_UNTIL_PUBLISH = (*UNTIL_CONTRACT, "chart")  # what is published may be another version by now: merged anew
 
 
-def start(db: Session, pipeline: Pipeline, by: str, *, full: bool = False) -> tuple[Run, bool]:
+def start(
+    db: Session, pipeline: Pipeline, by: str, *, full: bool = False, request_id: str | None = None
+) -> tuple[Run, bool]:
     """A new run, or the active one and True."""
-    return runs.start(db, pipeline, by, "plan", full=full)
+    started = runs.start(db, pipeline, by, "plan", full=full, request_id=request_id)
+    faults.point("start.saved")
+    return started
 
 
 def reap(home: Home) -> None:
     """Offers the work of those who have died to others; a run that nobody is to go on with ends."""
     with home.database.read() as db:
-        if not runs.expired(db, owner.is_dead):
+        if not leases.expired(db, owner.is_dead, home.settings.lease_seconds):
             return
+    faults.point("reap.found")
     with home.database.write() as db:
-        for run in runs.reap(db, owner.is_dead):
+        for run in leases.reap(db, owner.is_dead, home.settings.lease_seconds):
             report_end(home, db, run)
+        faults.point("reap.saved")
+    faults.point("reap.committed")
 
 
-def retry(home: Home, db: Session, number: int, pipeline: Pipeline, by: str) -> tuple[Run, bool]:
+def retry(
+    home: Home, db: Session, number: int, pipeline: Pipeline, by: str, *, request_id: str | None = None
+) -> tuple[Run, bool]:
     """A new run from the first step of another that did not finish; what the pipeline file changed is done anew.
 
     Raises Refused if there is nothing to retry.
@@ -46,8 +56,11 @@ def retry(home: Home, db: Session, number: int, pipeline: Pipeline, by: str) -> 
         return old, True
     if old.state == "succeeded":
         raise Refused(f"Run `#{number}` succeeded: there is nothing to retry.", hint=f"run {old.pipeline}")
-    good = runs.newest(db, old.pipeline, "succeeded")
-    if good and good.id > number:
+    if rulings.is_masking(db, old):
+        return _mask_again(db, old)
+    later = [run for run in runs.page(db, pipeline=old.pipeline) if run.id > number and run.state == "succeeded"]
+    good = next((run for run in later if not rulings.is_masking(db, run)), None)
+    if good:
         raise Refused(
             f"Run `#{good.id}` has published newer data than run `#{number}` read.", hint=f"run {old.pipeline}"
         )
@@ -58,29 +71,49 @@ def retry(home: Home, db: Session, number: int, pipeline: Pipeline, by: str) -> 
         keep = STEPS_UNTIL_PUBLISH if old.state != "refused" else ()
     else:
         keep = FROM_SOURCE if before.source == pipeline.source else ()
-    return _again(home, db, old, pipeline, by, keep)
+    return _again(home, db, old, pipeline, by, keep, request_id)
 
 
-def replay(home: Home, db: Session, pipeline: Pipeline, by: str) -> tuple[Run, bool]:
+def _mask_again(db: Session, old: Run) -> tuple[Run, bool]:
+    before = runs.newest(db, old.pipeline)
+    run = rulings.mask_again(db, old.pipeline)
+    if run is None:
+        raise Refused(f"Nothing of `{old.pipeline}` is left to be masked.", hint=f"pii {old.pipeline}")
+    joined = before is not None and before.id == run.id
+    if not joined:
+        run.retry_of = old.id
+    return run, joined
+
+
+def replay(home: Home, db: Session, pipeline: Pipeline, by: str, *, request_id: str | None = None) -> tuple[Run, bool]:
     """A new run over the raw rows of the last one, by the rules as they are now. Raises Refused if they are gone."""
     for old in runs.page(db, pipeline=pipeline.name, limit=20):
         if old.state in runs.ACTIVE:
             return old, True
         explored = runs.results(db, old.id, "explore")
         if explored and all(explored):
-            return _again(home, db, old, pipeline, by, FROM_SOURCE)
+            numbers, merge = increment.sources_of_raw(db, old)
+            if not merge and len(numbers) == 1:
+                return _again(home, db, old, pipeline, by, FROM_SOURCE, request_id)
+            return _again(home, db, old, pipeline, by, (), request_id, {"replay": numbers, "merge": merge})
     raise Refused(f"No run of `{pipeline.name}` has read anything yet.", hint=f"run {pipeline.name}")
 
 
-def _again(home: Home, db: Session, old: Run, pipeline: Pipeline, by: str, keep: tuple[str, ...]) -> tuple[Run, bool]:
-    if keep and not all(_raw_is_there(result) for result in runs.results(db, old.id, "explore")):
+def _again(
+    home: Home, db: Session, old: Run, pipeline: Pipeline, by: str, keep: tuple[str, ...], request_id: str | None,
+    plan: dict[str, Any] | None = None,
+) -> tuple[Run, bool]:  # fmt: skip
+    explored = runs.results(db, old.id, "explore")
+    if not all(explored):
+        keep = ()  # what there is to read may be something else by now
+    if (plan and not plan["replay"]) or (keep and not all(map(increment.raw_is_there, explored))):
         raise Refused(
             f"The raw rows of run `#{old.id}` are gone: they are kept {pipeline.privacy.raw_retention_days} days.",
             hint=f"run {pipeline.name}",
         )
     if not all(Path(result["path"]).exists() for result in runs.results(db, old.id, "chart") if result):
         keep = keep[: len(UNTIL_CONTRACT)]  # swept meanwhile
-    run, joined = runs.start(db, pipeline, by, "plan", full=old.full, again=old)
+    run, joined = runs.start(db, pipeline, by, "plan", full=old.full, again=old, request_id=request_id)
     if not joined:
         from engine import report
 
@@ -92,15 +125,11 @@ def _again(home: Home, db: Session, old: Run, pipeline: Pipeline, by: str, keep:
         if copied:
             _open_next(home, db, run.id, copied[-1], runs.results(db, run.id, copied[-1]))
         else:
-            runs.offer(db, run.id, "plan", [{}])
+            runs.offer(db, run.id, "plan", [plan or {}])
     return run, joined
 
 
-def _raw_is_there(explored: dict[str, Any]) -> bool:
-    return all(Path(file["path"]).exists() for file in explored.get("files", []))
-
-
-def work(home: Home, claim: runs.Claim, progress: Progress) -> None:
+def work(home: Home, claim: leases.Claim, progress: Progress) -> None:
     """Does one part and saves it, with all that follows from it, in one transaction.
 
     Raises LeaseLost, Cancelled, or what kept the step from being done.
@@ -110,38 +139,51 @@ def work(home: Home, claim: runs.Claim, progress: Progress) -> None:
     if run.cancel_requested:
         raise Cancelled(f"Run `#{run.id}` was cancelled.")
     job = Job(home, run, Pipeline.model_validate(run.definition), claim, progress)
+    faults.point(f"{claim.step}.begun")
     try:
-        done = STEPS[claim.step](job)
+        done = steps.do(job)
     except OSError as error:
         if error.errno is None:
             raise  # not the disk's: a library's own
         raise CannotWrite(
             f"ATLAS_HOME cannot be written to: {os.strerror(error.errno)}.", hint=f"Make room, then: retry {run.id}"
         ) from error
+    faults.point(f"{claim.step}.written")
     with home.database.write() as db:
-        last = runs.complete(db, claim, done.result, done.rows)
+        last = leases.complete(db, claim, done.result, done.rows)
         if done.save:
             done.save(db)
         if last:
             _open_next(home, db, run.id, claim.step, runs.results(db, run.id, claim.step))
+        faults.point(f"{claim.step}.saved")
+    faults.point(f"{claim.step}.committed")
+    if claim.step == "navigate":
+        sweep_unmasked(home)
 
 
 def end(home: Home, db: Session, run: int, state: str, error: dict[str, Any] | None = None) -> None:
     """Ends a run that is active, and reports it."""
     report_end(home, db, runs.end(db, run, state, error))
+    faults.point("end.saved")
 
 
 def report_end(home: Home, db: Session, run: Run) -> None:
-    """Says in the lineage that a run was refused, has failed or was cancelled; nothing for other states."""
+    """Says in the lineage that a run was refused, has failed or was cancelled; nothing for other states.
+
+    A ruling that the run would have followed is then followed by another.
+    """
     if run.state in ("refused", "failed", "cancelled"):
         from engine import report  # OpenLineage: loaded when there is something to tell
 
         lineage.save_events(db, run.id, report.ended(home.settings, run))
+        if not rulings.is_masking(db, run):  # one that failed would fail for ever
+            rulings.mask_again(db, run.pipeline)
+        alerting.after_run(home, db, run)
 
 
 def _open_next(home: Home, db: Session, run: int, step: str, results: Specs) -> None:
     if step == "plan":
-        runs.offer(db, run, "explore", results[0]["parts"])
+        runs.offer(db, run, "explore", results[0]["parts"], results[0].get("lane"))
     elif step == "contract":
         explored = runs.results(db, run, "explore")
         files = [file["path"] for result in explored for file in result["files"]]
@@ -149,9 +191,19 @@ def _open_next(home: Home, db: Session, run: int, step: str, results: Specs) -> 
             runs.offer(db, run, "chart", [{"path": path, "index": n} for n, path in enumerate(files)])
         else:
             runs.offer(db, run, "publish", [{}])
+    elif step == "remask":
+        specs = [{"path": file["path"], "index": n} for n, file in enumerate(results[0]["files"])]
+        runs.offer(db, run, *(("chart", specs) if specs else ("publish", [{}])))
+    elif step == "chart":
+        incremental = any(plan.get("base") for plan in runs.results(db, run, "plan"))
+        runs.offer(db, run, "merge" if incremental else "publish", [{}])
+    elif step == "publish" and results[0].get("again"):  # a ruling came while it ran
+        runs.offer(db, run, results[0]["again"], [{}])
     elif step == "publish" and results[0]["refused"]:
         end(home, db, run, "refused", results[0]["refused"])
     elif step == "navigate":
-        runs.end(db, run, "succeeded")
+        done = runs.end(db, run, "succeeded")
+        rulings.mask_again(db, done.pipeline)  # by a ruling that came after it had published
+        alerting.after_run(home, db, done)
     else:
-        runs.offer(db, run, list(STEPS)[list(STEPS).index(step) + 1], [{}])
+        runs.offer(db, run, steps.NAMES[steps.NAMES.index(step) + 1], [{}])

@@ -81,6 +81,12 @@ def started(settings: Settings, run: Run) -> Events:
     return [reporter.whole("START"), reporter.layer("START", "explore")]
 
 
+def remasking(settings: Settings, run: Run) -> Events:
+    """The run has begun to mask what is published."""
+    reporter = _Reporter(settings, run)
+    return [reporter.whole("START"), reporter.layer("START", "chart")]
+
+
 def explored(settings: Settings, run: Run, columns: Sequence[str], rows: int, files: int) -> Published:
     """Everything is read; charting begins."""
     reporter = _Reporter(settings, run)

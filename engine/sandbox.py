@@ -13,6 +13,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from core import threads
 from core.errors import BadPipeline
 from core.models import Table
 
@@ -108,7 +109,7 @@ def open_duckdb(timezone: str, spill: Path | None = None) -> duckdb.DuckDBPyConn
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "threads": 2,
+            "threads": threads.at_most(2),
             "temp_directory": str(spill) if spill else "",
             # a query that wants more than a share must not take the rest along
             "memory_limit": f"{psutil.virtual_memory().total // 4}B",

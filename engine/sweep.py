@@ -1,20 +1,26 @@
-"""Removes what is no longer needed: raw data after their retention, and files that no current version lists."""
+"""Removes what is no longer needed: raw rows and dead letters after their retention, files that no version lists."""
 
 import logging
 import re
 import shutil
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from core.pipeline import Pipeline
+from engine import faults, rulings, vault
 from engine.home import Home
-from engine.store import datasets, runs
+from engine.store import datasets, privacy, runs
+from engine.store import rulings as stored
 
 log = logging.getLogger("atlas.sweep")
 
 EVERY_SECONDS = 3600.0
 ORPHANS_KEPT_SECONDS = 24 * 3600.0  # a reader may still be in the middle of a version that was current a moment ago
+UNMASKED_KEPT_SECONDS = 600.0  # if another run is active: it may read a table that has just been masked anew
 _RUN = re.compile(r"run-(\d+)")
+_ATTEMPT = re.compile(r"(rejected-|merge-)?(\d{5})-(\d+)")  # what an attempt at a part leaves in the raw zone
+_STEP = {None: "explore", "rejected-": "contract", "merge-": "merge"}
 
 
 def sweep(home: Home, now: float | None = None) -> int:
@@ -24,28 +30,85 @@ def sweep(home: Home, now: float | None = None) -> int:
         active = runs.active(db)
         in_use = {Path(path).resolve() for path in datasets.files_in_use(db) | runs.files_of_active(db)}
         definitions = runs.newest_definitions(db)
+    days = {name: Pipeline.model_validate(it).privacy.raw_retention_days for name, it in definitions.items()}
     gone = 0
     for folder in home.settings.raw_zone.glob("*/run-*"):
-        definition = definitions.get(folder.parent.name)
-        if definition is None or any(path.is_relative_to(folder.resolve()) for path in in_use):
+        if folder.parent.name not in days or any(path.is_relative_to(folder.resolve()) for path in in_use):
             continue
-        days = Pipeline.model_validate(definition).privacy.raw_retention_days
-        if _run_of(folder) not in active and _age(folder, at) > days * 86_400:
-            shutil.rmtree(folder, ignore_errors=True)  # what is left of it goes the next time
+        if _run_of(folder) not in active and _age(folder, at) > days[folder.parent.name] * 86_400:
+            _remove(folder)
             gone += 1
+    for file in _of_lost_attempts(home, active):
+        if _age(file, at) > ORPHANS_KEPT_SECONDS:
+            _remove(file)
+            gone += 1
+    with home.database.write() as db:
+        for name, kept in days.items():
+            gone += privacy.drop_dead_letters(db, name, datetime.fromtimestamp(at - kept * 86_400, UTC))
     for zone in (home.settings.charted_zone, home.settings.warehouse):
         for file in zone.glob("*/run-*.parquet"):
             orphan = file.resolve() not in in_use and _run_of(file) not in active
             if orphan and _age(file, at) > ORPHANS_KEPT_SECONDS:
-                file.unlink(missing_ok=True)
+                _remove(file)
                 gone += 1
         for left in zone.glob("*/run-*.spill"):  # of a query whose process was killed
             if _run_of(left) not in active and _age(left, at) > ORPHANS_KEPT_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+                _remove(left)
                 gone += 1
+    gone += sweep_unmasked(home, at)
+    if forgotten := vault.sweep(home, at):
+        log.info("forgot what %d tokens stood for", forgotten)
     if gone:
-        log.info("swept %d files and folders", gone)
+        log.info("swept %d files, folders and causes of rejected rows", gone)
     return gone
+
+
+def sweep_unmasked(home: Home, now: float | None = None) -> int:
+    """Removes at once what no reader may see any more: files that hold what a ruling hides, or that came to nothing."""
+    at = time.time() if now is None else now
+    with home.database.read() as db:
+        ruled = stored.datasets(db)
+        if not ruled:
+            return 0
+        active = runs.active(db)
+        in_use = {Path(path).resolve() for path in datasets.files_in_use(db) | runs.files_of_active(db)}
+        since = {dataset.name: version.published_at.timestamp() for dataset, version in datasets.current(db)}
+        zones = [(home.settings.charted_zone, ruled), (home.settings.warehouse, datasets.built_from(db, ruled))]
+        folders = [zone / name for zone, names in zones for name in names]
+        orphans = [
+            str(file)
+            for folder in folders
+            if not active or at - since.get(folder.name, 0.0) > UNMASKED_KEPT_SECONDS
+            for file in folder.glob("run-*.parquet")
+            if file.resolve() not in in_use and _run_of(file) not in active
+        ]
+        versions = datasets.of_files(db, orphans)
+        due = [path for path in orphans if path not in versions or rulings.too_open(db, [versions[path]])]
+    for path in due:
+        _remove(Path(path))
+    return len(due)
+
+
+def _remove(path: Path) -> None:
+    faults.point("sweep.found")
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)  # what is left of it goes the next time
+    else:
+        path.unlink(missing_ok=True)
+    faults.point("sweep.removed")
+
+
+def _of_lost_attempts(home: Home, active: set[int]) -> list[Path]:
+    """Raw files of workers that died or came too late: the part they were of was done by another attempt."""
+    found: dict[int, list[tuple[Path, tuple[str, int, int]]]] = {}
+    for file in home.settings.raw_zone.glob("*/run-*/*"):
+        run, attempt = _run_of(file.parent), _ATTEMPT.match(file.name)
+        if run is not None and run not in active and attempt is not None:
+            key = (_STEP[attempt[1]], int(attempt[2]), int(attempt[3]))
+            found.setdefault(run, []).append((file, key))
+    with home.database.read() as db:
+        kept = set(runs.attempts_done(db, found, _STEP.values()))
+    return [file for run, files in found.items() for file, key in files if (run, *key) not in kept]
 
 
 def _run_of(path: Path) -> int | None:

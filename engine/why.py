@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from core.models import DIMENSIONS
 from engine.chart.score import text
-from engine.store import lineage, privacy, quality, runs
+from engine.store import privacy, quality, runs
 from engine.store.tables import Check, Run
 
 
@@ -43,9 +43,8 @@ def explain(db: Session, run: Run) -> Why:
     return why
 
 
-def dependents(db: Session, dataset: str) -> list[str]:
-    """Every table that is built on a dataset, directly or through another."""
-    ways = {(e["from_dataset"], e["to_dataset"]) for e in lineage.edges(db)}
+def dependents(ways: set[tuple[str, str]], dataset: str) -> list[str]:
+    """Every table that is built on a dataset, directly or through another, by the ways from dataset to dataset."""
     found: list[str] = []
     queue = [dataset]
     while queue:

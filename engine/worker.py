@@ -3,25 +3,34 @@
 import logging
 import os
 import socket
+import sys
 import threading
 import time
 import traceback
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
 from celery.app.trace import setup_worker_optimizations
 from celery.worker import WorkController
+from kombu.exceptions import OperationalError
+from sqlalchemy.exc import DBAPIError
+from structlog.contextvars import bound_contextvars
 
-from core.errors import AtlasError, Cancelled, LeaseLost
-from engine import inproc, owner, pipeline
+from core.errors import AtlasError, Cancelled, DatabaseAway, LeaseLost
+from engine import faults, inproc, owner, pipeline, warehouse
 from engine.home import Home
-from engine.store import lineage, runs
+from engine.store import facts, leases, lineage
+from engine.store.database import is_away
 from engine.sweep import EVERY_SECONDS, sweep
 
 log = logging.getLogger("atlas.worker")
 
 PULSE_SECONDS = 0.5
+SEEN_SECONDS = 15.0  # so often a worker says that it lives
+AWAY_SECONDS = 30.0  # so long a broker that did not answer is not asked again
+LAST = 19  # the niceness of what has the least right to a core
 HOST = socket.gethostname()
 
 
@@ -33,12 +42,17 @@ def celery_app(home: Home) -> Celery:
         # an embedded broker is shared by the whole process: each engine in it listens to its own queue
         task_default_queue=f"atlas-{uuid.uuid4().hex}" if url == inproc.URL else "atlas",
         task_ignore_result=True,
+        task_publish_retry=False,  # who sends does the work instead, or sends again soon
         task_acks_late=False,  # the lease is the only recovery
         worker_prefetch_multiplier=1,
+        worker_enable_prefetch_count_reduction=False,  # after a lost connection a consumer took no message any more
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # else its consumer would end for good after an hour without a broker
+        # a Redis that hangs must hold up neither a request nor the pulse, which keeps leases alive
+        broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5} if url.startswith("redis") else {},
     )
     return app
 
@@ -46,23 +60,45 @@ def celery_app(home: Home) -> Celery:
 class Wakeups:
     """Sends the wake-up calls that are due. Any process may send any of them, and twice does no harm."""
 
-    def __init__(self, home: Home, app: Celery) -> None:
-        self.home, self.app = home, app
+    def __init__(self, home: Home, app: Celery, instead: Callable[[int], bool] | None = None) -> None:
+        """`instead` is called with the number of a part when the broker is away; says whether it is worked on."""
+        self.home, self.app, self.instead = home, app, instead
+        self._away_until = 0.0
 
-    def send(self) -> None:
+    def send(self, *, late: bool = False) -> None:
+        """`late`: what is due was called in vain, or never; whoever can works on it without a message."""
         with self.home.database.read() as db:
-            if not runs.has_due(db):
+            if not leases.has_due(db):
                 return
         with self.home.database.write() as db:
-            due = runs.due(db)
+            due = leases.due(db)
+        faults.point("wake.taken")
         for part in due:
-            self.app.send_task("atlas.work", (part,))
+            away = time.monotonic() < self._away_until
+            if self.instead is not None and (late or away) and (self.instead(part) or away):
+                continue
+            try:
+                self.app.send_task("atlas.work", (part,))
+                faults.point("wake.sent")
+            except OperationalError as error:
+                if self.instead is None:
+                    raise
+                log.warning("the broker is away (%s): this process works by itself", type(error).__name__)
+                self._away_until = time.monotonic() + AWAY_SECONDS
+                self.instead(part)
+
+    def try_to_send(self) -> None:
+        """The same, for those who need not know: what is ready is in the database, and is called again."""
+        try:
+            self.send()
+        except OperationalError as error:
+            log.warning("wake-up calls wait: %s", type(error).__name__)
 
 
 class Held:
     """A claim that this process works on, and what the pulse has heard about it."""
 
-    def __init__(self, claim: runs.Claim) -> None:
+    def __init__(self, claim: leases.Claim) -> None:
         self.claim, self.rows, self.cancelled, self.lost = claim, 0, False, False
 
     def progress(self, rows: int) -> None:
@@ -77,16 +113,19 @@ class Held:
 class Worker:
     """Works on whatever part is ready: a Celery consumer with threads, and a pulse that keeps leases alive."""
 
-    def __init__(self, home: Home, app: Celery) -> None:
-        self.home, self.app = home, app
-        self.wakeups = Wakeups(home, app)
+    def __init__(self, home: Home, app: Celery, *, gives_way: bool = False) -> None:
+        """`gives_way`: to other threads of this process, which answer people; what it computes with does the same."""
+        self.home, self.app, self._gives_way = home, app, gives_way
+        self.wakeups = Wakeups(home, app, self._work_here)
         self.owner = owner.this_process()
         self._held: dict[tuple[int, int], Held] = {}
         self._lock = threading.Lock()
+        self._ending = False  # what runs may end, nothing begins
         self._stopping = threading.Event()
         self._controller: WorkController | None = None
         self._threads: list[threading.Thread] = []
-        app.task(self.work, name="atlas.work", shared=False)
+        self._here = threading.Semaphore(home.settings.workers)
+        self._task = app.task(self.work, name="atlas.work", shared=False)
 
     def start(self) -> None:
         """Starts to work in threads of this process, once."""
@@ -98,7 +137,7 @@ class Worker:
                 hostname=f"atlas@{HOST}-{os.getpid()}", loglevel="ERROR", without_heartbeat=True,
                 without_mingle=True, without_gossip=True, task_events=False,
             )  # fmt: skip
-            targets = [self._controller.start, self._pulse, self._sweep]
+            targets = [self._controller.start, self._pulse, self._sweep, self._follow]
             if self.home.settings.marquez_url:
                 targets.append(self._forward)
             for target in targets:
@@ -109,20 +148,21 @@ class Worker:
     def wake(self) -> None:
         """There may be something to do: works on it from here on."""
         self.start()
-        self.wakeups.send()
+        self.wakeups.try_to_send()
 
     def stop(self, seconds: float = 3.0) -> bool:
         """Lets running parts end, for so long; False if some still run: their leases will end."""
         if self._controller is None:
             return True
+        self._ending = True
         stopping = threading.Thread(target=self._controller.stop, daemon=True)
         stopping.start()
         end = time.monotonic() + seconds
-        while stopping.is_alive() and time.monotonic() < end:
+        while (stopping.is_alive() or self._held) and time.monotonic() < end:  # some work without a message
             inproc.stir()
-            stopping.join(0.02)
+            time.sleep(0.02)
         self._stopping.set()  # the pulse goes last: what still ran was kept alive by it
-        return not stopping.is_alive()
+        return not stopping.is_alive() and not self._held
 
     def wait(self) -> None:
         """Works until something stops it."""
@@ -131,66 +171,120 @@ class Worker:
 
     def work(self, part: int) -> None:
         """Does one part if nobody else does, and wakes others for what follows from it."""
-        with self.home.database.write() as db:
-            claim = runs.claim(db, part, self.owner, self.home.settings.lease_seconds)
-        if claim is None:
-            return
-        held = self._held[claim.part, claim.token] = Held(claim)
         try:
-            self._attempt(held)
-        finally:
-            del self._held[claim.part, claim.token]
-        self.wakeups.send()
+            self._work(part)
+        except DBAPIError as error:
+            if not is_away(error):
+                raise
+            # ready, it is called again; claimed, its lease ends: nobody keeps it
+            log.warning("the database is away (%s): a part waits", type(error.orig).__name__)
 
-    def _attempt(self, held: Held) -> None:
+    def _work(self, part: int) -> None:
+        if self._gives_way and sys.platform == "linux":  # there a number of a thread is one of a process, too
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LAST)
+        with self.home.database.write() as db:
+            claim = leases.claim(db, part, self.owner, self.home.settings.lease_seconds)
+            if claim is None:
+                return
+            faults.point("claim.saved")
+        faults.point("claim.committed")
+        held = self._held[claim.part, claim.token] = Held(claim)
+        begun = time.perf_counter()
+        with bound_contextvars(request=claim.request_id, run=claim.run, part=part, task=self._task.request.id):
+            try:
+                outcome = self._attempt(held)
+            finally:
+                del self._held[claim.part, claim.token]
+            ms = round((time.perf_counter() - begun) * 1000, 1)
+            log.info("worked on a part", extra={"step": claim.step, "outcome": outcome, "ms": ms})
+        self.wakeups.try_to_send()
+
+    def _work_here(self, part: int) -> bool:
+        """Works on a part without a message, if a thread is free: no result depends on the broker."""
+
+        def works() -> None:
+            try:
+                self.work(part)
+            finally:
+                self._here.release()
+
+        free = len(self._held) < self.home.settings.workers and not self._ending
+        if not free or not self._here.acquire(blocking=False):  # it is called again soon
+            return False
+        threading.Thread(target=works, name="atlas-here", daemon=True).start()
+        return True
+
+    def _attempt(self, held: Held) -> str:
+        """Works on a part; how that ended, in a word: done, or a code."""
         claim = held.claim
         try:
             pipeline.work(self.home, claim, held.progress)
         except LeaseLost as error:
             log.warning("%s", error.message)
-        except Cancelled:
+            return error.code
+        except Cancelled as error:
             self._end(claim, "cancelled")
+            return error.code
+        except DBAPIError as error:
+            if not is_away(error):
+                return self._bug(claim, error)
+            log.warning("the database was away (%s): a part is tried again", type(error.orig).__name__)
+            return self._after(claim, DatabaseAway("The database did not answer.", hint=f"retry {claim.run}"))
         except AtlasError as error:
-            if error.retry and claim.attempt < runs.MOST_TRIES:
-                self._try_again(claim)
-                return
-            tries = f" after {claim.attempt} tries" if error.retry and claim.attempt > 1 else ""
-            facts = {"code": error.code, "message": error.message, "hint": error.hint, "tries": tries}
-            self._end(claim, "failed", {**facts, "step": claim.step})
+            return self._after(claim, error)
         except Exception as error:  # noqa: BLE001 - a bug in one part must end its run, not the worker
-            reference = uuid.uuid4().hex[:8]
-            # the message of a library's exception may quote a cell, so only its kind and place are logged
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            log.error(
-                "bug %s in step %s of run %s: %s\n%s", reference, claim.step, claim.run, type(error).__name__, frames
-            )
-            message = f"A bug in Atlas stopped `{claim.step}`: {type(error).__name__}, reference {reference}."
-            facts = {"code": "bug", "message": message, "hint": "The log has more under this reference.", "tries": ""}
-            self._end(claim, "failed", {**facts, "step": claim.step})
+            return self._bug(claim, error)
+        return "done"
 
-    def _end(self, claim: runs.Claim, state: str, error: dict[str, Any] | None = None) -> None:
+    def _after(self, claim: leases.Claim, error: AtlasError) -> str:
+        """A part that came to nothing is tried again, if that can help and was not tried too often."""
+        if error.retry and claim.attempt < leases.MOST_TRIES:
+            self._try_again(claim)
+        else:
+            tries = f" after {claim.attempt} tries" if error.retry and claim.attempt > 1 else ""
+            told = {"code": error.code, "message": error.message, "hint": error.hint, "tries": tries}
+            self._end(claim, "failed", {**told, "step": claim.step})
+        return error.code
+
+    def _bug(self, claim: leases.Claim, error: Exception) -> str:
+        reference = uuid.uuid4().hex[:8]
+        # the message of a library's exception may quote a cell, so only its kind and place are logged
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        log.error("bug %s in step %s of run %s: %s\n%s", reference, claim.step, claim.run, type(error).__name__, frames)
+        message = f"A bug in Atlas stopped `{claim.step}`: {type(error).__name__}, reference {reference}."
+        told = {"code": "bug", "message": message, "hint": "The log has more under this reference.", "tries": ""}
+        self._end(claim, "failed", {**told, "step": claim.step})
+        return "bug"
+
+    def _end(self, claim: leases.Claim, state: str, error: dict[str, Any] | None = None) -> None:
         """Ends the run, if its part is still this worker's."""
         try:
             with self.home.database.write() as db:
-                runs.hold(db, claim)
+                leases.hold(db, claim)
                 pipeline.end(self.home, db, claim.run, state, error)
         except LeaseLost as lost:
             log.warning("%s", lost.message)
 
-    def _try_again(self, claim: runs.Claim) -> None:
+    def _try_again(self, claim: leases.Claim) -> None:
         try:
             with self.home.database.write() as db:
-                runs.try_again(db, claim)
+                leases.try_again(db, claim)
+                faults.point("again.saved")
         except LeaseLost as lost:
             log.warning("%s", lost.message)
 
     def _pulse(self) -> None:
+        said = float("-inf")
         while not self._stopping.wait(PULSE_SECONDS):
             try:
                 for held in list(self._held.values()):
                     self._keep(held)
                 pipeline.reap(self.home)
-                self.wakeups.send()
+                if time.monotonic() - said > SEEN_SECONDS:
+                    with self.home.database.write() as db:
+                        facts.worker_lives(db)
+                    said = time.monotonic()
+                self.wakeups.send(late=True)
             except Exception as error:  # noqa: BLE001 - the pulse must outlive a database that is away for a while
                 log.warning("pulse: %s", type(error).__name__)
 
@@ -202,6 +296,9 @@ class Worker:
                 log.warning("sweep: %s", type(error).__name__)
             if self._stopping.wait(EVERY_SECONDS):
                 return
+
+    def _follow(self) -> None:
+        warehouse.keep_following(self.home, self._stopping)
 
     def _forward(self) -> None:
         from engine.lineage.forward import keep_forwarding  # OpenLineage: loaded where it is wanted
@@ -219,7 +316,8 @@ class Worker:
     def _keep(self, held: Held) -> None:
         try:
             with self.home.database.write() as db:
-                held.cancelled = runs.pulse(db, held.claim, held.rows, self.home.settings.lease_seconds)
+                held.cancelled = leases.pulse(db, held.claim, held.rows, self.home.settings.lease_seconds)
+            faults.point("pulse.kept")
         except LeaseLost:
             held.lost = (held.claim.part, held.claim.token) in self._held  # else it was completed a moment ago
 

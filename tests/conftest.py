@@ -1,22 +1,31 @@
 """What tests stand on: a home of their own, and real servers where they answer."""
 
 import os
-import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import text
 
 from core.settings import Settings, load
 from engine.home import Home
 from engine.store.database import HEAD, Database, migrate, open_database
+from engine.store.tables import Table
 from engine.worker import Worker, celery_app
+from tests.databases import POSTGRES, new_database
 
 REQUIRED = os.environ.get("ATLAS_REQUIRE_SERVICES") == "1"
-POSTGRES = os.environ.get("ATLAS_TEST_POSTGRES", "postgresql://postgres@127.0.0.1/postgres")
-REDIS = os.environ.get("ATLAS_TEST_REDIS", "redis://127.0.0.1:6379/9")
+OF_THIS_PROCESS = 9 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 7
+REDIS = os.environ.get("ATLAS_TEST_REDIS", f"redis://127.0.0.1:6379/{OF_THIS_PROCESS}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What was logged can be sent from one test process to another, whatever is in it: half a letter cannot."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(autouse=True)
@@ -35,20 +44,35 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A database of its own on a real PostgreSQL, migrated."""
-    server = create_engine(POSTGRES.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
-    name = f"atlas_test_{uuid.uuid4().hex[:12]}"
+    _postgres_answers()
+    with new_database() as url:
+        migrate(Database(url), HEAD)
+        yield url
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """An empty database on a real PostgreSQL."""
+    _postgres_answers()
+    with new_database() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def dsn() -> Iterator[str]:
+    """A database for the sources of a test module."""
+    _postgres_answers()
+    with new_database() as made:
+        yield made
+
+
+def _postgres_answers() -> None:
     try:
-        with server.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-    except OperationalError:
+        psycopg.connect(POSTGRES).close()
+    except psycopg.OperationalError:
         if REQUIRED:
             raise
         pytest.skip("PostgreSQL does not answer; ATLAS_TEST_POSTGRES says where it is")
-    url = POSTGRES.rpartition("/")[0] + f"/{name}"
-    migrate(Database(url), HEAD)
-    yield url
-    with server.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +92,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     else:
         opened = open_database(request.getfixturevalue("postgres_url"), tmp_path)
         with opened.engine.begin() as connection:
-            tables = "run, part, dataset, version, version_file, user_account, token, fact, score, check_result"
-            connection.execute(text(f"TRUNCATE {tables}, verdict, dead_letters, lineage_event, lineage_edge CASCADE"))
+            connection.execute(text("ALTER TABLE audit DISABLE TRIGGER ALL"))  # it refuses to be emptied
+            for table in Table.metadata.sorted_tables:
+                connection.execute(text(f"TRUNCATE {table.name} CASCADE"))
+            connection.execute(text("ALTER TABLE audit ENABLE TRIGGER ALL"))
     yield opened
     opened.close()

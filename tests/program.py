@@ -30,10 +30,14 @@ class Program:
     def pipeline(self, name: str, csv: str, more: str = "", model: str | None = None) -> None:
         """A pipeline over a CSV, and a model of its own if there is one: NAME_model."""
         (self.pipelines / f"{name}.csv").write_text(csv, encoding="utf-8")
-        text = f"name: {name}\nowner: web-team\nsource: {{connector: csv, path: {name}.csv}}\n{more}"
-        (self.pipelines / f"{name}.yml").write_text(text, encoding="utf-8")
+        self.reads(name, f"{{connector: csv, path: {name}.csv}}", more)
         if model:
             (self.pipelines / "navigate" / f"{name}_model.sql").write_text(model, encoding="utf-8")
+
+    def reads(self, name: str, source: str, more: str = "") -> None:
+        """A pipeline over any source."""
+        text = f"name: {name}\nowner: web-team\nsource: {source}\n{more}"
+        (self.pipelines / f"{name}.yml").write_text(text, encoding="utf-8")
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

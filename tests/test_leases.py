@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -12,9 +13,9 @@ from core.pipeline import Pipeline
 from core.settings import Settings, load
 from engine import pipeline
 from engine.home import Home, open_home
-from engine.store import datasets, runs
+from engine.store import datasets, leases, runs
 from engine.store.tables import Part, Run
-from engine.worker import Worker
+from engine.worker import Worker, celery_app
 
 ROWS = 150_000
 ELSEWHERE = "another-machine/4026531836:17:123456"
@@ -26,7 +27,16 @@ THINGS = Pipeline(
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    folder = tmp_path_factory.mktemp("leases")
+    yield from home_in(tmp_path_factory.mktemp("leases"))
+
+
+@pytest.fixture
+def another_home(tmp_path: Path) -> Iterator[Home]:
+    """One that no other worker works on."""
+    yield from home_in(tmp_path)
+
+
+def home_in(folder: Path) -> Iterator[Home]:
     (folder / "pipelines" / "navigate").mkdir(parents=True)
     lines = (f"{n},person{n}@mail.example,{n % 97}.5" for n in range(ROWS))
     (folder / "pipelines" / "things.csv").write_text("\n".join(["id,email,amount", *lines, ""]), encoding="utf-8")
@@ -64,10 +74,10 @@ def ended(home: Home, number: int, seconds: float = 60) -> Run:
     return run
 
 
-def claimed_elsewhere(home: Home, number: int) -> runs.Claim:
+def claimed_elsewhere(home: Home, number: int) -> leases.Claim:
     """The first part of a run, in the hands of another machine's worker."""
     with home.database.write() as db:
-        claim = runs.claim(db, runs.parts(db, number)[0].id, ELSEWHERE, home.settings.lease_seconds)
+        claim = leases.claim(db, runs.parts(db, number)[0].id, ELSEWHERE, home.settings.lease_seconds)
     assert claim is not None
     return claim
 
@@ -83,9 +93,24 @@ def test_work_of_another_machine_is_left_until_its_lease_ends_and_then_taken_ove
     assert time.monotonic() - begun > home.settings.lease_seconds
     assert (done.state, done.resumed, done.rows_in, done.rows_out) == ("succeeded", 1, ROWS, ROWS)
     with pytest.raises(LeaseLost), home.database.write() as db:
-        runs.complete(db, late, {"parts": []}, 0)
+        leases.complete(db, late, {"parts": []}, 0)
     with pytest.raises(LeaseLost), home.database.write() as db:
-        runs.pulse(db, late, 1, 30)
+        leases.pulse(db, late, 1, 30)
+
+
+def test_what_a_clock_that_ran_ahead_has_put_off_is_worked_on_all_the_same(home: Home, worker: Worker) -> None:
+    """As after a clock was set back: the part is to be called in hours, and then its lease ends in hours."""
+    hours = datetime.now(UTC) + timedelta(hours=3)
+    with home.database.write() as db:
+        number = pipeline.start(db, THINGS, "anna")[0].id
+        db.execute(update(Part).where(Part.run_id == number).values(wake_at=hours))
+    assert ended(home, number).state == "succeeded"
+    with home.database.write() as db:
+        number = pipeline.start(db, THINGS, "anna")[0].id
+        assert leases.claim(db, runs.parts(db, number)[0].id, ELSEWHERE, home.settings.lease_seconds)
+        db.execute(update(Part).where(Part.run_id == number).values(lease_until=hours))
+    done = ended(home, number)
+    assert (done.state, done.resumed) == ("succeeded", 1)
 
 
 def test_what_a_late_worker_wrote_never_becomes_visible(home: Home, worker: Worker) -> None:
@@ -98,7 +123,7 @@ def test_what_a_late_worker_wrote_never_becomes_visible(home: Home, worker: Work
         runs.copy_finished(db, first, old.id, pipeline.STEPS_UNTIL_PUBLISH)
         runs.offer(db, old.id, "publish", [{}])
         part = runs.parts(db, old.id, "publish")[0]
-        late = runs.claim(db, part.id, ELSEWHERE, 30)
+        late = leases.claim(db, part.id, ELSEWHERE, 30)
         assert late is not None
         # meanwhile somebody else has taken the part over
         db.execute(update(Part).where(Part.id == part.id).values(token=late.token + 1))
@@ -138,3 +163,21 @@ def start_and_wake(home: Home, worker: Worker) -> int:
     number = start(home)
     worker.wake()
     return number
+
+
+def test_a_worker_that_is_told_to_stop_ends_what_it_does_and_begins_nothing(another_home: Home) -> None:
+    home = another_home
+    ending = Worker(home, celery_app(home))
+    number = start_and_wake(home, ending)
+    while "verdicts" not in steps_running(home, number):
+        time.sleep(0.001)
+    with home.database.write() as db:
+        others = [
+            runs.start(db, THINGS.model_copy(update={"name": f"other_{n}"}), "anna", "plan")[0].id for n in (1, 2)
+        ]
+    assert ending.stop(30)
+    with home.database.write() as db:
+        assert {part.state for part in runs.parts(db, number, "verdicts")} == {"done"}
+        assert [part.attempt for other in others for part in runs.parts(db, other)] == [0, 0]
+        for left in (number, *others):
+            runs.end(db, left, "cancelled")

@@ -1,9 +1,10 @@
 """Many at once on one home: first starts, different pipelines, the same pipeline."""
 
 import json
+import socket
 from pathlib import Path
 
-from tests.program import Program
+from tests.program import Program, wait_for
 
 
 def test_six_first_starts_make_one_home(tmp_path: Path) -> None:
@@ -32,6 +33,21 @@ def test_ten_pipelines_and_one_of_them_twice(tmp_path: Path) -> None:
     assert shown["facts"]["rows"] == [["20"]] or shown["facts"]["rows"] == [[20]]
     masked = {name: program_hash(program, name) for name in names}
     assert len(set(masked.values())) == 1  # one key: equal values join
+
+
+def test_a_run_of_somebody_else_that_goes_on_spoils_no_answer(tmp_path: Path) -> None:
+    program = Program(tmp_path, ATLAS_REST_ALLOW_PRIVATE="127.0.0.1")
+    program.pipeline("things", "id\n1\n")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        stuck = f'name: stuck\nowner: web-team\nsource: {{connector: rest, url: "{url}", records: "$.items"}}\n'
+        (program.pipelines / "stuck.yml").write_text(stuck, encoding="utf-8")
+        asker = program.start("say", "run stuck")
+        assert wait_for(lambda: program.say("runs stuck")["facts"]["items"] != [])
+        asker.kill()
+        asker.communicate()
+        done = program.run("say", "run things", "--json")
+    assert (done.returncode, done.stderr, json.loads(done.stdout)["ok"]) == (0, "", True)
 
 
 def program_hash(program: Program, name: str) -> tuple[str, ...]:

@@ -2,42 +2,31 @@
 
 import socket
 import urllib.request
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 import redis
-from sqlalchemy import create_engine, text
+from polars.testing import assert_frame_equal
 
-from tests.conftest import POSTGRES, REDIS, REQUIRED
+from bench.pii import customers
+from tests.conftest import REDIS, REQUIRED
 from tests.program import Program, end, wait_for
 
 pytestmark = pytest.mark.services
 
 
 @pytest.fixture
-def servers(postgres_url: str) -> Iterator[dict[str, str]]:
+def servers(url: str) -> dict[str, str]:
     """Settings for a database and a broker of their own."""
-    del postgres_url  # it says whether PostgreSQL answers
     try:
         redis.Redis.from_url(REDIS).ping()
     except redis.ConnectionError:
         if REQUIRED:
             raise
         pytest.skip("Redis does not answer; ATLAS_TEST_REDIS says where it is")
-    name = f"atlas_test_{uuid.uuid4().hex[:12]}"
-    server = create_engine(POSTGRES.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
     redis.Redis.from_url(REDIS).flushdb()
-    yield {
-        "ATLAS_DATABASE_URL": POSTGRES.rpartition("/")[0] + f"/{name}",
-        "ATLAS_BROKER_URL": REDIS,
-        "ATLAS_MASKING_KEY": "k" * 32,
-    }
-    with server.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    return {"ATLAS_DATABASE_URL": url, "ATLAS_BROKER_URL": REDIS, "ATLAS_MASKING_KEY": "k" * 32}
 
 
 def free_port() -> int:
@@ -76,3 +65,40 @@ def test_a_run_over_http_on_postgresql_and_redis(tmp_path: Path, servers: dict[s
         assert not (client.home / "atlas.db").exists()
     finally:
         assert [end(worker), end(server)] == [0, 0]
+
+
+def test_embedded_and_with_three_workers_on_servers_the_same_input_gives_the_same_output(
+    tmp_path: Path, servers: dict[str, str]
+) -> None:
+    def program(name: str, **settings: str) -> Program:
+        made = Program(tmp_path / name, **settings)
+        text = "privacy: {columns: {phone: tokenize}}\nkey: [customer_id]\n"
+        made.pipeline("customers", "", text)
+        source = made.pipelines / "customers.yml"
+        source.write_text(source.read_text("utf-8").replace("customers.csv", "customers-*.csv"), encoding="utf-8")
+        (made.pipelines / "customers.csv").unlink()
+        for n in range(4):
+            customers.write(made.pipelines / f"customers-{n}.csv", 60 + n, customers.templates)
+        return made
+
+    def published(made: Program) -> pl.DataFrame:
+        files = sorted((made.home / "lake" / "chart" / "customers").glob("*.parquet"))
+        return pl.concat(map(pl.read_parquet, files)).sort(pl.all())
+
+    alone = program("alone", ATLAS_MASKING_KEY=servers["ATLAS_MASKING_KEY"])
+    assert alone.say("run customers")["facts"]["state"] == "succeeded"
+    shared = program("shared", **servers)
+    assert shared.run("db", "upgrade").returncode == 0
+    assert shared.run("user", "add", "anna", "--role", "operator").returncode == 0
+    token = shared.run("token", "anna").stdout.strip()
+    port = free_port()
+    processes = [shared.start("worker"), shared.start("worker"), shared.start("serve", "--port", str(port))]
+    try:
+        assert wait_for(lambda: answers(f"http://127.0.0.1:{port}/readyz"), 60)
+        client = Program(tmp_path / "client", ATLAS_API_URL=f"http://127.0.0.1:{port}", ATLAS_TOKEN=token)
+        assert client.say("run customers")["facts"]["state"] == "succeeded"
+    finally:
+        assert [end(process) for process in processes] == [0, 0, 0]
+    rows = published(shared)
+    assert len(rows) == 246
+    assert_frame_equal(rows, published(alone))

@@ -1,6 +1,8 @@
 """Interrupted or joined in the middle: nothing is half done, and the next one goes on."""
 
+import json
 import signal
+import sqlite3
 import subprocess
 import time
 import uuid
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mocks.source import endless
 from tests.program import COMMAND, Program, wait_for
 
 ROWS = 150_000
@@ -35,16 +38,28 @@ def test_ctrl_c_cancels_the_run_and_offers_to_go_on(tmp_path: Path, csv: str) ->
     assert program.say("retry 1")["facts"]["state"] == "succeeded"
 
 
-def test_a_second_sentence_joins_the_run_that_goes_on(tmp_path: Path, csv: str) -> None:
-    program = Program(tmp_path)
-    program.pipeline("people", csv)
-    first = program.start("say", "run people", "--json")
-    assert wait_for(lambda: any((program.home / "lake/explore").glob("people/run-1/*")), 30)
-    second = program.say("run people")
-    first.communicate(timeout=60)
-    assert first.returncode == 0
-    assert second["facts"]["run"] == 1
-    assert second["facts"]["state"] == "succeeded"
+def test_a_second_sentence_joins_the_run_that_goes_on(tmp_path: Path) -> None:
+    with endless() as source:
+        program = Program(tmp_path, **source.settings)
+        program.reads("people", source.source)
+        first = program.start("say", "run people", "--json")
+        assert wait_for(lambda: _started(program) == 1)
+        second = program.start("say", "run people", "--json")
+        assert wait_for(lambda: _started(program) == 2)
+        source.end.set()
+        answers = [json.loads(process.communicate(timeout=60)[0]) for process in (first, second)]
+    assert [answer["facts"]["run"] for answer in answers] == [1, 1]
+    assert [answer["facts"]["state"] for answer in answers] == ["succeeded"] * 2
+
+
+def _started(program: Program) -> int:
+    """How often somebody asked for a run."""
+    try:
+        with sqlite3.connect(f"file:{program.home / 'atlas.db'}?mode=ro", uri=True) as db:
+            (count,) = db.execute("select count(*) from audit where action in ('run.start', 'run.join')").fetchone()
+            return int(count)
+    except sqlite3.OperationalError:  # not there yet
+        return 0
 
 
 def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from core.pipeline import Pipeline
 from core.settings import Settings
 from engine.home import Home, open_home
-from engine.store import datasets, runs
+from engine.store import datasets, privacy, runs
+from engine.store.tables import Part
 from engine.sweep import sweep
 
 DAY = 86_400
@@ -50,6 +52,17 @@ def test_raw_data_go_after_their_retention(home: Home) -> None:
     assert not old.exists()
 
 
+def test_why_rows_were_rejected_goes_with_them(home: Home) -> None:
+    number = run(home, ended=True)
+    cause = {"reason": "id is empty", "rows": 3, "lines": ["2"]}
+    with home.database.write() as db:
+        privacy.save_dead_letters(db, number, "orders", [cause])
+    assert sweep(home, time.time() + 6 * DAY) == 0
+    assert sweep(home, time.time() + 8 * DAY) == 1
+    with home.database.read() as db:
+        assert not privacy.dead_letters(db, number)
+
+
 def test_raw_data_stay_until_then(home: Home) -> None:
     number = run(home, ended=True, days=30)
     kept = written(home.settings.raw_zone / "orders" / f"run-{number}" / "0.parquet", days_ago=8)
@@ -77,3 +90,20 @@ def test_files_of_current_versions_stay_and_orphans_go_after_a_day(home: Home) -
         datasets.publish(db, datasets.Snapshot("orders", "charted", "web", "", number, files, {"id": "BIGINT"}))
     assert sweep(home) == 1
     assert (current.exists(), orphan.exists(), young.exists()) == (True, False, True)
+
+
+def test_raw_files_of_attempts_that_came_to_nothing_go_after_a_day(home: Home) -> None:
+    number = run(home, ended=True, days=30)
+    with home.database.write() as db:
+        for step, token in (("explore", 2), ("contract", 1), ("merge", 2)):
+            db.add(
+                Part(run_id=number, step=step, ordinal=0, spec={}, state="done", token=token, wake_at=datetime.now(UTC))
+            )
+    folder = home.settings.raw_zone / "orders" / f"run-{number}"
+    kept = [written(folder / name, days_ago=2) for name in ("00000-2-00000.parquet", "rejected-00000-1.parquet")]
+    lost = [written(folder / name, days_ago=2) for name in ("00000-1-00000.parquet", "rejected-00000-2.parquet")]
+    # of a merge that was killed
+    lost.append(written(folder / "merge-00000-1.spill" / "duckdb_temp_storage-0.tmp", days_ago=2).parent)
+    young = written(folder / "00000-3-sample.parquet", days_ago=0.1)
+    assert sweep(home) == 3
+    assert [path.exists() for path in (*kept, young, *lost)] == [True, True, True, False, False, False]

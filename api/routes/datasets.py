@@ -1,211 +1,431 @@
 """Datasets: what is published, how good it is, what is personal in it, what was rejected."""
 
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
+from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from api import answers
+from api.asked import After, AfterName, Limit, Name, Word
 from api.deps import Caller, HomeDep, WakeDep, needs
+from api.slow import slow
 from core.errors import NotFound
 from engine import catalog, pipeline
 from engine.home import Home
-from engine.store import datasets, privacy, quality, runs
+from engine.store import datasets, privacy, quality, rulings, runs
 from engine.store.tables import Run
 
 router = APIRouter(prefix="/api/v1/datasets", tags=["datasets"])
 
+Kind = Literal["charted", "model"]
+
+
+class Dataset(BaseModel):
+    """A published dataset in a list."""
+
+    model_config = answers.example(
+        dataset="customers", kind="charted", owner="crm-team", description="Customers from the CRM export",
+        version=7, rows=10177, score="94.1", published_at="2026-03-02T05:00:02.300Z",
+    )  # fmt: skip
+
+    dataset: str
+    kind: Kind
+    owner: str
+    description: str
+    version: int
+    rows: int
+    score: answers.Decimal | None
+    published_at: answers.Time
+
+
+class Datasets(BaseModel):
+    """A page of datasets."""
+
+    items: list[Dataset]
+    next: str | None
+
+
+class Column(BaseModel):
+    name: str
+    type: str
+    hashed: bool
+
+
+class DatasetInFull(BaseModel):
+    """A published dataset: its columns and what it was made from."""
+
+    model_config = answers.example(
+        dataset="customers", kind="charted", owner="crm-team", description="Customers from the CRM export",
+        version=7, run=12, rows=10177, columns=[{"name": "email", "type": "VARCHAR", "hashed": True}], inputs=[],
+        published_at="2026-03-02T05:00:02.300Z",
+    )  # fmt: skip
+
+    dataset: str
+    kind: Kind
+    owner: str
+    description: str
+    version: int
+    run: int
+    rows: int
+    columns: list[Column]
+    inputs: list[str]
+    published_at: answers.Time
+
+
+class Version(BaseModel):
+    """A complete snapshot of a dataset."""
+
+    model_config = answers.example(
+        version=7, run=12, rows=10177, published_at="2026-03-02T05:00:02.300Z", current=True
+    )  # fmt: skip
+
+    version: int
+    run: int
+    rows: int
+    published_at: answers.Time
+    current: bool
+
+
+class Versions(BaseModel):
+    """A page of versions."""
+
+    items: list[Version]
+    next: int | None
+
+
+class DatasetQuality(BaseModel):
+    """What the contract measured in a run."""
+
+    model_config = answers.example(
+        dataset="customers", version=7, run=12, state="succeeded", score="94.1", score_before="96.4", measured=5,
+        dimensions={"completeness": "91.0", "accuracy": None}, dimensions_before={"completeness": "97.9"},
+        worst=[answers.CHECK], checks=[answers.CHECK], minimum_score=90.0, checked_at="2026-03-02T05:00:01.200Z",
+        owner="crm-team",
+    )  # fmt: skip
+
+    dataset: str
+    version: int | None
+    run: int
+    state: answers.State
+    score: answers.Decimal | None
+    score_before: answers.Decimal | None
+    measured: int
+    dimensions: answers.Dimensions
+    dimensions_before: answers.Dimensions | None
+    worst: list[answers.Check]
+    checks: list[answers.Check]
+    minimum_score: float | None
+    checked_at: answers.Time
+    owner: str | None
+
+
+class Point(BaseModel):
+    """The scores of one run."""
+
+    model_config = answers.example(
+        run=12, at="2026-03-02T05:00:01.200Z", score="94.1", dimensions={"completeness": "91.0", "accuracy": None}
+    )
+
+    run: int
+    at: answers.Time
+    score: answers.Decimal | None
+    dimensions: answers.Dimensions
+
+
+class Trend(BaseModel):
+    """Scores, oldest first; the next page holds those before."""
+
+    items: list[Point]
+    next: int | None
+
+
+class Pii(BaseModel):
+    """What each column was found to hold."""
+
+    model_config = answers.example(dataset="customers", version=7, run=12, columns=[answers.PERSONAL])
+
+    dataset: str
+    version: int | None
+    run: int
+    columns: list[answers.Personal]
+
+
+class Sample(BaseModel):
+    """A value that ten rejected rows or more share, of a column that is not personal."""
+
+    value: str
+    rows: int
+
+
+class Group(BaseModel):
+    """Rows that were rejected for the same cause."""
+
+    cause: str
+    rule: str | None
+    column: str | None
+    rows: int
+    lines: list[str]
+    samples: list[Sample]
+    others: int  # how many more values there are
+
+
+class DeadLetters(BaseModel):
+    """The rejected rows of a run, by cause; `total` is of the run, not of the page."""
+
+    model_config = answers.example(
+        pipeline="customers", run=12, state="succeeded", total=37, rows_in=10214, earlier=0,
+        groups=[{"cause": "email is no e-mail address", "rule": "validity", "column": "email", "rows": 37,
+                 "lines": ["customers.csv:12", "customers.csv:40"], "samples": [], "others": 31}],
+        next=None,
+    )  # fmt: skip
+
+    pipeline: str
+    run: int
+    state: answers.State
+    total: int
+    rows_in: int | None
+    earlier: int  # rejected by earlier runs whose rows were merged with those of this one
+    groups: list[Group]
+    next: int | None
+
+
+class Picture(Response):
+    media_type = "image/png"
+
 
 @router.get("")
-def list_datasets(home: HomeDep, _: Annotated[Caller, needs("read:catalog")]) -> dict[str, Any]:
-    """Every published dataset and model with its current version."""
+def list_datasets(
+    home: HomeDep,
+    caller: Annotated[Caller, needs("read:catalog", somewhere=True)],
+    kind: Kind | None = None,
+    owner: Word | None = None,
+    limit: Limit = 50,
+    after: AfterName = None,
+) -> Datasets:
+    """Every published dataset and model with its current version, by name."""
+    among = caller.where("read:catalog")
     with home.database.read() as db:
-        items = []
-        for dataset, version in datasets.listed(db):
-            measured = quality.score(db, version.run_id) if dataset.kind == "charted" else None
-            items.append(
-                {
-                    "dataset": dataset.name,
-                    "kind": dataset.kind,
-                    "owner": dataset.owner,
-                    "description": dataset.description,
-                    "version": version.number,
-                    "rows": version.rows,
-                    "score": answers.score(measured.overall) if measured else None,
-                    "published_at": answers.time(version.published_at),
-                }
-            )
-    return {"items": items, "next": None}
+        found = datasets.listed(db, among=among, kind=kind, owner=owner, after=after, limit=limit + 1)
+    page, last = answers.cut(found, limit)
+    items = [
+        Dataset(
+            dataset=row.name, kind=row.kind, owner=row.owner, description=row.description, version=row.number,
+            rows=row.rows, score=answers.score(row.overall), published_at=answers.time(row.published_at),
+        )
+        for row in page
+    ]  # fmt: skip
+    return Datasets(items=items, next=last.name if last else None)
 
 
 @router.get("/{name}")
-def get_dataset(name: str, home: HomeDep, _: Annotated[Caller, needs("read:catalog")]) -> dict[str, Any]:
+def get_dataset(name: Name, home: HomeDep, _: Annotated[Caller, needs("read:catalog")]) -> DatasetInFull:
     """A published dataset: its columns and what it was made from."""
     with home.database.read() as db:
         dataset, version = datasets.get(db, name)
-        return {
-            "dataset": dataset.name,
-            "kind": dataset.kind,
-            "owner": dataset.owner,
-            "description": dataset.description,
-            "version": version.number,
-            "run": version.run_id,
-            "rows": version.rows,
-            "columns": [
-                {"name": column, "type": kind, "hashed": column in version.masked}
-                for column, kind in version.columns.items()
-            ],
-            "inputs": sorted(version.inputs),
-            "published_at": answers.time(version.published_at),
-        }
+    return DatasetInFull(
+        dataset=dataset.name,
+        kind=dataset.kind,
+        owner=dataset.owner,
+        description=dataset.description,
+        version=version.number,
+        run=version.run_id,
+        rows=version.rows,
+        columns=[Column(name=n, type=kind, hashed=n in version.masked) for n, kind in version.columns.items()],
+        inputs=sorted(version.inputs),
+        published_at=answers.time(version.published_at),
+    )
 
 
 @router.get("/{name}/versions")
-def list_versions(name: str, home: HomeDep, _: Annotated[Caller, needs("read:catalog")]) -> dict[str, Any]:
+def list_versions(
+    name: Name, home: HomeDep, _: Annotated[Caller, needs("read:catalog")], limit: Limit = 50, after: After = None
+) -> Versions:
     """The versions of a dataset, newest first."""
     with home.database.read() as db:
         dataset, _current = datasets.get(db, name)
-        items = [
-            {
-                "version": v.number,
-                "run": v.run_id,
-                "rows": v.rows,
-                "published_at": answers.time(v.published_at),
-                "current": v.id == dataset.current_version_id,
-            }
-            for v in datasets.versions(db, name)
-        ]
-    return {"items": items, "next": None}
+        found = datasets.versions(db, name, after, limit=limit + 1)
+    page, last = answers.cut(found, limit)
+    items = [
+        Version(
+            version=row.number, run=row.run_id, rows=row.rows, published_at=answers.time(row.published_at),
+            current=row.id == dataset.current_version_id,
+        )
+        for row in page
+    ]  # fmt: skip
+    return Versions(items=items, next=last.number if last else None)
 
 
 @router.get("/{name}/quality")
-def get_quality(name: str, home: HomeDep, _: Annotated[Caller, needs("read:quality")]) -> dict[str, Any]:
+def get_quality(name: Name, home: HomeDep, _: Annotated[Caller, needs("read:quality")]) -> DatasetQuality:
     """The six scores of the last run that measured any, the worst checks, and the change since the run before."""
-    with home.database.read() as db:
-        run = _last_run(db, home, name, measured=True)
-        measured = quality.score(db, run.id)
-        before = quality.score_before(db, name, run.id)
-        checks = quality.checks(db, run.id)
-        answer = answers.run(db, run)
-        return {
-            "dataset": name,
-            "version": answer["version"],
-            "run": run.id,
-            "state": run.state,
-            "score": answer["score"],
-            "score_before": answer["score_before"],
-            "measured": answer["measured"],
-            "dimensions": answers.dimensions(measured),
-            "dimensions_before": answers.dimensions(before),
-            "worst": answers.worst(checks),
-            "checks": [answers.check(c) for c in checks],
-            "minimum_score": answer["minimum_score"],
-            "checked_at": answers.time(measured.at) if measured else None,
-            "owner": answer["owner"],
-        }
+    return _quality(home, name)
 
 
 @router.get("/{name}/quality/trend")
-def get_trend(name: str, home: HomeDep, _: Annotated[Caller, needs("read:quality")]) -> dict[str, Any]:
-    """The scores of the last 30 runs, oldest first."""
+def get_quality_trend(
+    name: Name,
+    home: HomeDep,
+    _: Annotated[Caller, needs("read:quality")],
+    limit: Limit = 30,
+    after: After = None,
+) -> Trend:
+    """The scores of the last runs, oldest first; the next page holds the runs before them."""
     with home.database.read() as db:
-        _last_run(db, home, name, measured=True)
-        items = [
-            {
-                "run": s.run_id,
-                "at": answers.time(s.at),
-                "score": answers.score(s.overall),
-                "dimensions": answers.dimensions(s),
-            }
-            for s in quality.trend(db, name)
-        ]
-    return {"items": items, "next": None}
+        found = quality.trend(db, name, limit + 1, after)
+        if not found and after is None:
+            raise _nothing_of(db, home, name)
+    page = found[-limit:]
+    items = [
+        Point(
+            run=s.run_id,
+            at=answers.time(s.at),
+            score=answers.score(s.overall),
+            dimensions=answers.dimensions(s),
+        )
+        for s in page
+    ]
+    return Trend(items=items, next=page[0].run_id if len(found) > limit else None)
 
 
-@router.get("/{name}/quality/picture", response_class=Response, responses={200: {"content": {"image/png": {}}}})
-def get_quality_picture(
-    name: str, home: HomeDep, caller: Annotated[Caller, needs("read:quality")], trend: bool = False
-) -> Response:
+@router.get("/{name}/quality/picture", response_class=Picture)
+@slow
+def draw_quality(
+    name: Name, home: HomeDep, _: Annotated[Caller, needs("read:quality")], trend: bool = False
+) -> Picture:
     """The scorecard, or the trend, as a PNG."""
     from engine.chart import scorecard  # draws: loaded when somebody looks
 
     if trend:
         with home.database.read() as db:
-            _last_run(db, home, name, measured=True)
             points = [
                 {"run": s.run_id, "at": s.at, "score": s.overall, "dimensions": s.dimensions}
                 for s in quality.trend(db, name)
             ]
-        return Response(scorecard.trend(points, name, home.settings.timezone), media_type="image/png")
-    facts = get_quality(name, home, caller)
-    before = {"score": facts["score_before"], "dimensions": facts["dimensions_before"], "note": "the run before"}
+            if not points:
+                raise _nothing_of(db, home, name)
+        return Picture(scorecard.trend(points, name, home.settings.timezone))
+    facts = _quality(home, name).model_dump()
     drawn = {**facts, "note": f"run #{facts['run']}", "minimum": facts["minimum_score"]}
     if facts["score_before"] is not None:
-        drawn["previous"] = before
-    return Response(scorecard.draw(drawn), media_type="image/png")
+        drawn["previous"] = {
+            "score": facts["score_before"], "dimensions": facts["dimensions_before"], "note": "the run before"
+        }  # fmt: skip
+    return Picture(scorecard.draw(drawn))
 
 
 @router.get("/{name}/pii")
-def get_pii(name: str, home: HomeDep, _: Annotated[Caller, needs("read:pii")]) -> dict[str, Any]:
+def get_pii(name: Name, home: HomeDep, _: Annotated[Caller, needs("read:pii")]) -> Pii:
     """What each column was found to hold, why, and what was done about it."""
     with home.database.read() as db:
-        run = _last_run(db, home, name)
-        verdicts = privacy.verdicts(db, run.id)
-        if not verdicts:
-            raise NotFound(f"Nothing was looked for in `{name}` yet: run #{run.id} {run.state}.", hint=f"run {name}")
-        answer = answers.run(db, run)
-        return {
-            "dataset": name,
-            "version": answer["version"],
-            "run": run.id,
-            "columns": [answers.personal(v) for v in verdicts],
-        }
+        run = privacy.last_run(db, name)
+        if run is None:
+            newest = _newest(db, home, name)
+            raise NotFound(
+                f"Nothing was looked for in `{name}` yet: run #{newest.id} {newest.state}.", hint=f"run {name}"
+            )
+        held = rulings.in_force(db, name)
+        return Pii(
+            dataset=name,
+            version=datasets.version_of(db, name, run),
+            run=run,
+            columns=[answers.personal(v, held.get(v.column)) for v in privacy.verdicts(db, run)],
+        )
 
 
 @router.get("/{name}/dead-letters")
-def get_dead_letters(name: str, home: HomeDep, _: Annotated[Caller, needs("read:dead-letters")]) -> dict[str, Any]:
-    """The rejected rows of the last run, by cause: counts and line numbers, never the rows."""
+def list_dead_letters(
+    name: Name, home: HomeDep, _: Annotated[Caller, needs("read:dead-letters")], limit: Limit = 50, after: After = None
+) -> DeadLetters:
+    """The rejected rows of the last run, by cause, most first: counts and line numbers, never the rows.
+
+    A value is told if its column is not personal and ten of the rows share it. Causes go with the raw rows.
+    """
     with home.database.read() as db:
-        run = _last_run(db, home, name)
-        groups = privacy.dead_letters(db, run.id)
-        return {
-            "pipeline": name,
-            "run": run.id,
-            "state": run.state,
-            "total": sum(g.rows for g in groups),
-            "rows_in": run.rows_in,
-            "groups": [
-                {"cause": g.cause, "rule": g.rule, "column": g.column, "rows": g.rows, "lines": g.lines} for g in groups
+        if after is not None:  # pages go on with the run they began with, whatever has run since
+            number = privacy.run_of_dead_letters(db, name, after)
+            if number is None:
+                raise NotFound(f"No group of rejected rows of `{name}` has the number {after}.", hint=f"dead {name}")
+        else:
+            number = privacy.last_run(db, name) or _newest(db, home, name).id
+        run = runs.get(db, number)
+        merges = any(plan.get("base") for plan in runs.results(db, number, "plan"))
+        groups, last = answers.cut(privacy.dead_letter_page(db, number, after, limit + 1), limit)
+        return DeadLetters(
+            pipeline=name,
+            run=run.id,
+            state=run.state,
+            total=privacy.rejected(db, number) or run.rows_rejected or 0,
+            rows_in=run.rows_in,
+            earlier=privacy.rejected_in(db, datasets.runs_merged(db, name) - {number}) if merges else 0,
+            groups=[
+                Group(
+                    cause=g.cause,
+                    rule=g.rule,
+                    column=g.column,
+                    rows=g.rows,
+                    lines=g.lines,
+                    others=g.others,
+                    samples=[Sample(value=value, rows=rows) for value, rows in g.samples],
+                )
+                for g in groups
             ],
-        }
+            next=last.id if last else None,
+        )
 
 
 @router.post("/{name}/replay", status_code=202)
-def replay(name: str, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, needs("run")]) -> Any:
+def replay_dataset(name: Name, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, needs("run")]) -> answers.Run:
     """Try the rows of the last run again, by the rules as they are now."""
     wanted = catalog.pipeline(home.settings.pipelines, name)
     pipeline.reap(home)
     with home.database.write() as db:
-        run, joined = pipeline.replay(home, db, wanted, by=caller.name)
+        run, joined = pipeline.replay(home, db, wanted, by=caller.name, request_id=caller.request_id)
+        caller.did(db, "run.replay", f"run {run.id}")
     wake()
     with home.database.read() as db:
-        return answers.run(db, runs.get(db, run.id), joined=joined)
+        return answers.run(db, run.id, caller, joined=joined)
 
 
-def _last_run(db: Session, home: Home, name: str, *, measured: bool = False) -> Run:
-    """The last run of a pipeline that came far enough to tell. Raises NotFound, saying what would help."""
-    for run in runs.page(db, pipeline=name, limit=50):
-        if quality.score(db, run.id) is not None if measured else privacy.verdicts(db, run.id):
-            return run
+def _quality(home: Home, name: str) -> DatasetQuality:
+    with home.database.read() as db:
+        found = quality.latest(db, name)
+        if not found:
+            raise _nothing_of(db, home, name)
+        newest, before = found[0], found[1].Score if len(found) > 1 else None
+        checks = quality.checks(db, newest.Score.run_id)
+    return DatasetQuality(
+        dataset=name,
+        version=newest.version,
+        run=newest.Score.run_id,
+        state=newest.state,
+        score=answers.score(newest.Score.overall),
+        score_before=answers.score(before.overall) if before else None,
+        measured=newest.Score.measured,
+        dimensions=answers.dimensions(newest.Score),
+        dimensions_before=answers.dimensions(before) if before else None,
+        worst=answers.worst(checks),
+        checks=[answers.check(c) for c in checks],
+        minimum_score=newest.minimum_score,
+        checked_at=answers.time(newest.Score.at),
+        owner=newest.owner,
+    )
+
+
+def _nothing_of(db: Session, home: Home, name: str) -> NotFound:
+    """Why there is no score, and what would help."""
+    newest = _newest(db, home, name)
+    return NotFound(f"Nothing of `{name}` was measured yet: run #{newest.id} {newest.state}.", hint=f"why {newest.id}")
+
+
+def _newest(db: Session, home: Home, name: str) -> Run:
+    """The newest run of a pipeline. Raises NotFound, saying what would help."""
+    newest = runs.newest(db, name)
+    if newest is not None:
+        return newest
     known = catalog.files(home.settings.pipelines)
     if name in known:
-        newest = runs.newest(db, name)
-        if newest is None:
-            raise NotFound(f"`{name}` has not run yet.", hint=f"run {name}")
-        if not measured:
-            return newest
-        message = f"Nothing of `{name}` was measured yet: run #{newest.id} {newest.state}."
-        raise NotFound(message, hint=f"why {newest.id}")
-    if any(dataset.name == name and dataset.kind == "model" for dataset, _ in datasets.listed(db)):
+        raise NotFound(f"`{name}` has not run yet.", hint=f"run {name}")
+    if datasets.kind(db, name) == "model":
         raise NotFound(f"`{name}` is a model: it has no contract of its own.", hint=f"lineage {name}")
     raise catalog.nearest("dataset", name, known)

@@ -1,36 +1,130 @@
 """The record of processing activities (GDPR Art. 30), as a PDF or as JSON."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Response
-from fastapi.responses import JSONResponse
-from sqlalchemy.orm import Session
+from pydantic import BaseModel
 
 from api import answers
+from api.asked import Word
 from api.deps import Caller, HomeDep, needs
-from core.pipeline import Pipeline
-from engine import catalog, why
-from engine.store import datasets, lineage, privacy, quality, runs
-
-if TYPE_CHECKING:
-    from engine.compliance.record import Activity
+from api.slow import slow
+from engine import catalog
 
 router = APIRouter(prefix="/api/v1/gdpr", tags=["gdpr"])
 
-BOTH: dict[int | str, dict[str, Any]] = {200: {"content": {"application/pdf": {}, "application/json": {}}}}
+
+class Cell(BaseModel):
+    """One statement of the record: what was seen, what people declared, or what they still have to."""
+
+    model_config = answers.example(
+        label="Purpose", article="Art. 30(1)(b)", value="Order handling", status="declared", source="customers.yml",
+        todo=None, needed=True,
+    )  # fmt: skip
+
+    label: str
+    article: str
+    value: str | None
+    status: Literal["observed", "declared", "missing"]
+    source: str | None
+    todo: str | None = None
+    needed: bool | None = None
 
 
-@router.get("/report", response_class=Response, responses=BOTH)
-def get_report(
+class Gap(BaseModel):
+    """What somebody has to fill in, and for which datasets."""
+
+    what: str
+    article: str
+    todo: str
+    where: list[str]
+
+
+class RecordColumn(BaseModel):
+    column: str
+    types: list[str]
+    kinds: list[str]
+    confidence: float
+    reason: str
+    action: str
+    action_words: str
+    is_masked: bool
+    rows: int
+    masked: int
+
+
+class Counts(BaseModel):
+    personal_columns: int
+    masked_columns: int
+    unmasked_columns: int
+
+
+class Totals(Counts):
+    datasets: int
+    rows: int
+    missing: int
+
+
+class Scores(BaseModel):
+    score: float | None
+    dimensions: dict[str, float | None]
+
+
+class RecordVersion(BaseModel):
+    number: int
+    run: int
+    rows: int
+    published_at: answers.Time
+    published_at_local: str
+
+
+class Activity(Counts):
+    """The processing of one dataset."""
+
+    dataset: str
+    description: str
+    owner: str
+    cells: list[Cell]
+    columns: list[RecordColumn]
+    quality: Scores | None
+    lineage: str
+    version: RecordVersion | None
+    attention: list[str]
+
+
+class Record(BaseModel):
+    """The record of processing activities."""
+
+    title: str
+    basis: str
+    scope: list[str]
+    made_at: answers.Time
+    made_at_local: str
+    timezone: str
+    to_fill_in: list[Gap]
+    attention: list[str]
+    controller: list[Cell]
+    totals: Totals
+    activities: list[Activity]
+
+
+PDF: dict[str, Any] = {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}
+
+
+@router.get("/report", response_model=None, response_class=Response, responses={200: {"model": Record, "content": PDF}})
+@slow
+def get_gdpr_report(
     home: HomeDep,
-    _: Annotated[Caller, needs("read:gdpr")],
-    dataset: str | None = None,
-    accept: Annotated[str, Header()] = "application/pdf",
+    caller: Annotated[Caller, needs("read:gdpr", somewhere=True)],
+    dataset: Word | None = None,
+    accept: Annotated[str, Header(include_in_schema=False)] = "application/pdf",
 ) -> Response:
     """What is processed, why, on which ground, for how long and how it is protected: of one dataset, or of all."""
+    from engine import processing
     from engine.compliance import record, report  # draws: loaded when somebody asks
 
+    caller.needs("read:gdpr", dataset)
     settings = home.settings
     if dataset is not None:
         wanted = [catalog.pipeline(settings.pipelines, dataset)]
@@ -40,57 +134,16 @@ def get_report(
         "name": settings.controller_name, "contact": settings.controller_contact, "dpo": settings.dpo_contact
     }  # fmt: skip
     with home.database.read() as db:
-        activities = [_activity(db, pipeline) for pipeline in wanted]
+        activities = processing.activities(db, wanted)
     made = record.record(
         activities,
         controller,
         datetime.now(UTC),
-        measures=MEASURES,
+        measures=record.MEASURES,
         raw_retention_enforced=True,
         timezone=settings.timezone,
     )
+    caller.saw("report.read", f"dataset {dataset}" if dataset else "all datasets")
     if "application/json" in accept and "application/pdf" not in accept:
-        return JSONResponse(made)
+        return Response(Record.model_validate(made).model_dump_json(), media_type="application/json")
     return Response(report.pdf(made), media_type="application/pdf")
-
-
-MEASURES = (
-    "raw data lie in a folder that only the engine's own user can read",
-    "every call needs a token of a known user, and rights go by role",
-    "logs and errors hold counts and names of columns, no values",
-    "rows of tables are shown only to those who may read models",
-)
-
-
-def _activity(db: Session, pipeline: Pipeline) -> "Activity":
-    """What the runs have shown of one dataset, beside what its file declares."""
-    from engine.compliance.record import Activity
-
-    newest = next((r for r in runs.page(db, pipeline=pipeline.name, limit=50) if privacy.verdicts(db, r.id)), None)
-    version = datasets.current_version(db, pipeline.name)
-    measured = quality.score(db, newest.id) if newest else None
-    sources = {e["from_dataset"] for e in lineage.edges(db) if e["to_dataset"] == f"explore.{pipeline.name}"}
-    return Activity(
-        pipeline.name,
-        pipeline.owner,
-        pipeline.description,
-        pipeline.privacy,
-        [answers.personal(v) for v in privacy.verdicts(db, newest.id)] if newest else [],
-        {
-            "score": answers.score(measured.overall),
-            "measured": measured.measured,
-            "dimensions": answers.dimensions(measured),
-        }
-        if measured
-        else None,
-        {
-            "number": version.number,
-            "run": version.run_id,
-            "rows": version.rows,
-            "published_at": version.published_at,
-        }
-        if version
-        else None,
-        sorted(sources),
-        why.dependents(db, pipeline.name),
-    )

@@ -1,12 +1,22 @@
 """Is it alive, and can it work?"""
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from typing import Literal
 
-from api.deps import HomeDep
-from engine.store.database import HEAD
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict
+
+from engine.health import NOT_READY, OK
 
 router = APIRouter(tags=["health"])
+
+
+class Readiness(BaseModel):
+    """Whether a process can work; each part is `ok`, or `degraded` or `not ready` and why."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok", "parts": {"database": "ok"}}]})
+
+    status: Literal["ok", "not ready"]
+    parts: dict[str, str]
 
 
 @router.get("/healthz")
@@ -15,8 +25,11 @@ def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz")
-def readyz(home: HomeDep) -> JSONResponse:
-    """Able to work: the database answers and is migrated."""
-    ready = home.database.revision() == HEAD
-    return JSONResponse({"status": "ok" if ready else "not ready", "database": ready}, 200 if ready else 503)
+@router.get("/readyz", responses={503: {"model": Readiness, "description": "A part is not ready."}})
+def readyz(request: Request, response: Response) -> Readiness:
+    """Able to work, part by part: 503 if one is not ready; one that is degraded keeps nobody from working."""
+    parts: dict[str, str] = request.app.state.health.parts()
+    if any(said.startswith(NOT_READY) for said in parts.values()):
+        response.status_code = 503
+        return Readiness(status=NOT_READY, parts=parts)
+    return Readiness(status=OK, parts=parts)

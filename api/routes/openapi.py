@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 
 from api.deps import Caller, needs
+from api.routes.docs import BrowserRoute
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=BrowserRoute)
 
 
 @router.get("/openapi.json")

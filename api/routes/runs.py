@@ -1,24 +1,27 @@
 """Runs: start, look, watch, cancel, try again."""
 
 import asyncio
-import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import answers
-from api.deps import Caller, HomeDep, Number, WakeDep, needs
-from engine import catalog, pipeline
+from api.asked import After, Limit, Moment, Word
+from api.deps import Caller, HomeDep, Number, WakeDep, needs, still
+from core.errors import Forbidden, TooMany, Unauthenticated
+from engine import catalog, faults, pipeline
 from engine.home import Home
 from engine.store import runs
 
 router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
 
+MOST_STREAMS = 20  # at once, of one caller
 LOOK_EVERY = 0.1  # seconds between two looks at a run that somebody watches
 
 
@@ -28,100 +31,164 @@ class RunRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"pipeline": "customers"}]})
 
     pipeline: str = Field(max_length=255)
-    full: bool = Field(False, description="Read everything anew, and accept columns that are gone.")
+    full: bool = Field(False, strict=True, description="Read everything anew, and accept columns that are gone.")
+
+
+class Runs(BaseModel):
+    """A page of runs."""
+
+    model_config = answers.example(items=[answers.BRIEF], next=12)
+
+    items: list[answers.Brief]
+    next: int | None
+
+
+class EventStream(StreamingResponse):
+    media_type = "text/event-stream"
+
+
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/event-stream": {
+                "schema": {
+                    "type": "object",
+                    "description": "One event; `data` is a run as JSON, `id` its revision.",
+                    "properties": {"event": {"const": "run"}, "id": {"type": "string"}, "data": {"type": "string"}},
+                    "required": ["event", "id", "data"],
+                }
+            }
+        }
+    }
+}
 
 
 @router.post("", status_code=202)
-def start_run(request: RunRequest, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, needs("run")]) -> Any:
+def start_run(
+    request: RunRequest, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, needs("run", somewhere=True)]
+) -> answers.Run:
     """Start a run of one pipeline, or join the active one."""
+    caller.needs("run", request.pipeline)
     wanted = catalog.pipeline(home.settings.pipelines, request.pipeline)
     pipeline.reap(home)
     with home.database.write() as db:
-        run, joined = pipeline.start(db, wanted, by=caller.name, full=request.full)
+        run, joined = pipeline.start(db, wanted, by=caller.name, full=request.full, request_id=caller.request_id)
+        caller.did(db, "run.join" if joined else "run.start", f"run {run.id}")
+    faults.point("start.committed")
     wake()
-    with home.database.read() as db:
-        return answers.run(db, runs.get(db, run.id), joined=joined)
+    return _look(home, run.id, caller, joined=joined)
 
 
 @router.get("")
 def list_runs(
     home: HomeDep,
-    _: Annotated[Caller, needs("read:runs")],
-    pipeline: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 20,
-    after: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
-) -> dict[str, Any]:
+    caller: Annotated[Caller, needs("read:runs", somewhere=True)],
+    pipeline: Word | None = None,
+    state: answers.State | None = None,
+    requested_by: Word | None = None,
+    since: Annotated[Moment | None, Query(description="Created then or later.")] = None,
+    until: Annotated[Moment | None, Query(description="Created before then.")] = None,
+    limit: Limit = 20,
+    after: After = None,
+) -> Runs:
     """Runs, newest first; `next` is the `after` of the next page."""
-    if pipeline is not None:
-        known = catalog.files(home.settings.pipelines)
+    among = caller.where("read:runs")
+    with home.database.read() as db:
+        found = runs.listed(
+            db, among=among, pipeline=pipeline, state=state, requested_by=requested_by, since=since, until=until,
+            before=after, limit=limit + 1,
+        )  # fmt: skip
+    if not found and pipeline is not None:
+        known = [name for name in catalog.files(home.settings.pipelines) if among is None or name in among]
         if pipeline not in known:
             raise catalog.nearest("pipeline", pipeline, known)
-    with home.database.read() as db:
-        page = runs.page(db, pipeline=pipeline, before=after, limit=limit)
-        items = [answers.brief(db, run) for run in page]
-    return {"items": items, "next": page[-1].id if len(page) == limit else None}
+    page, last = answers.cut(found, limit)
+    return Runs(items=[answers.brief(row) for row in page], next=last.id if last else None)
 
 
 @router.get("/{number}")
 async def get_run(
     number: Number,
     home: HomeDep,
-    _: Annotated[Caller, needs("read:runs")],
-    seen: str | None = None,
+    caller: Annotated[Caller, needs("read:runs")],
+    seen: Annotated[str | None, Query(max_length=64)] = None,
     wait: Annotated[float, Query(ge=0, le=30)] = 0,
-) -> Any:
+) -> answers.Run:
     """A run; with `seen` (a `revision`) the answer waits up to `wait` seconds for something new."""
-    end = time.monotonic() + wait
-    answer = await run_in_threadpool(_look, home, number)
-    while answer["revision"] == seen and answer["state"] in runs.ACTIVE and time.monotonic() < end:
-        await asyncio.sleep(LOOK_EVERY)
-        answer = await run_in_threadpool(_look, home, number)
-    return answer
+    if seen is not None and wait:
+        end = time.monotonic() + wait
+        while await run_in_threadpool(_glance, home, number) == (seen, True) and time.monotonic() < end:
+            await asyncio.sleep(LOOK_EVERY)
+    return await run_in_threadpool(_look, home, number, caller)
 
 
-@router.get("/{number}/events", response_class=StreamingResponse)
-async def watch_run(number: Number, home: HomeDep, _: Annotated[Caller, needs("read:runs")]) -> StreamingResponse:
+@router.get("/{number}/events", response_class=EventStream, responses=EVENTS)
+async def watch_run(
+    request: Request, number: Number, home: HomeDep, caller: Annotated[Caller, needs("read:runs")]
+) -> EventStream:
     """A run as server-sent events: one `run` at each change, until it has ended."""
-    answer = await run_in_threadpool(_look, home, number)
+    answer = await run_in_threadpool(_look, home, number, caller)
+    watching: Counter[str] = request.app.state.watching
+    if watching[caller.principal] >= MOST_STREAMS:
+        raise TooMany(f"You watch {MOST_STREAMS} runs already.", seconds=10)
 
-    async def events(answer: dict[str, Any]) -> AsyncIterator[str]:
+    async def events(answer: answers.Run) -> AsyncIterator[str]:
+        watching[caller.principal] += 1
+        try:
+            async for told in changes(answer):
+                yield told
+        finally:
+            watching[caller.principal] -= 1
+
+    async def changes(answer: answers.Run) -> AsyncIterator[str]:
         while True:
-            yield f"event: run\nid: {answer['revision']}\ndata: {json.dumps(answer)}\n\n"
-            if answer["state"] not in runs.ACTIVE:
+            yield f"event: run\nid: {answer.revision}\ndata: {answer.model_dump_json()}\n\n"
+            if answer.state not in runs.ACTIVE:
                 return
-            seen, quiet = answer["revision"], time.monotonic() + 15
-            while answer["revision"] == seen:
+            quiet = time.monotonic() + 15
+            while await run_in_threadpool(_glance, home, number) == (answer.revision, True):
                 if time.monotonic() > quiet:
                     yield ": still here\n\n"  # keeps proxies from closing a silent connection
                     quiet += 15
                 await asyncio.sleep(LOOK_EVERY)
-                answer = await run_in_threadpool(_look, home, number)
+            try:  # rights may have gone since the stream began
+                now = await run_in_threadpool(still, request, "read:runs", answer.pipeline)
+            except (Unauthenticated, Forbidden):
+                return
+            answer = await run_in_threadpool(_look, home, number, now)
 
-    return StreamingResponse(events(answer), media_type="text/event-stream")
+    return EventStream(events(answer))
 
 
 @router.post("/{number}/cancel")
-def cancel_run(number: Number, home: HomeDep, _: Annotated[Caller, needs("run")]) -> Any:
+def cancel_run(number: Number, home: HomeDep, caller: Annotated[Caller, needs("run")]) -> answers.Run:
     """Ask a run to stop."""
     pipeline.reap(home)
     with home.database.write() as db:
         run = runs.cancel(db, number)
         pipeline.report_end(home, db, run)
-    return _look(home, number)
+        caller.did(db, "run.cancel", f"run {number}")
+    return _look(home, number, caller)
 
 
 @router.post("/{number}/retry", status_code=202)
-def retry_run(number: Number, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, needs("run")]) -> Any:
+def retry_run(number: Number, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, needs("run")]) -> answers.Run:
     """A new run from the first step that did not finish."""
     pipeline.reap(home)
     with home.database.write() as db:
         wanted = catalog.pipeline(home.settings.pipelines, runs.get(db, number).pipeline)
-        run, joined = pipeline.retry(home, db, number, wanted, by=caller.name)
+        run, joined = pipeline.retry(home, db, number, wanted, by=caller.name, request_id=caller.request_id)
+        caller.did(db, "run.retry", f"run {run.id}")
     wake()
-    with home.database.read() as db:
-        return answers.run(db, runs.get(db, run.id), joined=joined)
+    return _look(home, run.id, caller, joined=joined)
 
 
-def _look(home: Home, number: int) -> dict[str, Any]:
+def _look(home: Home, number: int, caller: Caller, *, joined: bool = False) -> answers.Run:
     with home.database.read() as db:
-        return answers.run(db, runs.get(db, number))
+        return answers.run(db, number, caller, joined=joined)
+
+
+def _glance(home: Home, number: int) -> tuple[str, bool]:
+    """The run's revision, and whether it goes on."""
+    with home.database.read() as db:
+        return runs.revision(db, number)

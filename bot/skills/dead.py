@@ -1,9 +1,11 @@
 """The rows that were rejected, by cause."""
 
+from typing import Any
+
 from bot.client import Atlas
 from bot.reply import Reply, Table
 from bot.skill import skill
-from bot.words import count, many, percent
+from bot.words import count, many, one_line, percent
 
 LINES = 3
 
@@ -21,22 +23,46 @@ async def dead(atlas: Atlas, pipeline: str) -> Reply:
     if not total:
         came = ", which failed" if answer.get("state") == "failed" else ""
         return Reply(
-            f"No row of {pipeline} was rejected in run #{number}{came}.", facts=facts, next=[f"quality {pipeline}"]
+            f"No row of {pipeline} was rejected in run #{number}{came}.{_earlier(answer)}",
+            facts=facts,
+            next=[f"replay {pipeline}" if answer["earlier"] else f"quality {pipeline}"],
         )
     share = f" of {count(rows_in)} ({percent(total, rows_in)})" if rows_in else ""
     rows = [
-        [_cause(group["cause"]), group["column"], count(group["rows"]), _lines(group)] for group in answer["groups"]
+        [_cause(group["cause"]), group["column"], _values(group), count(group["rows"]), _lines(group)]
+        for group in answer["groups"]
     ]
+    if not rows:
+        return Reply(
+            f"{many(total, 'row')}{share} of {pipeline} {'was' if total == 1 else 'were'} rejected in run #{number}; "
+            "why is gone with the raw rows.",
+            facts=facts,
+            next=[f"run {pipeline}"],
+        )
     return Reply(
-        f"{many(total, 'row')}{share} of {pipeline} {'was' if total == 1 else 'were'} rejected in run #{number}.",
-        table=Table(["cause", "column", "rows", "lines in the source"], rows),
+        f"{many(total, 'row')}{share} of {pipeline} {'was' if total == 1 else 'were'} rejected in run #{number}."
+        f"{_earlier(answer)}",
+        table=Table(["cause", "column", "values", "rows", "lines in the source"], rows),
         facts=facts,
         next=[f"replay {pipeline}", f"why {pipeline}"],
     )
 
 
+def _earlier(answer: dict[str, Any]) -> str:
+    rows = answer["earlier"]
+    return f" In the runs before, back to the last full one, {many(rows, 'row')}." if rows else ""
+
+
 def _cause(told: str) -> str:
     return f"“{told.removeprefix('not: ')}” does not hold" if told.startswith("not: ") else told
+
+
+def _values(group: dict[str, Any]) -> str:
+    """Values that many of the rows share, if they may be shown, and how many others there are."""
+    shown = [f"{one_line(sample['value'])} ({count(sample['rows'])})" for sample in group["samples"]]
+    if group["others"]:
+        shown.append(many(group["others"], "other value" if shown else "value"))
+    return ", ".join(shown)
 
 
 def _lines(group: dict[str, object]) -> str:

@@ -16,4 +16,5 @@ async def gdpr(atlas: Atlas, dataset: str | None = None) -> Reply:
             Attachment("pdf", f"GDPR report of {about}", document, f"gdpr-report{f'-{dataset}' if dataset else ''}.pdf")
         ],
         next=[f"pii {dataset}", f"lineage {dataset}"] if dataset else ["datasets"],
+        holds="subjects",
     )

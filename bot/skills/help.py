@@ -4,6 +4,7 @@ from bot.client import Atlas
 from bot.grammar import short
 from bot.reply import Reply, Table
 from bot.skill import Skill, skill, skills
+from bot.strangers import MAY_SAY
 
 
 @skill("help [{topic...}]", right=None, help="what you can say", example="help run")
@@ -11,16 +12,19 @@ async def help(atlas: Atlas, topic: str | None = None) -> Reply:
     """With a topic, everything about one command."""
     if topic:
         return _about(topic)
-    rights = set((await atlas.me())["rights"])
-    mine = [s for s in skills() if s.right is None or s.right in rights]
+    me = await atlas.me()
+    known, rights = bool(me["user"]), {*me["rights"], *me["somewhere"]}
+    mine = [s for s in skills() if (s.right is None or s.right in rights) and (known or s.name in MAY_SAY)]
     rows = [[pattern.usage, s.help if n == 0 else ""] for s in mine for n, pattern in enumerate(s.patterns)]
     others = len(skills()) - len(mine)
     more = f" {others} more need another role: whoami." if others else ""
+    if not known:
+        more = " Nobody here knows you yet; link changes that."
     return Reply(
         f"You can say:{more}",
         table=Table(["say", "to get"], rows),
         facts={"items": [{"usage": s.patterns[0].usage, "help": s.help, "example": s.example} for s in mine]},
-        next=["pipelines", "datasets", "status"],
+        next=["pipelines", "datasets", "status"] if known else ["link"],
     )
 
 

@@ -1,11 +1,13 @@
 """What was found personal in a dataset, why, and what was done about it."""
 
+from zoneinfo import ZoneInfo
+
 from bot.client import Answer, Atlas
 from bot.grammar import quoted
 from bot.reply import Reply, Table
 from bot.runs import DONE_TO
 from bot.skill import skill
-from bot.words import listing, many, one_line
+from bot.words import listing, many, one_line, when
 
 FACTS = ("column", "types", "confidence", "reason", "action", "rows", "masked", "ruling")
 KINDS = {
@@ -14,6 +16,7 @@ KINDS = {
     "IBAN": "IBANs", "BANK_ACCOUNT": "bank accounts", "CREDIT_CARD": "card numbers", "IP": "IP addresses",
     "MAC": "MAC addresses", "PASSPORT": "passport numbers", "LICENSE_PLATE": "licence plates",
     "DRIVER_LICENSE": "driving licences", "USERNAME": "user names", "PROFILE_URL": "profile links",
+    "CVR": "CVR numbers",
 }  # fmt: skip
 
 
@@ -24,7 +27,7 @@ async def pii(atlas: Atlas, dataset: str) -> Reply:
     answer = await atlas.pii(name)
     found = sorted(answer["columns"], key=lambda c: (not c["types"], not c["masked"], -float(c["confidence"])))
     if column:
-        return _one(name, column, found)
+        return _one(name, column, found, await atlas.zone())
     personal = [c for c in found if c["types"]]
     scattered = [c for c in found if not c["types"] and c["masked"]]
     if not personal and not scattered:
@@ -34,16 +37,17 @@ async def pii(atlas: Atlas, dataset: str) -> Reply:
                 f"{'holds' if len(personal) == 1 else 'hold'} personal data: run #{answer['run']}."]  # fmt: skip
     told += [f"{one_line(c['column'])} is not personal as a whole; {many(c['masked'], 'single value')} in it masked."
              for c in scattered]  # fmt: skip
+    told += [f"{one_line(c['column'])} {_ruled(c['ruling'], await atlas.zone())}" for c in found if c["ruling"]]
     rows = [[c["column"], kinds(c), sure(c), done(c), c["reason"]] for c in personal]
     return Reply(
         "\n".join(told),
         table=Table(["column", "holds", "sure", "what is done", "why"], rows) if rows else None,
-        facts=_facts(name, found),
+        facts=facts(name, found),
         next=[f"pii {_quoted(name, personal[0]['column'])}"] if personal else [f"quality {name}"],
     )
 
 
-def _one(name: str, column: str, found: list[Answer]) -> Reply:
+def _one(name: str, column: str, found: list[Answer], zone: ZoneInfo) -> Reply:
     matching = [c for c in found if c["column"] == column] or [
         c for c in found if c["column"].casefold() == column.casefold()
     ]
@@ -51,24 +55,30 @@ def _one(name: str, column: str, found: list[Answer]) -> Reply:
         names = listing([c["column"] for c in found], most=20)
         return Reply(f"`{name}` has no column `{one_line(column)}`. It has {names}.", ok=False, next=[f"pii {name}"])
     c = matching[0]
-    reason = one_line(c["reason"]).rstrip(".")
+    reason, where = one_line(c["reason"]).rstrip("."), _quoted(name, c["column"])
     if c["types"]:
         told = [f"{name}.{one_line(c['column'])} holds {kinds(c)} ({sure(c)} sure): {reason}."]
-        policy = f"`{c['column']}: keep`" if c["action"] != "keep" else f"`{c['column']}: hash`"
-        told += [f"{_done_sentence(c)} Wrong? Set {policy} under privacy.columns in {name}.yml."]
+        told += [f"{_done_sentence(c)} Wrong? Say: pii {where} is not pii because …"]
     else:
         told = [f"{name}.{one_line(c['column'])} is not personal{f': {reason}' if reason else ''}."]
         if c["masked"]:
             verb = "was" if c["masked"] == 1 else "were"
             told.append(f"{many(c['masked'], 'single value')} in it that looked personal {verb} masked.")
-        told.append(f"Wrong? Set `{c['column']}: hash` under privacy.columns in {name}.yml.")
-    return Reply(
-        "\n".join(told), facts=_facts(name, [c]), next=[f"pii {name}", f"lineage {_quoted(name, c['column'])}"]
-    )
+        told.append(f"Wrong? Say: pii {where} is EMAIL, or what else it holds.")
+    if c["ruling"] and not c["ruling"]["applied"]:
+        told.append(f"It {_ruled(c['ruling'], zone)} This holds from the next run.")
+    return Reply("\n".join(told), facts=facts(name, [c]), next=[f"pii {name}", f"lineage {_quoted(name, c['column'])}"])
 
 
-def _facts(name: str, columns: list[Answer]) -> dict[str, object]:
+def facts(name: str, columns: list[Answer]) -> dict[str, object]:
     return {"dataset": name, "columns": [{key: c.get(key) for key in FACTS} for c in columns]}
+
+
+def _ruled(ruling: Answer, zone: ZoneInfo) -> str:
+    """`is ruled PERSON by anna, today 10:30: it is the callers' names.`"""
+    because = f": {one_line(ruling['because']).rstrip('.')}" if ruling["because"] else ""
+    what = ruling["type"] or "not personal"
+    return f"is ruled {what} by {one_line(ruling['by'])}, {when(ruling['at'], zone)}{because}."
 
 
 def kinds(column: Answer) -> str:

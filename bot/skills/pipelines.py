@@ -26,7 +26,7 @@ async def pipelines(atlas: Atlas) -> Reply:
             if run
             else [None, "not run yet", None, None]
         )
-        rows.append([item["name"], *last, item["schedule"], item["owner"]])
+        rows.append([item["name"], *last, when(item["next_at"], zone) if item["next_at"] else None, item["owner"]])
     bad = sum((item["last_run"] or {}).get("state") in URGENT[:2] for item in items)
     after = [f"{'why' if bad else 'run'} {items[0]['name']}", "datasets", "runs"]
     told = f"{many(len(items), 'pipeline')}."
@@ -34,7 +34,7 @@ async def pipelines(atlas: Atlas) -> Reply:
         told += f" {many(bad, 'needs', 'need')} a look."
     return Reply(
         "\n".join([told, *mistakes]),
-        table=Table(["pipeline", "run", "state", "when", "score", "schedule", "owner"], rows),
+        table=Table(["pipeline", "run", "state", "when", "score", "next", "owner"], rows),
         facts={"items": items},
         next=after,
     )

@@ -22,4 +22,5 @@ async def show(atlas: Atlas, model: str) -> Reply:
         table=Table(table["columns"], table["rows"]) if table["rows"] else None,
         facts={key: table[key] for key in ("model", "columns", "rows", "total_rows")},
         next=[f"lineage {model}", f"impact {model}"],
+        holds="rows",
     )

@@ -1,6 +1,9 @@
 """How things stand: everywhere, with a pipeline, or with a run."""
 
-from bot.client import ENDED, Answer, Atlas
+import contextlib
+
+from bot.alerts import heads, summary
+from bot.client import ENDED, Answer, Atlas, AtlasProblem
 from bot.reply import Reply, Table
 from bot.runs import outcome, progress
 from bot.skill import skill
@@ -39,21 +42,26 @@ async def _everywhere(atlas: Atlas) -> Reply:
     runs.sort(key=lambda run: order.index(run["state"]))
     bad = [run for run in runs if run["state"] in ("failed", "refused")]
     active = [run for run in runs if run["state"] not in ENDED]
+    wrong: list[Answer] = []
+    with contextlib.suppress(AtlasProblem):  # a token may be let see runs and no quality
+        wrong = heads(await atlas.alerts())
     if not items:
         told = "There is no pipeline yet."
     elif bad:
         told = f"{listing([run['pipeline'] for run in bad])} {'needs' if len(bad) == 1 else 'need'} a look."
     else:
-        told = f"All is well: no last run of {many(len(items), 'pipeline')} has failed."
+        told = f"{'No' if wrong else 'All is well: no'} last run of {many(len(items), 'pipeline')} has failed."
     if active:
         told += f" {many(len(active), 'run')} under way."
     idle = len(items) - len(runs)
     if idle:
         told += f" {many(idle, 'pipeline')} not run yet."
+    told = " ".join(part for part in (told, summary(wrong)) if part)
     rows = [
         [run["pipeline"], f"#{run['run']}", run["state"], when(run["created_at"], zone), run["score"]] for run in runs
     ]
     after = [f"why {run['run']}" for run in bad[:2]] + [f"status {run['run']}" for run in active[:1]]
+    after += ["alerts"] if wrong else []
     return Reply(
         told,
         table=Table(["pipeline", "run", "state", "when", "score"], rows) if rows else None,

@@ -1,18 +1,20 @@
 """Keyed hashes: equal values are equal texts wherever they stand. Layout: docs/reference/masking.md."""
 
+import binascii
 import hashlib
 import hmac
+from typing import Any
 
 import numpy as np
 import polars as pl
-import polars_hash as plh
+import polars_hash  # noqa: F401  # gives expressions `chash`
 import pyarrow as pa
-from numpy.typing import NDArray
 
 _ALPHABET = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", dtype=np.uint8)
-_CHARACTERS, _PREFIX = 26, "h_"
-_NIBBLE = np.zeros(256, dtype=np.uint8)
-_NIBBLE[np.frombuffer(b"0123456789abcdef", dtype=np.uint8)] = np.arange(16)
+_PAIRS = (
+    np.stack(np.broadcast_arrays(_ALPHABET[:, None], _ALPHABET), axis=2).reshape(-1, 2).copy().view(np.uint16)[:, 0]
+)
+_CHARACTERS = 26
 
 
 def fingerprint(key: bytes) -> str:
@@ -20,33 +22,34 @@ def fingerprint(key: bytes) -> str:
     return hmac.new(key, b"atlas masking key", hashlib.sha256).hexdigest()[:16]
 
 
-def hashed(canonical: pl.Series, family: str, key: bytes) -> pl.Series:
-    """`h_` and 130 bits of the HMAC-SHA256 of family, a zero byte and the canonical text. Null stays null."""
+def hashed(canonical: pl.Series, family: str, key: bytes, prefix: str = "h_") -> pl.Series:
+    """The prefix and 130 bits of the HMAC-SHA256 of family, a zero byte and the canonical text. Null stays null."""
     if canonical.dtype != pl.String:
         canonical = canonical.cast(pl.String)
     if canonical.len() == 0:
         return canonical
-    digests = (
-        pl.DataFrame({"text": pl.select(pl.lit(f"{family}\0") + canonical).to_series()})
-        .select(plh.col("text").chash.hmac_sha256(key=key.hex()))
-        .to_series()
-    )
-    return base32(digests)
+    message: Any = pl.lit(f"{family}\0") + pl.col("text")
+    digests = canonical.to_frame("text").select(message.chash.hmac_sha256(key=key.hex())).to_series()
+    return base32(digests.alias(canonical.name), prefix)
 
 
-def base32(digests: pl.Series) -> pl.Series:
-    """The first 130 bits of hexadecimal digests in 26 letters and figures of RFC 4648, in lower case."""
+def base32(digests: pl.Series, prefix: str = "h_") -> pl.Series:
+    """The prefix and the first 130 bits of hexadecimal digests, in 26 letters and figures of RFC 4648 in lower case."""
     nulls = digests.is_null()
-    rows = _bytes(digests.fill_null("0" * 64), 64)
-    nibbles = _NIBBLE[np.ascontiguousarray(rows[:, :33].T)]  # one row a place, so that each step runs over all values
-    out = np.empty((len(_PREFIX) + _CHARACTERS, len(digests)), dtype=np.uint8)
-    out[: len(_PREFIX)] = np.frombuffer(_PREFIX.encode(), dtype=np.uint8)[:, None]
-    for n in range(_CHARACTERS):
-        place, bit = divmod(5 * n, 4)
-        five = ((nibbles[place] << (1 + bit)) & 31) | (nibbles[place + 1] >> (3 - bit))
-        out[len(_PREFIX) + n] = _ALPHABET[five]
+    raw = binascii.unhexlify(_bytes(digests.fill_null("0" * 64) if nulls.any() else digests, 64))
+    words = np.frombuffer(raw, dtype=">u8").reshape(-1, 4)[:, :3].T.astype(np.uint64, order="C")
+    out = np.empty((1 + _CHARACTERS // 2, len(digests)), dtype=np.uint16)  # two characters at a time
+    out[0] = np.frombuffer(prefix.encode(), dtype=np.uint16)[0]
+    for n in range(_CHARACTERS // 2):
+        word, bit = divmod(10 * n, 64)
+        if bit <= 54:
+            ten = words[word] >> np.uint64(54 - bit)
+        else:
+            ten = (words[word] << np.uint64(bit - 54)) | (words[word + 1] >> np.uint64(118 - bit))
+        np.take(_PAIRS, (ten & np.uint64(1023)).view(np.intp), out=out[1 + n], mode="clip")  # clip: without a check
     text = np.ascontiguousarray(out.T)
-    offsets = np.arange(0, text.shape[1] * (len(digests) + 1), text.shape[1], dtype=np.int64)
+    size = 2 * text.shape[1]
+    offsets = np.arange(0, size * (len(digests) + 1), size, dtype=np.int64)
     array = pa.LargeStringArray.from_buffers(len(digests), pa.py_buffer(offsets), pa.py_buffer(text))
     series = pl.Series(digests.name, array)
     if nulls.any():
@@ -54,9 +57,8 @@ def base32(digests: pl.Series) -> pl.Series:
     return series.alias(digests.name)
 
 
-def _bytes(texts: pl.Series, width: int) -> NDArray[np.uint8]:
-    """The letters of texts of one length, one row a text."""
+def _bytes(texts: pl.Series, width: int) -> memoryview:
+    """The letters of texts of one length, one after the other."""
     array = texts.rechunk().to_arrow().cast(pa.large_string())
     offset = array.offset * width
-    raw = np.frombuffer(array.buffers()[2], dtype=np.uint8)
-    return raw[offset : offset + width * len(texts)].reshape(-1, width)
+    return memoryview(array.buffers()[2])[offset : offset + width * len(texts)]

@@ -31,13 +31,14 @@ def language(text: str) -> str:
     return "en" if sum(w in _WORDS["en"] for w in words) >= danish else "da"
 
 
-def entities(texts: list[str], models: dict[str, str]) -> list[Entities]:
-    """What the model of each text's language finds; nothing where there is no model for it."""
-    found: list[Entities] = [()] * len(texts)
+def entities(sentences: list[str], texts: list[str], models: dict[str, str]) -> list[Entities]:
+    """What the model of the language of each sentence's text finds; nothing where there is no model for it."""
+    found: list[Entities] = [()] * len(sentences)
+    codes = [language(text) for text in texts] if models else []
     for code, package in sorted(models.items()):
-        at = [n for n, text in enumerate(texts) if language(text) == code]
+        at = [n for n, of in enumerate(codes) if of == code]
         if at:
-            documents = _model(package).pipe((texts[n] for n in at), batch_size=128)
+            documents = _model(package).pipe((sentences[n] for n in at), batch_size=128)
             for n, document in zip(at, documents, strict=True):
                 found[n] = [(e.start_char, e.end_char, _KINDS[e.label_]) for e in document.ents if e.label_ in _KINDS]
     return found

@@ -1,4 +1,4 @@
-"""The word lists beside this file, as sets and as polars series."""
+"""The word lists beside this file, as sets, and what of a column stands in them."""
 
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ def words(*names: str) -> frozenset[str]:
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 
-@cache
-def series(*names: str) -> pl.Series:
-    return pl.Series(sorted(words(*names)), dtype=pl.String)
+def among(some: pl.Series, *names: str) -> pl.Series:
+    """Those of some different words that stand in these lists: few, where the lists are long."""
+    listed = words(*names)
+    return pl.Series(sorted(word for word in some.unique().drop_nulls() if word in listed), dtype=pl.String)

@@ -1,13 +1,10 @@
 """Masks batches of rows by the verdicts, and every other cell that holds personal data all the same."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import polars as pl
 
-from core import parts
+from core import parts, threads
 from core.models import LINE, Verdict
-from engine.chart import spans
+from engine.chart import row_words, spans
 from engine.chart.actions.redact import label
 from engine.chart.hashing import fingerprint as fingerprint
 from engine.chart.recognizer import recognizer, recognizers
@@ -37,13 +34,16 @@ class Masker:
         self.verdicts, self.key, self.timezone = verdicts, key, timezone
         self.found: dict[str, dict[str, int]] = {}
         self.cells: dict[str, int] = {}
+        self.tokens: list[tuple[str, pl.DataFrame]] = []  # kind, and what the vault is to keep: token, value
         self.rows = 0
+        self.by_row = True  # whether the cells of a row belong together: those of lists inside of records do not
 
     def __call__(self, frame: pl.DataFrame) -> pl.DataFrame:
         self.rows += len(frame)
         names_ = [n for n in frame.columns if n != LINE and frame[n].dtype == pl.String]
-        with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as threads:  # polars and numpy free the lock
-            after = list(threads.map(lambda n: self._column(frame[n], self.verdicts.get(n, Verdict(n))), names_))
+        # polars and numpy free the lock
+        after = list(threads.pool().map(lambda n: self._column(frame[n], self.verdicts.get(n, Verdict(n))), names_))
+        after = self._rows(frame, names_, after) if self.by_row else after
         masked = []
         for name, column in zip(names_, after, strict=True):
             changed = int(frame[name].ne_missing(column).sum())
@@ -51,6 +51,18 @@ class Masker:
                 self.cells[name] = self.cells.get(name, 0) + changed
                 masked.append(column)
         return frame.with_columns(masked)
+
+    def _rows(self, frame: pl.DataFrame, names_: list[str], after: list[pl.Series]) -> list[pl.Series]:
+        """The same columns, with the texts cleaned of what the row says of its person elsewhere."""
+        read = [n for n in names_ if (v := self.verdicts.get(n)) and row_words.reads(v)]
+        if not read:
+            return after
+        columns = dict(zip(names_, after, strict=True))
+        cleaned, counts = row_words.mask(frame, {n: columns[n] for n in read}, self.verdicts)
+        for name, held in counts.items():
+            for type_, count in held.items():
+                self._count(name, type_, count)
+        return list((columns | cleaned).values())
 
     def _column(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
         if verdict.options.get("decided") and verdict.action == "keep":
@@ -81,13 +93,15 @@ class Masker:
 
         def done(some: pl.Series) -> pl.Series:
             masked: pl.Series = action.mask(some, type_, verdict.options, self.key)
+            if verdict.action == "tokenize":
+                value = parts.load("masking action", "hash").canonical(some, type_)[0]
+                pairs = pl.DataFrame({"token": masked, "value": value}).drop_nulls()
+                self.tokens.append((type_ or "", pairs.unique("token", maintain_order=True)))
             return masked
 
-        if len(cells) < _WORTH:
+        if len(cells) < _WORTH or cells.head(_WORTH).n_unique() > _WORTH // 2:
             return done(cells)
         coded = cells.to_arrow().dictionary_encode()
-        if len(coded.dictionary) > len(cells) // 2:
-            return done(cells)
         return done(pl.Series(coded.dictionary, dtype=pl.String)).gather(pl.Series(coded.indices))
 
     def _cells(self, cells: pl.Series, verdict: Verdict) -> pl.Series:
@@ -143,7 +157,7 @@ class Masker:
             counts[type_] = counts.get(type_, 0) + count
 
 
-_WORTH = 1000  # cells from which it pays to look for equal ones
+_WORTH = 4000  # cells from which it pays to look for equal ones, and that show whether there are some
 
 
 def _replaced(cells: pl.Series, patterns: list[tuple[str, str]]) -> tuple[pl.Series, dict[str, int]]:

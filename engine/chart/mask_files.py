@@ -67,7 +67,7 @@ def mask_files(
 
 def _mask_csv(file: Path, target: Path, key: bytes, on_reject: OnReject | None) -> dict[str, Any]:
     source = csv.Source(connector="csv", path=file.name)
-    (part,) = csv.parts(csv.Source(connector="csv", path=str(file.absolute())), file.parent)
+    (part,) = csv.files(csv.Source(connector="csv", path=str(file.absolute())), file.parent)
     how = csv.dialect(source, part)
     kept = Kept(_frames(source, part, None))
     found, masker = _decide(kept, key)
@@ -150,6 +150,7 @@ def _mask_jsonl(file: Path, target: Path, key: bytes) -> dict[str, Any]:
     sentences unless all of its path is personal. A masked number becomes text, any other stays what it is.
     """
     found, masker = _decide((_columns(_leaves(records)) for records in _records(file)), key)
+    masker.by_row = False
     for name, verdict in found.items():
         if name == _TEXT or (verdict.scope != "column" and any(mark in name for mark in _DEEPER)):
             found[name] = Verdict(name, verdict.types, 0.9, verdict.reason, "redact", scope="spans")

@@ -20,7 +20,7 @@ from core.errors import BadPipeline, SourceUnreadable
 from core.models import DIMENSIONS, LINE, CheckResult, ColumnType, RawFile, Table
 from core.pipeline import Pipeline
 from engine import sandbox
-from engine.chart.check import Check, filled
+from engine.chart.check import Check, failed_rows, filled
 from engine.chart.dimensions.timeliness import NOW
 from engine.explore import types as column_types
 from engine.sandbox import quoted, quoted_text
@@ -33,6 +33,8 @@ FILE = f"{LINE}_file"  # which raw file a row stands in; no column of a source b
 CLOCKS_DIFFER = timedelta(hours=1)  # a source may be a little ahead of us
 ROWS = "rows"  # the view of all raw rows, typed
 _ONE_AT_A_TIME = threading.Lock()  # Soda: two threads break its one parser, and its list of checks while it loads
+SAMPLES = 3  # values shown of the rows that were rejected for one cause
+SHARED_BY = 10  # rows at least, for a value to be shown
 _NUMBERS = ("integer", "decimal")
 _NUMERIC = ("BIGINT", "INTEGER", "HUGEINT", "DECIMAL", "DOUBLE")
 MaskValues = Callable[[str, pl.Series], pl.Series]
@@ -83,7 +85,9 @@ def verify(
         measured = _measure(connection, [check for check in checks if check.soda], now)
         results = [_result(connection, check, measured.get(id(check))) for check in checks]
         hard = [check for check in checks if id(check) in measured and check.dimension in pipeline.quality.reject_rows]
-        rejected, causes = _reject(connection, hard, rejects_path)
+        if pipeline.source.get("cursor"):  # a row without its key could not be told from others when it comes again
+            hard = [*map(_has_a_key, pipeline.key), *hard]
+        rejected, causes = _reject(connection, hard, rejects_path, data)
     return Verified(results, rejected, causes, rejects_path if rejected else None)
 
 
@@ -267,7 +271,8 @@ def _ask_soda(
     for result in session.results[0].check_results:
         if result.outcome in (CheckOutcome.PASSED, CheckOutcome.FAILED, CheckOutcome.WARN):
             values = dict(result.diagnostic_metric_values or {})
-            values["freshness_in_seconds"] = getattr(result, "freshness_in_seconds", None)
+            values["freshness_in_seconds"] = age = getattr(result, "freshness_in_seconds", None)
+            values["newest"] = None if age is None else now.timestamp() - float(age)
             measured[id(checks[int(result.check.attributes["atlas"])])] = values
     return measured
 
@@ -297,6 +302,7 @@ def _as_yaml(contract: dict[str, Any]) -> str:
 
 def _result(connection: duckdb.DuckDBPyConnection, check: Check, answer: Mapping[str, Any] | None) -> CheckResult:
     failed, tested, note = 0.0, 0.0, check.note
+    newest = answer.get("newest") if answer else None
     if answer is not None:
         failed, tested, note = check.count(answer)
         if not tested:
@@ -305,8 +311,21 @@ def _result(connection: duckdb.DuckDBPyConnection, check: Check, answer: Mapping
         note = _why_not(connection, check)
     fault = f"{', '.join(check.duplicate_of)} comes twice" if check.duplicate_of else check.fault
     return CheckResult(
-        check.name, check.dimension, check.column, float(failed or 0), float(tested or 0), check.weight, note, fault
+        check.name,
+        check.dimension,
+        check.column,
+        float(failed or 0),
+        float(tested or 0),
+        check.weight,
+        note,
+        fault,
+        newest,
     )
+
+
+def _has_a_key(column: str) -> Check:
+    none = f"{quoted(column)} IS NULL"
+    return failed_rows(f"{column} is filled in", f"{column} is empty", "completeness", column, 1, none, "true")
 
 
 def _why_not(connection: duckdb.DuckDBPyConnection, check: Check) -> str:
@@ -318,7 +337,9 @@ def _why_not(connection: duckdb.DuckDBPyConnection, check: Check) -> str:
     return "Soda could not measure it"
 
 
-def _reject(connection: duckdb.DuckDBPyConnection, checks: list[Check], path: Path) -> tuple[int, list[dict[str, Any]]]:
+def _reject(
+    connection: duckdb.DuckDBPyConnection, checks: list[Check], path: Path, data: "_Data"
+) -> tuple[int, list[dict[str, Any]]]:
     """Writes the lines of the rows that fail one of these checks, each with the first it fails."""
     hard = [check for check in checks if check.failing or check.duplicate_of]
     if not hard:
@@ -352,9 +373,28 @@ def _reject(connection: duckdb.DuckDBPyConnection, checks: list[Check], path: Pa
             "column": hard[cause].column,
             "rows": rows,
             "lines": lines,
+            **_values(connection, cause, hard[cause].column, data),
         }
         for cause, rows, lines in groups
     ]
     if causes:
         pq.write_table(connection.table(f"{LINE}_rejected").to_arrow_table(), path, compression="zstd")
     return sum(cause["rows"] for cause in causes), causes
+
+
+def _values(connection: duckdb.DuckDBPyConnection, cause: int, column: str | None, data: "_Data") -> dict[str, Any]:
+    """What stands in a column of the rows rejected for a cause: the values that many share, how many others there are.
+
+    They are raw, and may leave the closed zone only if they are not personal.
+    """
+    if column is None:
+        return {"samples": [], "others": 0}
+    found = connection.execute(
+        f"SELECT value, count(*) AS rows, count(*) OVER () FROM ("
+        f"SELECT {data.as_written(column)} AS value FROM {ROWS} JOIN ("
+        f"SELECT file AS {LINE}_in, {LINE} AS {LINE}_at FROM {LINE}_rejected WHERE cause = {cause}"
+        f") ON {LINE}_in = {FILE} AND {LINE}_at = {LINE}"
+        f") WHERE value IS NOT NULL GROUP BY value ORDER BY rows DESC, value LIMIT {SAMPLES}"
+    ).fetchall()
+    shared = [[value, rows] for value, rows, _ in found if rows >= SHARED_BY]
+    return {"samples": shared, "others": (found[0][2] if found else 0) - len(shared)}

@@ -19,8 +19,10 @@ class Recognizer(EntityRecognizer):  # type: ignore[misc]  # presidio has no typ
 
     `score` says of each whole cell, knowing nothing else, how sure it is of this kind (0: cannot be).
     `header` and `weak_header` are what column names of it hold, `not_header` what speaks against it.
-    `span` finds it inside free text, `judge` weighs each find by what stands around it.
+    `span` finds it inside free text, `judge` weighs each find by what stands around it; a text without what it `needs`
+    is not searched for it.
     `sure` is the narrower pattern that holds in any column, whatever the column is.
+    `frame` is the wider form that this kind is part of, and the share of it that is of this kind by chance.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Recognizer(EntityRecognizer):  # type: ignore[misc]  # presidio has no typ
         weak_header: str = r"\A\z",
         not_header: str = r"\A\z",
         span: str | None = None,
+        needs: str | None = None,
         judge: spans.Judge | None = None,
         sure: str | None = None,
         personal: bool = True,
@@ -41,11 +44,14 @@ class Recognizer(EntityRecognizer):  # type: ignore[misc]  # presidio has no typ
         family: str = "text",
         canonical: Score | None = None,
         checksum: tuple[str, float, Score] | None = None,
+        frame: tuple[str, float] | None = None,
     ) -> None:
         self.type, self.rank, self.score, self.personal = type_, rank, score, personal
+        self.needs = needs
         self.span, self.sure, self.judge = span, sure, judge or (lambda _before, value, _after: score(value))
         self.action, self.options = action, options or {}
         self.family, self.canonical, self.checksum = family, canonical, checksum
+        self.frame = frame
         self._headers = [
             (weight, re.compile(words.replace(r"\z", r"\Z")))
             for weight, words in ((-3.0, not_header), (3.0, header), (1.5, weak_header))

@@ -1,5 +1,7 @@
 """How a column of values looks: scores by pattern, and the arithmetic of check digits, all vectorised."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -14,7 +16,7 @@ BLANK = r"^[\s\p{P}\p{S}]*$"  # where nothing is written at all
 def tiers(values: pl.Series, *shapes: tuple[str, float]) -> pl.Series:
     """The score of the first pattern that each value matches, else 0."""
     name = values.name
-    column = pl.col(name)
+    column = pl.first()  # its name may be `*`
     expression = pl.lit(0.0)
     for pattern, score in reversed(shapes):
         expression = pl.when(column.str.contains(pattern)).then(score).otherwise(expression)
@@ -29,7 +31,8 @@ def choose(condition: pl.Series, then: pl.Series | float, otherwise: pl.Series |
 
 
 def digits(values: pl.Series) -> pl.Series:
-    return values.str.replace_all(r"\D", "")
+    """What is left of each value but 0 to 9: `\\D` would leave the digits of all other scripts too."""
+    return values.str.replace_all("[^0-9]", "")
 
 
 def matrix(values: pl.Series, width: int) -> npt.NDArray[np.int64]:
@@ -39,7 +42,7 @@ def matrix(values: pl.Series, width: int) -> npt.NDArray[np.int64]:
     return raw.reshape(-1, width).astype(np.int64) - 48
 
 
-def weighted_sum(values: pl.Series, weights: tuple[int, ...]) -> npt.NDArray[np.int64]:
+def weighted_sum(values: pl.Series, weights: Sequence[int]) -> npt.NDArray[np.int64]:
     """The sum of digit times weight, as check digits need it."""
     total: npt.NDArray[np.int64] = matrix(values, len(weights)) @ np.array(weights)
     return total
@@ -61,6 +64,12 @@ def mod97(values: pl.Series) -> pl.Series:
     for at in range(0, 72, 9):
         rest = (rest * 1_000_000_000 + pl.col("v").str.slice(at, 9).cast(pl.Int64, strict=False)) % 97
     return pl.DataFrame({"v": turned}).select((rest == 1).fill_null(False)).to_series()
+
+
+def nfc(values: pl.Series) -> pl.Series:
+    """Unicode's composed form. Texts of ASCII alone are in it already, and most are."""
+    at = (values.str.len_bytes() != values.str.len_chars()).arg_true()
+    return values if at.is_empty() else values.clone().scatter(at, values.gather(at).str.normalize("NFC"))
 
 
 def lengths(values: pl.Series) -> pl.Series:

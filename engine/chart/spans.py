@@ -14,6 +14,14 @@ Judge = Callable[[pl.Series, pl.Series, pl.Series], pl.Series]  # before, value,
 ENOUGH = 0.6  # a piece of text with this score is masked
 
 
+def where(cells: pl.Series, pattern: str, needs: str | None = None) -> pl.Series:
+    """The places of the cells that match; those without what every match `needs` are not looked at further."""
+    if needs is None:
+        return cells.str.contains(pattern).fill_null(False).arg_true()
+    may = cells.str.contains(needs).fill_null(False).arg_true()
+    return may.filter(cells.gather(may).str.contains(pattern))
+
+
 def pieces(cells: pl.Series, pattern: str) -> pl.DataFrame:
     """Every match in every cell with the text around it: row, value (null in the first piece), before, after."""
     marked = cells.str.replace_all(f"[{OPEN}{CLOSE}]", "").str.replace_all(pattern, f"{OPEN}${{0}}{CLOSE}")

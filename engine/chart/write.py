@@ -1,17 +1,28 @@
 """Raw file in, charted file out: rejected rows left behind, personal data masked, columns in their types."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from polars.selectors import by_name  # `pl.col` takes a column called `*` or `^…$` for a pattern
 
-from core.models import LINE, ColumnType
+from core.models import LINE, PERSONAL_TYPES, ColumnType, Verdict
 from engine.chart.mask import Masker
 from engine.explore import types as column_types
+from engine.explore.profile import repeated
 
 ROWS_AT_ONCE = 65_536
+_MASKED = rf"^(?:[ht]_[a-z2-7]{{26}}|\[(?:REDACTED|{'|'.join(PERSONAL_TYPES)})\])$"  # a cell that was masked as a whole
+
+
+class Misfit(Exception):
+    """A value that does not fit the type its column was published in, by column and line."""
+
+    def __init__(self, column: str, line: int) -> None:
+        self.column, self.line = column, line
 
 
 def rejected_rows(rejects: str | None, file: int) -> pl.Series:
@@ -29,18 +40,26 @@ def charted(
     timezone: str,
     target: Path,
     progress: Callable[[int], None],
+    look: Callable[[pl.DataFrame], None] = lambda _: None,
 ) -> tuple[int, dict[str, str]]:
-    """Writes the charted file. Returns its rows and the DuckDB types of its columns."""
+    """Writes the charted file. Returns its rows and the DuckDB types of its columns.
+
+    `look` is shown the accepted rows as they were read. Raises Misfit.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     rows, writer = 0, None
     try:
         for batch in _batches(raw):
             progress(rows)
             frame = _whole(batch, list(types)).filter(~pl.col(LINE).is_in(rejected.implode()))
-            table = _typed(_masked(frame.drop(LINE), masker, types), masker, types, timezone).to_arrow(
-                compat_level=None
-            )
-            writer = writer or pq.ParquetWriter(target, table.schema, compression="zstd")
+            look(frame)
+            typed = _typed(_masked(frame.drop(LINE), masker, types), masker, types, timezone)
+            for column in _kept_in_type(masker, types):
+                if typed[column].null_count() > frame[column].null_count():
+                    lost = frame.filter(typed[column].is_null() & frame[column].is_not_null())
+                    raise Misfit(column, int(lost[LINE][0]))
+            table = typed.to_arrow(compat_level=None)
+            writer = writer or _writer(target, table.schema, typed, masker)
             writer.write_table(table)
             rows += len(frame)
     finally:
@@ -50,20 +69,136 @@ def charted(
     return rows, duckdb_types(writer.schema)
 
 
-def _batches(raw: Path) -> Iterator[pl.DataFrame | pl.Series]:
-    """The file piece by piece; an empty one is one empty piece, for its columns count."""
-    file = pq.ParquetFile(raw)
-    if file.metadata.num_rows == 0:
-        yield pl.from_arrow(file.schema_arrow.empty_table())
-    for batch in file.iter_batches(ROWS_AT_ONCE):
-        yield pl.from_arrow(batch)
+def keys(
+    raw: Path, rejected: pl.Series, key: list[str], masker: Masker, types: dict[str, ColumnType], timezone: str
+) -> pl.DataFrame:
+    """The keys of the rejected rows of a raw file, as they are published."""
+    rows = _whole(pl.scan_parquet(raw).filter(pl.col(LINE).is_in(rejected.implode())).collect(), key).drop(LINE)
+    own = {column: types[column] for column in key}
+    return _typed(_masked(rows, masker, own), masker, own, timezone)
 
 
-def _whole(frame: pl.DataFrame | pl.Series, columns: list[str]) -> pl.DataFrame:
+def without(published: Path, rows: pl.Series, target: Path, progress: Callable[[int], None]) -> int:
+    """Writes a charted file anew without some of its rows, by number. Returns how many are left."""
+    left, seen, writer = 0, 0, None
+    try:
+        for batch in _batches(published):
+            progress(seen)
+            kept = batch.filter(~pl.int_range(seen, seen + len(batch), eager=True).is_in(rows.implode()))
+            seen += len(batch)
+            table = kept.to_arrow(compat_level=None)
+            writer = writer or pq.ParquetWriter(target, table.schema, compression="zstd")
+            writer.write_table(table)
+            left += len(kept)
+    finally:
+        if writer:
+            writer.close()
+    return left
+
+
+def joined(published: Sequence[tuple[str, int]], target: Path, progress: Callable[[int], None]) -> tuple[str, int]:
+    """Writes charted files into one, whose path and rows it returns."""
+    rows, writer = 0, None
+    try:
+        for path, _ in published:
+            for batch in _batches(Path(path)):
+                progress(rows)
+                assert isinstance(batch, pl.DataFrame)
+                table = batch.to_arrow(compat_level=None)
+                writer = writer or pq.ParquetWriter(target, table.schema, compression="zstd")
+                writer.write_table(table)
+                rows += len(batch)
+    finally:
+        if writer:
+            writer.close()
+    return str(target), rows
+
+
+def remasked(
+    published: Path,
+    before: dict[str, Verdict],
+    masker: Masker,
+    types: dict[str, ColumnType],
+    target: Path,
+    progress: Callable[[int], None],
+    columns: dict[str, str] | None = None,
+) -> tuple[int, dict[str, str]]:
+    """Writes a charted file anew, the columns in `before` masked. Returns its rows and the types of its columns.
+
+    `columns` are those it is to have, in the DuckDB types they are to have: wider ones, or new ones without a value.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    rows, writer = 0, None
+    try:
+        for batch in _batches(published):
+            progress(rows)
+            text = batch.select(
+                column_types.text(pl.col(c), types[c] if batch[c].dtype != pl.String else ColumnType()).alias(c)
+                for c in before
+            )
+            masked = masker(text)
+            masked = masked.with_columns(
+                pl.when(text[c].str.contains(_MASKED)).then(text[c]).otherwise(masked[c]).alias(c)
+                for c, verdict in before.items()
+                if verdict.action != "keep" or not verdict.options.get("decided")
+            )
+            frame = batch.with_columns(masked.get_columns())
+            frame = _widened(frame, columns) if columns else frame
+            table = frame.to_arrow(compat_level=None)
+            writer = writer or _writer(target, table.schema, frame, masker)
+            writer.write_table(table)
+            rows += len(batch)
+    finally:
+        if writer:
+            writer.close()
+    assert writer is not None
+    return rows, duckdb_types(writer.schema)
+
+
+def _widened(frame: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
+    kinds = {column: _polars_type(kind) for column, kind in columns.items()}
+    new = [pl.lit(None, kind).alias(column) for column, kind in kinds.items() if column not in frame.columns]
+    return frame.with_columns(new).select(by_name(column).as_expr().cast(kind) for column, kind in kinds.items())
+
+
+def _polars_type(duckdb_type: str) -> pl.DataType:
+    if found := re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", duckdb_type):
+        return pl.Decimal(int(found[1]), int(found[2]))
+    kinds: dict[str, pl.DataType] = {
+        "TIMESTAMP WITH TIME ZONE": pl.Datetime("us", "UTC"), "DATE": pl.Date(), "BIGINT": pl.Int64(),
+    }  # fmt: skip
+    return kinds.get(duckdb_type, pl.String())
+
+
+def _writer(target: Path, schema: pa.Schema, rows: pl.DataFrame, masker: Masker) -> pq.ParquetWriter:
+    """A dictionary pays where values come again. Hashes that do not are random: nothing would make them smaller."""
+    again = repeated(rows)
+    random = {c for c, verdict in masker.verdicts.items() if verdict.action in ("hash", "tokenize")}.difference(again)
+    return pq.ParquetWriter(
+        target,
+        schema,
+        compression={column: "none" if column in random else "zstd" for column in schema.names},
+        use_dictionary=again,
+        write_statistics=[column for column in schema.names if column not in random],
+    )
+
+
+def _batches(raw: Path) -> Iterator[pl.DataFrame]:
+    """The file a row group at a time; an empty one is one empty piece, for its columns count."""
+    about = pq.read_metadata(raw)
+    rows = pl.scan_parquet(raw, glob=False)
+    at = 0
+    for group in range(max(about.num_row_groups, 1)):
+        count = about.row_group(group).num_rows if about.num_row_groups else 0
+        for start in range(at, at + max(count, 1), ROWS_AT_ONCE):
+            yield rows.slice(start, min(ROWS_AT_ONCE, at + count - start)).collect()
+        at += count
+
+
+def _whole(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
     """A file of a glob may lack columns that others have: they are null in it."""
-    assert isinstance(frame, pl.DataFrame)
     missing = [pl.lit(None, pl.String).alias(column) for column in columns if column not in frame.columns]
-    return frame.with_columns(missing).select([LINE, *columns])
+    return frame.with_columns(missing).select(by_name(LINE, *columns))
 
 
 def _kept_in_type(masker: Masker, types: dict[str, ColumnType]) -> list[str]:
@@ -76,14 +211,14 @@ def _masked(frame: pl.DataFrame, masker: Masker, types: dict[str, ColumnType]) -
     Their verdict was given to the column as a whole. A label cannot stand among numbers, and a number that looks
     like a card's by chance would be lost without a word.
     """
-    masked = masker(frame.drop(_kept_in_type(masker, types)))
+    masked = masker(frame.drop(by_name(*_kept_in_type(masker, types))))
     return frame.with_columns(masked.get_columns())
 
 
 def _typed(frame: pl.DataFrame, masker: Masker, types: dict[str, ColumnType], timezone: str) -> pl.DataFrame:
     """The kept columns in their types."""
     return frame.with_columns(
-        column_types.parse(pl.col(column), types[column], timezone).alias(column)
+        column_types.parse(by_name(column).as_expr(), types[column], timezone).alias(column)
         for column in _kept_in_type(masker, types)
     )
 

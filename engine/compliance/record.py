@@ -47,6 +47,14 @@ ACTIONS = {
 }
 
 
+MEASURES = (
+    "raw data lie in a folder that only the engine's own user can read",
+    "every call needs a token of a known user, and rights go by role",
+    "logs and errors hold counts and names of columns, no values",
+    "rows of tables are shown only to those who may read models",
+)
+
+
 @dataclass(frozen=True)
 class Activity:
     """What is known of the processing of one dataset.

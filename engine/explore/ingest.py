@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from core.models import LINE, RawFile, Rejects
 from engine.explore import sample
-from engine.explore.profile import Profile
+from engine.explore.profile import Profile, repeated
 
 FILE_ROWS = 250_000
 GROUP_ROWS = 62_500
@@ -125,6 +125,8 @@ class _Raw:
             self._write(0)
             self._close_file()
             self.columns += new
+        if not batch.num_rows:  # it names columns, or shows that the source is still at work
+            return
         table = pa.Table.from_batches([batch])
         if table.schema.names != [*self.columns, LINE]:
             nulls = pa.nulls(table.num_rows, pa.string())
@@ -152,11 +154,11 @@ class _Raw:
 
     def finish(self) -> Ingested:
         self._write(0)
-        if self._writer is None and not self._files:  # the columns are known by a file, even without rows
-            self._open_file()
+        if self.sample is None:  # the columns are known by a file, even without rows
+            self._add_group(self._schema().empty_table())
         self._close_file()
-        found = self.sample if self.sample is not None else self._considered(self._schema().empty_table())
-        found.write_parquet(self._sample_path)
+        assert self.sample is not None
+        self.sample.write_parquet(self._sample_path)
         return Ingested(
             files=self._files,
             columns=self.columns,
@@ -176,13 +178,8 @@ class _Raw:
         table = pa.concat_tables(self._waiting)
         at = 0
         while table.num_rows - at > leave:
-            if self._writer is None:
-                self._open_file()
-            assert self._writer is not None
             group = table.slice(at, min(GROUP_ROWS, FILE_ROWS - self._in_file))
-            self._writer.write_table(group, row_group_size=GROUP_ROWS)
-            self.sample = self._considered(group)
-            self._in_file += group.num_rows
+            self._add_group(group)
             at += group.num_rows
             if self._in_file == FILE_ROWS:
                 self._close_file()
@@ -190,17 +187,22 @@ class _Raw:
         self._waiting = [rest] if rest.num_rows else []
         self._waiting_rows, self._waiting_bytes = rest.num_rows, rest.nbytes
 
-    def _considered(self, table: pa.Table) -> pl.DataFrame:
-        frame = pl.from_arrow(table)
+    def _add_group(self, group: pa.Table) -> None:
+        frame = pl.from_arrow(group)
         assert isinstance(frame, pl.DataFrame)
+        if self._writer is None:
+            # written once, read twice and deleted after some days: no larger than the source, and quick
+            self._writer = pq.ParquetWriter(
+                self._path(len(self._files)), self._schema(), compression="none", use_dictionary=repeated(frame),
+                write_statistics=[LINE],
+            )  # fmt: skip
+        self._writer.write_table(group, row_group_size=GROUP_ROWS)
+        self._in_file += group.num_rows
         self.profile = self.profile.add(frame)
-        return sample.take(frame, self.sample)
+        self.sample = sample.take(frame, self.sample)
 
     def _schema(self) -> pa.Schema:
         return pa.schema([*((name, pa.string()) for name in self.columns), (LINE, pa.int64())])
-
-    def _open_file(self) -> None:
-        self._writer = pq.ParquetWriter(self._path(len(self._files)), self._schema(), compression="zstd")
 
     def _close_file(self) -> None:
         if self._writer is not None:

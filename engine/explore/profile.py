@@ -6,12 +6,14 @@ from functools import reduce
 from typing import Any
 
 import polars as pl
+from polars.selectors import by_name
 
 from core.errors import SourceUnreadable
 from core.models import LINE, ColumnType
 from engine.explore.types import DATE_FORMATS, DIGITS, SCALE, decimal_pattern, fits
 
 _GLANCE = 50  # rows that settle what most columns are not
+_FIRST = 4096  # rows that show whether values come again
 _AT_ONCE = 64  # columns looked at together: a table may have thousands
 
 _CANDIDATES = {
@@ -36,20 +38,15 @@ class ColumnProfile:
     """
 
     filled: int = 0
-    shortest: int | None = None
-    longest: int | None = None
     kinds: frozenset[str] = _ALL
     whole: dict[str, int] = field(default_factory=dict)
     scale: dict[str, int] = field(default_factory=dict)
     commas: bool = False
 
     def merge(self, other: "ColumnProfile") -> "ColumnProfile":
-        lengths = [p for p in (self, other) if p.filled]
         kinds = self.kinds & other.kinds
         return ColumnProfile(
             filled=self.filled + other.filled,
-            shortest=min((p.shortest for p in lengths if p.shortest is not None), default=None),
-            longest=max((p.longest for p in lengths if p.longest is not None), default=None),
             kinds=kinds,
             whole=_largest(kinds, self.whole, other.whole),
             scale=_largest(kinds, self.scale, other.scale),
@@ -69,6 +66,19 @@ class ColumnProfile:
             if 0 < scale <= SCALE and whole + scale <= DIGITS and (kind == "decimal" or self.commas):
                 return ColumnType("decimal", format=candidate.format, scale=scale)
         return ColumnType()
+
+    def in_the_type_of(self, type_: ColumnType) -> ColumnType | None:
+        """How all of the text can be read as a type that the column had before, if it can."""
+        for kind, candidate in _CANDIDATES.items():
+            if candidate.kind != type_.kind or kind not in self.kinds:
+                continue
+            if kind not in _DECIMAL:
+                return candidate
+            scale, digits = type_.scale or 0, self.whole.get(kind, 0)
+            fits_in = self.scale.get(kind, 0) <= scale and digits + scale <= DIGITS
+            if fits_in and (kind == "decimal" or self.commas):
+                return ColumnType("decimal", format=candidate.format, scale=scale)
+        return None
 
 
 @dataclass(frozen=True)
@@ -110,8 +120,6 @@ class Profile:
             "columns": {
                 name: {
                     "filled": column.filled,
-                    "shortest": column.shortest,
-                    "longest": column.longest,
                     "kinds": sorted(column.kinds),
                     "whole": column.whole,
                     "scale": column.scale,
@@ -126,7 +134,9 @@ class Profile:
         return Profile(
             value["rows"],
             {
-                name: ColumnProfile(**{**column, "kinds": frozenset(column["kinds"])})
+                name: ColumnProfile(
+                    column["filled"], frozenset(column["kinds"]), column["whole"], column["scale"], column["commas"]
+                )
                 for name, column in value["columns"].items()
             },
         )
@@ -149,12 +159,26 @@ def types(profile: Profile) -> dict[str, ColumnType]:
     return {name: column.type() for name, column in profile.columns.items()}
 
 
+def repeated(frame: pl.DataFrame) -> list[str]:
+    """The columns whose values come again, by the first rows: those for which a dictionary in a Parquet file pays."""
+    first = frame.head(_FIRST)
+    return [column.name for column in first if column.n_unique() <= len(first) // 2]
+
+
 def _all_fit(frame: pl.DataFrame, open_: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-    """The kinds that every value of each column fits, of those still open."""
+    """The kinds that every value of each column fits, of those still open. Integers are decimals of both kinds."""
+    if any("integer" in kinds and kinds & _DECIMAL.keys() for kinds in open_.values()):
+        first = {name: kinds - _DECIMAL.keys() if "integer" in kinds else kinds for name, kinds in open_.items()}
+        fit = _all_fit(frame, first)
+        rest = {name: open_[name] - first[name] for name in open_ if "integer" not in fit[name]}
+        rest = _all_fit(frame, rest)
+        return {name: fit[name] | rest.get(name, open_[name] - first[name]) for name in open_}
     asked = [(name, kind) for name, kinds in open_.items() for kind in sorted(kinds)]
     if not asked:
         return open_
-    row = frame.select(_fits(pl.col(name), kind).all().alias(str(i)) for i, (name, kind) in enumerate(asked)).row(0)
+    row = frame.select(
+        _fits(by_name(name).as_expr(), kind).all().alias(str(i)) for i, (name, kind) in enumerate(asked)
+    ).row(0)
     fitting: dict[str, set[str]] = {name: set() for name in open_}
     for (name, kind), fit in zip(asked, row, strict=True):
         if fit:
@@ -169,38 +193,32 @@ def _fits(column: pl.Expr, kind: str) -> pl.Expr:
 
 
 def _measured(frame: pl.DataFrame, open_: dict[str, frozenset[str]]) -> dict[str, ColumnProfile]:
-    asked: dict[tuple[str, str], pl.Expr] = {}
+    cells: dict[tuple[str, str], pl.Expr] = {}
     for name, kinds in open_.items():
-        column = pl.col(name)
-        asked |= {
-            (name, "filled"): column.count(),
-            (name, "shortest"): column.str.len_chars().min(),
-            (name, "longest"): column.str.len_chars().max(),
-        }
+        column = by_name(name).as_expr()  # `pl.col` takes `*` and `^…$` for patterns
+        sign = column.str.starts_with("-")
+        if "integer" in kinds:
+            cells |= {(name, f"whole {kind}"): column.str.len_bytes() - sign for kind in kinds & _DECIMAL.keys()}
+            continue
         for kind in kinds & _DECIMAL.keys():
-            text = column.str.strip_prefix("-")
-            text = text.str.replace_all(".", "", literal=True) if kind == "decimal," else text
+            text = column.str.replace_all(".", "", literal=True) if kind == "decimal," else column
             point = text.str.find(_DECIMAL[kind], literal=True)
-            asked[name, f"whole {kind}"] = pl.coalesce(point, text.str.len_bytes()).max()
-            asked[name, f"scale {kind}"] = (text.str.len_bytes() - point - 1).max()
+            cells[name, f"whole {kind}"] = pl.coalesce(point, text.str.len_bytes()) - sign
+            cells[name, f"scale {kind}"] = text.str.len_bytes() - point - 1
         if "decimal," in kinds:
             decimal = column.str.contains(",", literal=True) & ~column.str.contains(_MAYBE_THOUSANDS)
-            asked[name, "commas"] = decimal.any()
-    row = frame.select(expr.alias(str(i)) for i, expr in enumerate(asked.values())).row(0)
-    found: dict[str, dict[str, Any]] = {name: {} for name in open_}
-    for (name, what), value in zip(asked, row, strict=True):
-        found[name][what] = value
+            cells[name, "commas"] = decimal.cast(pl.UInt32)
+    numbers = frame.lazy().select(expr.max().alias(str(i)) for i, expr in enumerate(cells.values())).collect()
+    most = dict(zip(cells, numbers.row(0), strict=True)) if cells else {}
     return {
         name: ColumnProfile(
-            filled=of["filled"],
-            shortest=of["shortest"],
-            longest=of["longest"],
-            kinds=open_[name],
-            whole={kind: of[f"whole {kind}"] or 0 for kind in open_[name] & _DECIMAL.keys()},
-            scale={kind: of[f"scale {kind}"] or 0 for kind in open_[name] & _DECIMAL.keys()},
-            commas=bool(of.get("commas")),
+            filled=frame.height - frame[name].null_count(),
+            kinds=kinds,
+            whole={kind: most[name, f"whole {kind}"] or 0 for kind in kinds & _DECIMAL.keys()},
+            scale={kind: most.get((name, f"scale {kind}")) or 0 for kind in kinds & _DECIMAL.keys()},
+            commas=bool(most.get((name, "commas"))),
         )
-        for name, of in found.items()
+        for name, kinds in open_.items()
     }
 
 

@@ -19,12 +19,11 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 def take(frame: pl.DataFrame, sample: pl.DataFrame | None = None, size: int = SIZE) -> pl.DataFrame:
     """The sample with further rows considered; equal rows count once. It is ordered by HASH, its last column."""
     hashes = _hashes(frame)
-    limit = np.uint64(np.iinfo(np.uint64).max)
-    if len(hashes) > size and len(distinct := np.unique(hashes)) > size:
-        limit = distinct[size - 1]
+    low = np.ones(len(hashes), np.bool_)
     if sample is not None and sample.height == size:
-        limit = min(limit, np.uint64(sample.item(size - 1, HASH)))
-    low = hashes <= limit
+        low = hashes <= np.uint64(sample.item(size - 1, HASH))
+    if low.sum() > size and len(distinct := np.unique(hashes[low])) > size:
+        low = hashes <= distinct[size - 1]
     chosen = _copied(frame.drop(LINE, strict=False).filter(low)).with_columns(pl.Series(HASH, hashes[low], pl.UInt64))
     return _lowest([chosen] if sample is None else [sample, chosen], size)
 
@@ -53,7 +52,8 @@ def _hashes(frame: pl.DataFrame) -> NDArray[np.uint64]:
     salts = pl.DataFrame({"name": names}, {"name": pl.String}).select(plh.col("name").nchash.xxhash64()).to_series()
     mixed = np.zeros(frame.height, np.uint64)
     for name, salt in zip(names, salts, strict=True):
-        values = frame.select(plh.col(name).nchash.xxhash64().fill_null(0)).to_series().to_numpy()
+        cells = frame.get_column(name).to_frame("c")
+        values = cells.select(plh.col("c").nchash.xxhash64().fill_null(0)).to_series().to_numpy()
         mixed += _mix(values * np.uint64(salt | 1))  # a null adds nothing, as if the column were missing
     return _mix(mixed)
 

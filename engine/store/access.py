@@ -1,23 +1,34 @@
-"""Users and their tokens. Of a token only the SHA-256 is kept."""
+"""Roles and what they may do, users, and the tokens of scripts. Of a token only the SHA-256 is kept."""
 
 import hashlib
 import secrets
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Update, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from core.errors import BadInput, NotFound, Refused
-from engine.store.tables import Token, User
+from engine.store.tables import Dataset, Grant, SignIn, Token, User
 
 RIGHTS = {
     "viewer": {"read:runs", "read:catalog", "read:quality", "read:lineage"},
-    "operator": {"run", "read:models"},
-    "steward": {"read:pii", "read:dead-letters"},
-    "dpo": {"read:gdpr", "read:pii", "read:dead-letters", "read:models"},
-    "admin": {"admin", "run", "read:models", "read:pii", "read:dead-letters", "read:gdpr"},
-}
+    "operator": {"run", "read:models", "handle:alerts"},
+    "steward": {"read:pii", "rule:pii", "read:dead-letters"},
+    "dpo": {
+        "read:gdpr", "read:pii", "rule:pii", "read:dead-letters", "read:models", "read:audit", "reveal",
+        "handle:alerts",
+    },
+    "admin": {
+        "admin", "run", "read:models", "read:pii", "read:dead-letters", "read:gdpr", "read:audit", "read:metrics",
+        "grant", "speak-for", "rule:pii", "reveal", "handle:alerts",
+    },
+}  # fmt: skip
 ROLES = tuple(RIGHTS)
+GRANTABLE = ("operator", "steward")  # roles that an owner may give on a dataset: those of people who work on it
 
 
 def rights(role: str) -> frozenset[str]:
@@ -26,26 +37,86 @@ def rights(role: str) -> frozenset[str]:
     return frozenset(own | RIGHTS["operator"] if role == "steward" else own)
 
 
-def add_user(db: Session, name: str, role: str) -> User:
+OWNER = rights("steward") | {"grant"}  # what an owner may do with their own dataset
+ALL_RIGHTS = OWNER.union(*map(rights, ROLES))
+
+# users
+
+
+def add_user(db: Session, name: str, role: str, *, owns: Iterable[str] = ()) -> User:
     """A new user. Raises BadInput for an unknown role, Refused if the name is taken."""
-    if role not in ROLES:
-        raise BadInput(f"There is no role `{role}`.", hint=f"Roles: {', '.join(ROLES)}.")
+    _known(role)
+    name = unicodedata.normalize("NFC", name)
     if not name or len(name) > 64 or not name.isprintable() or name != name.strip():
         raise BadInput("A user's name has 1 to 64 printable characters and no space at its ends.")
-    if db.scalar(select(User).where(User.name == name)):
-        raise Refused(f"There is already a user `{name}`.")
-    user = User(name=name, role=role, created_at=datetime.now(UTC))
+    if any(known.casefold() == name.casefold() for known in db.scalars(select(User.name))):
+        raise Refused(f"There is already a user `{name}`.", hint="Change them: atlas user change NAME")
+    user = User(name=name, role=role, owns=sorted(set(owns)), created_at=datetime.now(UTC))
     db.add(user)
     db.flush()
     return user
 
 
-def user(db: Session, name: str) -> User:
-    """A user by name. Raises NotFound."""
-    found = db.scalar(select(User).where(User.name == name))
+def user(db: Session, name: str, *, held: bool = False) -> User:
+    """A user by name; `held`, nobody changes them until this transaction ends. Raises NotFound."""
+    query = select(User).where(User.name == unicodedata.normalize("NFC", name))
+    found = db.scalar(query.with_for_update() if held else query)
     if found is None:
-        raise NotFound(f"There is no user `{name}`.", hint=f"atlas user add {name} --role viewer")
+        shown = name if len(name) <= 64 else name[:64] + "…"
+        raise NotFound(f"There is no user `{shown}`.", hint="atlas user add NAME --role ROLE")
     return found
+
+
+def users_named(db: Session, name: str) -> list[User]:
+    """The user of this name, or nobody."""
+    return list(db.scalars(select(User).where(User.name == unicodedata.normalize("NFC", name))))
+
+
+def users(db: Session, after: str | None, limit: int) -> list[User]:
+    """A page of users, by name."""
+    query = select(User).order_by(User.name).limit(limit)
+    return list(db.scalars(query.where(User.name > after) if after is not None else query))
+
+
+def change(
+    db: Session, name: str, *, role: str | None = None, active: bool | None = None, owns: Iterable[str] | None = None
+) -> User:
+    """Changes what is given; another role, or the end of a user, ends all sign-ins. Raises NotFound, BadInput, Refused.
+
+    The last active administrator stays one: without any, nobody could let people in.
+    """
+    row = user(db, name)
+    if role is not None:
+        _known(role)
+    loses_admin = row.role == "admin" and row.active and (role not in (None, "admin") or active is False)
+    # held, in one order: two administrators who end each other at once would both be the last but one
+    admins = select(User.id).where(User.role == "admin", User.active).order_by(User.id).with_for_update()
+    if loses_admin and len(db.scalars(admins).all()) < 2:
+        raise Refused(
+            f"`{name}` is the only administrator.", hint="Make another first: atlas user add NAME --role admin"
+        )
+    if (role is not None and role != row.role) or (active is not None and active != row.active):
+        end_sign_ins(db, row)
+    row.role = role if role is not None else row.role
+    row.active = active if active is not None else row.active
+    row.owns = sorted(set(owns)) if owns is not None else row.owns
+    if active is False:
+        db.execute(_ended().where(Token.user_id == row.id))
+    db.flush()
+    return row
+
+
+def set_password(db: Session, row: User, hashed: str) -> None:
+    """Another password; everybody who had signed in with the old one is out."""
+    row.password = hashed
+    end_sign_ins(db, row)
+
+
+def end_sign_ins(db: Session, row: User) -> None:
+    """No access or refresh token that this user got by signing in is good any more."""
+    row.generation += 1
+    open_ones = update(SignIn).where(SignIn.user_id == row.id, SignIn.ended_at.is_(None))
+    db.execute(open_ones.values(ended_at=datetime.now(UTC)))
 
 
 def owner_of_the_home(db: Session, name: str) -> User:
@@ -53,20 +124,169 @@ def owner_of_the_home(db: Session, name: str) -> User:
     return db.scalar(select(User).where(User.name == name)) or add_user(db, name, "admin")
 
 
-def issue(db: Session, owner: User, seconds: float) -> str:
-    """A new bearer token; it is shown once and not kept. Tokens that have ended are cleared away."""
+def _known(role: str) -> None:
+    if role not in ROLES:
+        raise BadInput(f"There is no role `{role[:40]}`.", hint=f"Roles: {', '.join(ROLES)}.")
+
+
+# grants
+
+
+def grant(db: Session, row: User, dataset: str, role: str, by: str) -> Grant:
+    """A role on one dataset, instead of any that the user had there. Raises BadInput."""
+    if role not in GRANTABLE:
+        raise BadInput(f"`{role[:40]}` cannot be granted on a dataset.", hint=f"Roles: {', '.join(GRANTABLE)}.")
+    withdraw(db, row, dataset)
+    given = Grant(user_id=row.id, dataset=dataset, role=role, granted_by=by, granted_at=datetime.now(UTC))
+    db.add(given)
+    db.flush()
+    return given
+
+
+def withdraw(db: Session, row: User, dataset: str) -> bool:
+    """Takes a grant back; whether there was one."""
+    query = delete(Grant).where(Grant.user_id == row.id, Grant.dataset == dataset).returning(Grant.id)
+    return db.scalar(query) is not None
+
+
+GRANTED = (Grant.dataset, Grant.role)  # beside a user, one row each: saves a statement with each request
+
+
+def granted(rows: Iterable[Any]) -> dict[str, str]:
+    """Dataset -> role, of rows that end with `GRANTED`."""
+    return {row[-2]: row[-1] for row in rows if row[-2] is not None}
+
+
+def grants_of(db: Session, user_id: int) -> dict[str, str]:
+    """Dataset -> the role that a user has there beside their own."""
+    rows = db.execute(select(Grant.dataset, Grant.role).where(Grant.user_id == user_id))
+    return {row.dataset: row.role for row in rows}
+
+
+def rights_of(db: Session, row: User) -> frozenset[str]:
+    """Everything a user may do, somewhere or everywhere."""
+    granted: frozenset[str] = frozenset().union(*(rights(role) for role in grants_of(db, row.id).values()))
+    return rights(row.role) | granted | (OWNER if row.owns else frozenset())
+
+
+def grants_on(db: Session, dataset: str) -> list[tuple[Grant, str]]:
+    """Who has a role on a dataset, with their names."""
+    query = select(Grant, User.name).join(User, User.id == Grant.user_id).where(Grant.dataset == dataset)
+    return [(row[0], row[1]) for row in db.execute(query.order_by(User.name))]
+
+
+def owned(db: Session, owners: Iterable[str]) -> set[str]:
+    """The published datasets of some owners."""
+    return set(db.scalars(select(Dataset.name).where(Dataset.owner.in_(list(owners)))))
+
+
+# tokens
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a token says: whose it is, and what it is limited to."""
+
+    id: int
+    name: str
+    user: User
+    grants: dict[str, str]  # dataset -> role
+    scopes: frozenset[str] | None
+    datasets: frozenset[str] | None
+    expires_at: datetime
+    stale: bool  # its last use was noted a while ago
+
+
+def issue(
+    db: Session,
+    owner: User,
+    seconds: float,
+    *,
+    name: str = "",
+    scopes: Iterable[str] | None = None,
+    datasets: Iterable[str] | None = None,
+    by: str = "",
+) -> str:
+    """A new bearer token; it is shown once and not kept. Tokens that have ended are cleared away.
+
+    Raises BadInput for an unknown right.
+    """
     now = datetime.now(UTC)
-    db.execute(delete(Token).where(Token.expires_at < now))
+    # the newest stays, else its number would be given again and the audit log would say two things by one
+    db.execute(delete(Token).where(Token.expires_at < now, Token.id < select(func.max(Token.id)).scalar_subquery()))
+    if unknown := set(scopes or ()).difference(ALL_RIGHTS):
+        raise BadInput(f"There is no right `{min(unknown)[:40]}`.", hint=f"Rights: {', '.join(sorted(ALL_RIGHTS))}.")
     token = "atlas_" + secrets.token_urlsafe(32)
-    db.add(Token(user_id=owner.id, hash=_hash(token), created_at=now, expires_at=now + timedelta(seconds=seconds)))
+    row = Token(
+        user_id=owner.id, hash=hashed(token), created_at=now, expires_at=now + timedelta(seconds=seconds), name=name,
+        scopes=None if scopes is None else sorted(set(scopes)), created_by=by,
+        datasets=None if datasets is None else sorted(set(datasets)),
+    )  # fmt: skip
+    db.add(row)
+    db.flush()
     return token
 
 
-def bearer(db: Session, token: str) -> User | None:
-    """Who holds a token that is known and has not ended."""
-    query = select(User).join(Token, Token.user_id == User.id)
-    return db.scalar(query.where(Token.hash == _hash(token), Token.expires_at > datetime.now(UTC)))
+_BEARER = (  # asked at every request: put together once
+    select(Token, User, *GRANTED).join(User, Token.user_id == User.id).outerjoin(Grant, Grant.user_id == User.id)
+    .where(Token.hash == bindparam("hash"), Token.expires_at > bindparam("now"), User.active)
+)  # fmt: skip
 
 
-def _hash(token: str) -> str:
+def bearer(db: Session, token: str) -> Held | None:
+    """What a token says that is known and has not ended, and whose user has not either."""
+    now = datetime.now(UTC)
+    rows = db.execute(_BEARER, {"hash": hashed(token), "now": now}).all()
+    if not rows:
+        return None
+    found, user = rows[0][:2]
+    used = found.last_used_at
+    return Held(
+        found.id, found.name, user, granted(rows), None if found.scopes is None else frozenset(found.scopes),
+        None if found.datasets is None else frozenset(found.datasets), found.expires_at,
+        used is None or now - used > timedelta(minutes=1),
+    )  # fmt: skip
+
+
+def token_used(db: Session, number: int) -> None:
+    """Notes that a token is in use; to the minute is enough."""
+    db.execute(update(Token).where(Token.id == number).values(last_used_at=datetime.now(UTC)))
+
+
+def tokens(db: Session, user_id: int | None, after: int, limit: int) -> list[tuple[Token, str]]:
+    """A page of the tokens that have not ended with the names of their users, of one user or of all."""
+    query = select(Token, User.name).join(User, User.id == Token.user_id).where(Token.id > after)
+    query = query.where(Token.expires_at > datetime.now(UTC))
+    if user_id is not None:
+        query = query.where(Token.user_id == user_id)
+    return [(row[0], row[1]) for row in db.execute(query.order_by(Token.id).limit(limit))]
+
+
+def token(db: Session, value: str) -> Token:
+    """The row of a token that was just issued."""
+    return db.scalars(select(Token).where(Token.hash == hashed(value))).one()
+
+
+def revoke(db: Session, number: int, user_id: int | None) -> None:
+    """Ends a token at once, of one user or of any. Raises NotFound, also for somebody else's."""
+    query = _ended().where(Token.id == number)
+    if user_id is not None:
+        query = query.where(Token.user_id == user_id)
+    if db.scalar(query.returning(Token.id)) is None:
+        raise NotFound(f"There is no token `{number}` of yours.", hint="GET /api/v1/tokens")
+
+
+def forget(db: Session, values: Iterable[str]) -> None:
+    """Ends tokens by their values."""
+    db.execute(_ended().where(Token.hash.in_([hashed(value) for value in values])))
+
+
+def _ended() -> Update:
+    """Ends tokens; they are cleared away when the next one is made."""
+    now = datetime.now(UTC)
+    return update(Token).where(Token.expires_at > now).values(expires_at=now)
+
+
+def hashed(token: str) -> str:
+    """SHA-256, in hex: tokens are random enough to need no slow hash."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

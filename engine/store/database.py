@@ -1,18 +1,26 @@
 """Opens the database, embedded or a server: short write transactions, migrations under a lock."""
 
 import fcntl
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from core.errors import Misconfigured
+from core.errors import BadInput, Misconfigured
 
-HEAD = "0001"  # the newest migration; a test holds it against Alembic's own answer
+STOPPED = 20  # seconds after which the server ends a transaction that nothing happens in
+_HEARS_OF_A_DEAD_SERVER = {  # in half a minute; TCP alone takes two hours
+    "connect_timeout": 5, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}  # fmt: skip
+IDLE = 1.0  # seconds after which a connection is asked whether it still stands
+HEAD = "0011"  # the newest migration; a test holds it against Alembic's own answer
 
 
 class Database:
@@ -28,7 +36,9 @@ class Database:
             ) from error
         writer = self.engine.execution_options(sqlite_begin="IMMEDIATE") if self.embedded else self.engine
         self._write = sessionmaker(writer, expire_on_commit=False)
-        self._read = sessionmaker(self.engine, expire_on_commit=False)
+        # on a server each statement sees what is committed then anyway: no BEGIN and ROLLBACK around it
+        reader = self.engine if self.embedded else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._read = sessionmaker(reader, expire_on_commit=False)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -94,6 +104,30 @@ def migrate(database: Database, revision: str, *, down: bool = False) -> None:
         (command.downgrade if down else command.upgrade)(config, revision)
 
 
+def is_away(error: DBAPIError) -> bool:
+    """Whether an error is about the way to the database, or about who came first, and not about what was asked."""
+    return error.connection_invalidated or isinstance(error, OperationalError)
+
+
+def grant(database: Database, role: str) -> None:
+    """Lets a role of PostgreSQL work with the tables without owning them: the audit log it can only add to.
+
+    Raises BadInput for another database.
+    """
+    if database.embedded:
+        raise BadInput("SQLite has no roles.", hint="Leave --grant-to out.")
+    with database.engine.begin() as connection:
+        name = connection.dialect.identifier_preparer.quote_identifier(role)
+        for statement in (
+            "GRANT USAGE ON SCHEMA public TO {}",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}",
+            "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}",
+            "REVOKE UPDATE, DELETE, TRUNCATE, TRIGGER ON audit FROM {}",
+            "REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {}",
+        ):
+            connection.exec_driver_sql(statement.format(name))
+
+
 def _sqlite(url: str) -> Engine:
     engine = create_engine(url, connect_args={"timeout": 20}, hide_parameters=True)
 
@@ -114,7 +148,35 @@ def _sqlite(url: str) -> Engine:
 
 def _server(url: str) -> Engine:
     # what a statement was given may be somebody's data: errors go without it
-    return create_engine(_psycopg(url), pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(
+        _psycopg(url), pool_size=10, max_overflow=10, hide_parameters=True, connect_args=_HEARS_OF_A_DEAD_SERVER
+    )
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _: Any) -> None:
+        # a worker that is stopped in the middle of a transaction must not keep its rows from all others
+        connection.autocommit = True
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{STOPPED}s'")
+        connection.autocommit = False
+
+    @event.listens_for(engine, "checkin")
+    def used(_: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def taken(connection: Any, record: Any, _: Any) -> None:
+        # the server may have restarted meanwhile; asking each time would double the round trips of a request
+        if time.monotonic() - record.info.get("used", math.inf) > IDLE and not _answers(engine, connection):
+            raise DisconnectionError
+
+    return engine
+
+
+def _answers(engine: Engine, connection: Any) -> bool:
+    try:
+        return bool(engine.dialect.do_ping(connection))
+    except engine.dialect.loaded_dbapi.Error:
+        return False
 
 
 def _psycopg(url: str) -> str:

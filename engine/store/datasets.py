@@ -1,17 +1,19 @@
 """Datasets and their versions: what is published, and the one transaction that publishes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import eq, gt
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
 from core.models import Table
-from engine.store.tables import Dataset, Version, VersionFile
+from engine.store.tables import Dataset, Score, Version, VersionFile
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Snapshot:
     policy_hash: str = ""
     key_id: str = ""
     inputs: dict[str, int] = field(default_factory=dict)
+    base: int | None = None  # the version it builds upon
+    cursor: dict[str, Any] | None = None  # how far the source was read
 
 
 def publish(db: Session, snapshot: Snapshot) -> Version:
@@ -48,6 +52,8 @@ def publish(db: Session, snapshot: Snapshot) -> Version:
         policy_hash=snapshot.policy_hash,
         key_id=snapshot.key_id,
         inputs=snapshot.inputs,
+        base_id=snapshot.base,
+        cursor=snapshot.cursor,
     )
     db.add(version)
     db.flush()
@@ -79,6 +85,16 @@ def current_version(db: Session, dataset: str) -> Version | None:
     return db.scalar(query)
 
 
+def version(db: Session, number: int) -> Version:
+    """A version by its id, current or not."""
+    return db.get_one(Version, number)
+
+
+def withdraw(db: Session, name: str) -> None:
+    """Takes a dataset away from its readers until it is published again."""
+    db.execute(update(Dataset).where(Dataset.name == name).values(current_version_id=None))
+
+
 def get(db: Session, name: str, kind: str | None = None) -> tuple[Dataset, Version]:
     """A published dataset and its current version. Raises NotFound, with what there is."""
     query = select(Dataset, Version).join(Version, Dataset.current_version_id == Version.id)
@@ -89,16 +105,85 @@ def get(db: Session, name: str, kind: str | None = None) -> tuple[Dataset, Versi
     return row[0], row[1]
 
 
-def listed(db: Session) -> list[tuple[Dataset, Version]]:
-    """All published datasets with their current versions, by name."""
+def kind(db: Session, name: str) -> str | None:
+    """Whether a name is that of a charted dataset, of a model's table or of none."""
+    return db.scalar(select(Dataset.kind).where(Dataset.name == name))
+
+
+def current(db: Session, names: Iterable[str] | None = None) -> list[tuple[Dataset, Version]]:
+    """Published datasets, those named or all, with their current versions, by name."""
     query = select(Dataset, Version).join(Version, Dataset.current_version_id == Version.id).order_by(Dataset.name)
+    if names is not None:
+        query = query.where(Dataset.name.in_(list(names)))
     return [(row[0], row[1]) for row in db.execute(query)]
 
 
-def versions(db: Session, dataset: str, limit: int = 50) -> list[Version]:
+def owner(db: Session, name: str) -> str | None:
+    """Who owns a published dataset."""
+    return db.scalar(select(Dataset.owner).where(Dataset.name == name))
+
+
+_LISTED = (  # asked often: put together once
+    select(
+        Dataset.name, Dataset.kind, Dataset.owner, Dataset.description, Version.number, Version.rows,
+        Version.published_at, Score.overall,
+    )
+    .join(Version, Dataset.current_version_id == Version.id)
+    .outerjoin(Score, and_(Score.run_id == Version.run_id, Dataset.kind == "charted"))
+    .order_by(Dataset.name)
+)  # fmt: skip
+
+
+def listed(
+    db: Session,
+    *,
+    among: set[str] | None = None,
+    kind: str | None = None,
+    owner: str | None = None,
+    after: str | None = None,
+    limit: int,
+) -> Sequence[Any]:
+    """What lists tell about published datasets, of those named `among` or all, by name."""
+    query = _LISTED.limit(limit)
+    for holds, column, value in ((eq, Dataset.kind, kind), (eq, Dataset.owner, owner), (gt, Dataset.name, after)):
+        if value is not None:
+            query = query.where(holds(column, value))
+    if among is not None:
+        query = query.where(Dataset.name.in_(among))
+    return db.execute(query).all()
+
+
+def versions(db: Session, dataset: str, before: int | None = None, *, limit: int) -> Sequence[Any]:
     """The versions of a dataset, newest first."""
-    query = select(Version).where(Version.dataset == dataset).order_by(Version.number.desc()).limit(limit)
-    return list(db.scalars(query))
+    query = select(Version.id, Version.number, Version.run_id, Version.rows, Version.published_at)
+    query = query.where(Version.dataset == dataset).order_by(Version.number.desc()).limit(limit)
+    return db.execute(query if before is None else query.where(Version.number < before)).all()
+
+
+def merged_rows(db: Session, dataset: str, run: int) -> int | None:
+    """How many rows the version has that a run published by merging into another one."""
+    query = select(Version.rows).where(Version.run_id == run, Version.dataset == dataset, Version.base_id.is_not(None))
+    return db.scalar(query)
+
+
+def runs_merged(db: Session, dataset: str) -> set[int]:
+    """The runs whose rows the current version holds, back to the last that read everything."""
+    newest = select(Version.id, Version.run_id, Version.base_id).join(Dataset, Dataset.current_version_id == Version.id)
+    chain = newest.where(Dataset.name == dataset).cte(recursive=True)
+    before = select(Version.id, Version.run_id, Version.base_id).join(chain, Version.id == chain.c.base_id)
+    chain = chain.union_all(before)
+    return set(db.scalars(select(chain.c.run_id)))
+
+
+def version_of(db: Session, dataset: str, run: int) -> int | None:
+    """The number of the version that a run has published."""
+    return db.scalar(select(Version.number).where(Version.run_id == run, Version.dataset == dataset))
+
+
+def files(db: Session, version: int) -> list[tuple[str, int]]:
+    """The files of a version with their rows, in order."""
+    query = select(VersionFile.path, VersionFile.rows).where(VersionFile.version_id == version)
+    return [(row.path, row.rows) for row in db.execute(query.order_by(VersionFile.ordinal))]
 
 
 def table(db: Session, dataset: Dataset, version: Version) -> Table:
@@ -111,15 +196,26 @@ def table(db: Session, dataset: Dataset, version: Version) -> Table:
 
 def tables(db: Session, names: Iterable[str] | None = None) -> dict[str, tuple[Table, int]]:
     """Published tables by name with the id of the version they are, of those named or all."""
-    wanted = None if names is None else set(names)
-    return {
-        dataset.name: (table(db, dataset, version), version.id)
-        for dataset, version in listed(db)
-        if wanted is None or dataset.name in wanted
-    }
+    return {dataset.name: (table(db, dataset, version), version.id) for dataset, version in current(db, names)}
 
 
 def files_in_use(db: Session) -> set[str]:
     """The files of every version that is current."""
     query = select(VersionFile.path).join(Dataset, Dataset.current_version_id == VersionFile.version_id)
     return set(db.scalars(query))
+
+
+def of_files(db: Session, paths: Iterable[str]) -> dict[str, int]:
+    """The version that lists a file, by path, of files that any lists."""
+    query = select(VersionFile.path, VersionFile.version_id).where(VersionFile.path.in_(list(paths)))
+    return {row.path: row.version_id for row in db.execute(query)}
+
+
+def built_from(db: Session, names: Iterable[str]) -> set[str]:
+    """The models of which some version was built from one of these, or from another such model."""
+    query = select(Version.dataset, Version.inputs).join(Dataset, Dataset.name == Version.dataset)
+    built = [(row.dataset, set(row.inputs)) for row in db.execute(query.where(Dataset.kind == "model"))]
+    found, known = set[str](), set(names)
+    while more := {model for model, inputs in built if inputs & (known | found)} - found:
+        found |= more
+    return found

@@ -44,6 +44,11 @@ def replace_edges(db: Session, datasets: Iterable[str], edges: Iterable[dict[str
     db.add_all(Edge(**edge) for edge in edges)
 
 
+def ways(db: Session) -> set[tuple[str, str]]:
+    """Which dataset leads into which."""
+    return {(row[0], row[1]) for row in db.execute(select(Edge.from_dataset, Edge.to_dataset).distinct())}
+
+
 def edges(db: Session) -> list[dict[str, Any]]:
     """Every edge of the graph."""
     names = ("from_dataset", "from_column", "to_dataset", "to_column", "via", "direct", "masked")

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from core.models import CheckResult
-from engine.store.tables import Check, Score
+from engine.store.tables import Check, Run, Score, Version
 
 
 def save(
@@ -28,7 +29,7 @@ def save(
     )  # fmt: skip
     db.add_all(
         Check(run_id=run, ordinal=n, name=r.check, dimension=r.dimension, column=r.column, failed=r.failed,
-              tested=r.tested, weight=r.weight, note=r.note, fault=r.fault)
+              tested=r.tested, weight=r.weight, note=r.note, fault=r.fault, newest=r.newest)
         for n, r in enumerate(results)
     )  # fmt: skip
 
@@ -39,7 +40,7 @@ def copy(db: Session, source: int, target: int) -> None:
     if old is None:
         return
     results = [
-        CheckResult(c.name, c.dimension, c.column, c.failed, c.tested, c.weight, c.note, c.fault)
+        CheckResult(c.name, c.dimension, c.column, c.failed, c.tested, c.weight, c.note, c.fault, c.newest)
         for c in checks(db, source)
     ]
     save(db, target, old.dataset, results, old.overall, old.dimensions)
@@ -55,12 +56,52 @@ def score_before(db: Session, dataset: str, run: int) -> Score | None:
     return db.scalar(query)
 
 
+def until(db: Session, dataset: str, run: int) -> tuple[Score | None, Score | None]:
+    """The score of a run of this dataset and the last one before it; neither where the run has none."""
+    query = select(Score).where(Score.dataset == dataset, Score.run_id <= run).order_by(Score.run_id.desc()).limit(2)
+    found = db.scalars(query).all()
+    if not found or found[0].run_id != run:
+        return None, None
+    return found[0], found[1] if len(found) > 1 else None
+
+
+# asked often: put together once
+_LATEST = (
+    select(
+        Score, Run.state, Version.number.label("version"), Run.definition["owner"].as_string().label("owner"),
+        Run.definition[("quality", "minimum_score")].as_float().label("minimum_score"),
+    )
+    .join(Run, Run.id == Score.run_id)
+    .outerjoin(Version, (Version.run_id == Score.run_id) & (Version.dataset == Score.dataset))
+    .where(Score.dataset == bindparam("dataset")).order_by(Score.run_id.desc()).limit(2)
+)  # fmt: skip
+_CHECKS = select(Check).where(Check.run_id == bindparam("run")).order_by(Check.ordinal)
+
+
+def latest(db: Session, dataset: str) -> Sequence[Any]:
+    """The last two scores of a dataset, newest first, each with what is told of its run."""
+    return db.execute(_LATEST, {"dataset": dataset}).all()
+
+
 def checks(db: Session, run: int) -> list[Check]:
     """The checks of a run, in the order of the contract."""
-    return list(db.scalars(select(Check).where(Check.run_id == run).order_by(Check.ordinal)))
+    return list(db.scalars(_CHECKS, {"run": run}))
 
 
-def trend(db: Session, dataset: str, limit: int = 30) -> list[Score]:
-    """The last scores of a dataset, oldest first."""
+def trend(db: Session, dataset: str, limit: int = 30, before: int | None = None) -> list[Score]:
+    """The last scores of a dataset, or the last before a run, oldest first."""
     query = select(Score).where(Score.dataset == dataset).order_by(Score.run_id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(Score.run_id < before)
     return list(reversed(db.scalars(query).all()))
+
+
+def newest(db: Session, dataset: str) -> tuple[int, datetime] | None:
+    """How new the newest row of what is published is, and the run that published it."""
+    query = (
+        select(Check.run_id, Check.newest)
+        .join(Version, (Version.run_id == Check.run_id) & (Version.dataset == dataset))
+        .where(Check.newest.is_not(None)).order_by(Check.run_id.desc()).limit(1)
+    )  # fmt: skip
+    row = db.execute(query).first()
+    return (row.run_id, datetime.fromtimestamp(row.newest, UTC)) if row else None

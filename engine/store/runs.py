@@ -1,40 +1,28 @@
-"""Runs and their parts: started once, worked on under leases, finished once."""
+"""Runs and the parts they are made of: started once, ended once, listed."""
 
-import random
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from operator import eq, ge, lt
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, case, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core.errors import LeaseLost, NotFound, Refused
+from core.errors import NotFound, Refused
 from core.pipeline import Pipeline
-from engine.store.tables import Part, Run
+from engine import faults
+from engine.store import clock
+from engine.store.tables import Part, Run, Score
 
 ACTIVE = ("queued", "running")
-MOST_TRIES = 3
-WAKE_AGAIN = timedelta(seconds=5)  # a wake-up may get lost; a ready part is called again after this
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The right to work on one part, until the lease ends or somebody with a newer token takes over."""
-
-    part: int
-    run: int
-    step: str
-    ordinal: int
-    spec: dict[str, Any]
-    token: int
-    attempt: int
 
 
 def start(
-    db: Session, pipeline: Pipeline, by: str, first_step: str, *, full: bool = False, again: Run | None = None
-) -> tuple[Run, bool]:
+    db: Session, pipeline: Pipeline, by: str, first_step: str, *, full: bool = False, again: Run | None = None,
+    request_id: str | None = None,
+) -> tuple[Run, bool]:  # fmt: skip
     """A new run, ready to be worked on, or the active one of this pipeline and True."""
     active = db.scalar(select(Run).where(Run.pipeline == pipeline.name, Run.state.in_(ACTIVE)))
     if active and active.cancel_requested:
@@ -48,7 +36,8 @@ def start(
         full=full,
         requested_by=by,
         retry_of=again.id if again else None,
-        created_at=datetime.now(UTC),
+        request_id=request_id,
+        created_at=clock.now(db),
         tables=[],
         warnings=[],
     )
@@ -62,12 +51,21 @@ def start(
     return run, False
 
 
-def offer(db: Session, run: int, step: str, specs: Iterable[dict[str, Any]]) -> None:
-    """Makes the parts of a step ready to be claimed."""
-    now = datetime.now(UTC)
-    db.add_all(
-        Part(run_id=run, step=step, ordinal=n, spec=spec, state="ready", wake_at=now) for n, spec in enumerate(specs)
-    )
+def offer(
+    db: Session, run: int, step: str, specs: Iterable[dict[str, Any]], lane: str | None = None
+) -> None:  # fmt: skip
+    """Makes the parts of a step ready to be claimed; of one that is done again, the same parts.
+
+    Of all parts in one `lane` only so many are worked on at once.
+    """
+    now = clock.now(db)
+    done = {part.ordinal: part for part in parts(db, run, step)}
+    for n, spec in enumerate(specs):
+        part = done.get(n) or Part(run_id=run, step=step, ordinal=n)
+        part.spec, part.state, part.wake_at, part.attempt, part.rows = spec, "ready", now, 0, 0
+        part.lane = lane
+        part.result = part.finished_at = None
+        db.add(part)
     db.flush()
 
 
@@ -78,7 +76,7 @@ def copy_finished(db: Session, source: int, target: int, steps: Iterable[str]) -
         parts = db.scalars(select(Part).where(Part.run_id == source, Part.step == step).order_by(Part.ordinal)).all()
         if not parts or any(part.state != "done" for part in parts):
             break
-        now = datetime.now(UTC)
+        now = clock.now(db)
         for part in parts:
             db.add(
                 Part(
@@ -95,11 +93,20 @@ def get(db: Session, number: int) -> Run:
     """A run by its number. Raises NotFound."""
     run = db.get(Run, number)
     if run is None:
-        newest = db.scalar(select(func.max(Run.id)))
-        raise NotFound(
-            f"There is no run `#{number}`.", hint=f"The newest is #{newest}." if newest else "No pipeline has run yet."
-        )
+        raise _unknown(db, number)
     return run
+
+
+def _unknown(db: Session, number: int) -> NotFound:
+    newest = db.scalar(select(func.max(Run.id)))
+    return NotFound(
+        f"There is no run `#{number}`.", hint=f"The newest is #{newest}." if newest else "No pipeline has run yet."
+    )
+
+
+def pipeline_of(db: Session, number: int) -> str | None:
+    """Which pipeline a run is of."""
+    return db.scalar(select(Run.pipeline).where(Run.id == number))
 
 
 def newest(db: Session, pipeline: str, *states: str) -> Run | None:
@@ -108,9 +115,20 @@ def newest(db: Session, pipeline: str, *states: str) -> Run | None:
     return db.scalar(query.where(Run.state.in_(states)) if states else query)
 
 
+def last_good(db: Session, pipeline: str, before: int | None = None) -> int | None:
+    """The number of the newest run of a pipeline that succeeded, of those before another."""
+    query = select(func.max(Run.id)).where(Run.pipeline == pipeline, Run.state == "succeeded")
+    return db.scalar(query if before is None else query.where(Run.id < before))
+
+
 def active(db: Session) -> set[int]:
     """The numbers of the runs that have not ended."""
     return set(db.scalars(select(Run.id).where(Run.state.in_(ACTIVE))))
+
+
+def busy(db: Session) -> set[str]:
+    """The pipelines of which a run has not ended."""
+    return set(db.scalars(select(Run.pipeline).where(Run.state.in_(ACTIVE))))
 
 
 def files_of_active(db: Session) -> set[str]:
@@ -122,6 +140,15 @@ def files_of_active(db: Session) -> set[str]:
             found.update(file["path"] for file in result.get("files", []))
             found.update(str(result[key]) for key in ("path", "rejects", "sample_file") if result.get(key))
     return found
+
+
+def attempts_done(db: Session, numbers: Collection[int], steps: Iterable[str]) -> list[tuple[int, str, int, int]]:
+    """Which attempt (run, step, ordinal, token) has done each part of some steps of these runs."""
+    query = select(Part.run_id, Part.step, Part.ordinal, Part.token).where(Part.step.in_(list(steps)))
+    done = query.where(Part.state == "done")
+    # by their range: a list of every run there was may be longer than a statement may be
+    rows = db.execute(done.where(Part.run_id.between(min(numbers), max(numbers)))) if numbers else ()
+    return [(row.run_id, row.step, row.ordinal, row.token) for row in rows]
 
 
 def newest_definitions(db: Session) -> dict[str, dict[str, Any]]:
@@ -139,6 +166,70 @@ def page(db: Session, *, pipeline: str | None = None, before: int | None = None,
     return list(db.scalars(query.where(Run.id < before) if before is not None else query))
 
 
+# without the definition: it is large, and a list shows many; asked often: put together once
+_BRIEFLY = select(
+    Run.id, Run.pipeline, Run.state, Run.rows_in, Run.rows_out, Run.rows_rejected, Run.error, Run.requested_by,
+    Run.created_at, Run.finished_at, Score.overall,
+).outerjoin(Score, Score.run_id == Run.id)  # fmt: skip
+
+
+def listed(
+    db: Session,
+    *,
+    among: set[str] | None = None,
+    pipeline: str | None = None,
+    state: str | None = None,
+    requested_by: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: int | None = None,
+    limit: int,
+) -> Sequence[Any]:
+    """What lists tell about runs, newest first: of pipelines `among` some, created from `since` on, before `until`."""
+    query = _BRIEFLY.order_by(Run.id.desc()).limit(limit)
+    for holds, column, value in (
+        (eq, Run.pipeline, pipeline),
+        (eq, Run.state, state),
+        (eq, Run.requested_by, requested_by),
+        (ge, Run.created_at, since),
+        (lt, Run.created_at, until),
+        (lt, Run.id, before),
+    ):
+        if value is not None:
+            query = query.where(holds(column, value))
+    if among is not None:
+        query = query.where(Run.pipeline.in_(among))
+    return db.execute(query).all()
+
+
+def newest_of(db: Session, pipelines: Iterable[str]) -> dict[str, Any]:
+    """What lists tell about the newest run of each of some pipelines."""
+    newest_of_each = select(func.max(Run.id)).where(Run.pipeline.in_(list(pipelines))).group_by(Run.pipeline)
+    return {row.pipeline: row for row in db.execute(_BRIEFLY.where(Run.id.in_(newest_of_each)))}
+
+
+def progress(db: Session, run: int) -> Sequence[Any]:
+    """How many parts of each step are in which state, and their rows, in the order of the steps."""
+    query = select(Part.step, Part.state, func.count().label("parts"), func.sum(Part.rows).label("rows"))
+    return db.execute(query.where(Part.run_id == run).group_by(Part.step, Part.state).order_by(func.max(Part.id))).all()
+
+
+def revision(db: Session, number: int) -> tuple[str, bool]:
+    """What changes whenever the run does, and whether it goes on: cheap to ask for. Raises NotFound."""
+    counted = [func.sum(case((Part.state == state, 1), else_=0)) for state in ("ready", "running", "done")]
+    query = (
+        select(
+            Run.state, Run.cancel_requested, Run.resumed, Run.finished_at,
+            func.count(Part.id), func.sum(Part.rows), func.sum(Part.token), *counted,
+        )
+        .outerjoin(Part, Part.run_id == Run.id).where(Run.id == number).group_by(Run.id)
+    )  # fmt: skip
+    row = db.execute(query).first()
+    if row is None:
+        raise _unknown(db, number)
+    return hashlib.sha256(repr([str(value) for value in row]).encode()).hexdigest()[:16], row.state in ACTIVE
+
+
 def parts(db: Session, run: int, step: str | None = None) -> list[Part]:
     """The parts of a run, or of one of its steps, in order."""
     query = select(Part).where(Part.run_id == run).order_by(Part.id)
@@ -151,84 +242,18 @@ def results(db: Session, run: int, step: str) -> list[dict[str, Any]]:
     return [row or {} for row in rows]
 
 
-def due(db: Session) -> list[int]:
-    """Parts whose wake-up call is due; whoever gets them here sends it."""
-    now = datetime.now(UTC)
-    query = update(Part).where(Part.state == "ready", Part.wake_at <= now).values(wake_at=now + WAKE_AGAIN)
-    return sorted(db.scalars(query.returning(Part.id)))
-
-
-def has_due(db: Session) -> bool:
-    """Whether `due` would find any; costs no write."""
-    return bool(
-        db.scalar(select(Part.id).where(Part.state == "ready", Part.wake_at <= datetime.now(UTC)).limit(1)) is not None
-    )
-
-
-def claim(db: Session, part: int, owner: str, lease: float) -> Claim | None:
-    """Takes a ready part under a lease, or None: somebody has it, it is done, or the run has ended."""
-    now = datetime.now(UTC)
-    query = (
-        update(Part)
-        .where(Part.id == part, Part.state == "ready")
-        .values(
-            state="running", owner=owner, lease_until=now + timedelta(seconds=lease), attempt=Part.attempt + 1,
-            token=Part.token + 1, started_at=func.coalesce(Part.started_at, now),
-        )
-        .returning(Part.run_id, Part.step, Part.ordinal, Part.spec, Part.token, Part.attempt)
-    )  # fmt: skip
-    row = db.execute(query).first()
-    if row is None:
-        return None
-    db.execute(update(Run).where(Run.id == row.run_id, Run.state == "queued").values(state="running", started_at=now))
-    return Claim(part, row.run_id, row.step, row.ordinal, row.spec, row.token, row.attempt)
-
-
-def pulse(db: Session, held: Claim, rows: int, lease: float) -> bool:
-    """Extends a lease and tells the progress. Returns whether the run is to stop. Raises LeaseLost."""
-    until = datetime.now(UTC) + timedelta(seconds=lease)
-    query = update(Part).where(*_held(held)).values(lease_until=until, rows=rows).returning(Part.id)
-    if db.scalar(query) is None:
-        raise _lost(held)
-    return bool(db.scalar(select(Run.cancel_requested).where(Run.id == held.run)))
-
-
-def hold(db: Session, held: Claim) -> None:
-    """Keeps the run as it is until this transaction ends, for the one who works on it. Raises LeaseLost."""
-    _locked(db, held.run)
-    if db.scalar(select(Part.id).where(*_held(held))) is None:
-        raise _lost(held)
-
-
-def complete(db: Session, held: Claim, result: dict[str, Any], rows: int) -> bool:
-    """Marks a part done; True if it was the last of its step. Raises LeaseLost, and then nothing is changed."""
-    _locked(db, held.run)  # the last part is the last only once
-    now = datetime.now(UTC)
-    query = (
-        update(Part)
-        .where(*_held(held))
-        .values(state="done", result=result, rows=rows, finished_at=now, owner=None, lease_until=None)
-    )
-    if db.scalar(query.returning(Part.id)) is None:
-        raise _lost(held)
-    left = select(func.count()).where(Part.run_id == held.run, Part.step == held.step, Part.state != "done")
-    return db.scalar(left) == 0
-
-
-def try_again(db: Session, held: Claim) -> None:
-    """Gives a part back, to be tried again after a pause that grows and differs each time. Raises LeaseLost."""
-    pause = timedelta(seconds=random.uniform(0.5, 1.0) * 2**held.attempt)  # noqa: S311 - spreads load, hides nothing
-    query = update(Part).where(*_held(held)).values(state="ready", owner=None, wake_at=datetime.now(UTC) + pause)
-    if db.scalar(query.returning(Part.id)) is None:
-        raise _lost(held)
+def sources(db: Session, run: int) -> int:
+    """How many files, tables or APIs a run reads: a large file is one, however many its parts."""
+    names = func.count(func.distinct(Part.spec["name"].as_string()))
+    return db.scalar(select(names).where(Part.run_id == run, Part.step == "explore")) or 0
 
 
 def end(db: Session, run: int, state: str, error: dict[str, Any] | None = None) -> Run:
     """Ends a run that is active, for good; what was still ready or running of it is dropped."""
-    row = _locked(db, run)
+    row = locked(db, run)
     if row.state not in ACTIVE:
         return row
-    row.state, row.error, row.finished_at = state, error, datetime.now(UTC)
+    row.state, row.error, row.finished_at = state, error, clock.now(db)
     dropped = update(Part).where(Part.run_id == run, Part.state.in_(("ready", "running")))
     db.execute(dropped.values(state="failed" if state == "failed" else "cancelled", finished_at=row.finished_at))
     return row
@@ -237,59 +262,25 @@ def end(db: Session, run: int, state: str, error: dict[str, Any] | None = None) 
 def cancel(db: Session, number: int) -> Run:
     """Asks a run to stop; one that nobody works on right now is cancelled at once. Raises NotFound, Refused."""
     get(db, number)
-    run = _locked(db, number)
+    run = locked(db, number)
     if run.state not in ACTIVE:
         raise Refused(f"Run `#{number}` cannot be cancelled: it has already {_ended(run.state)}.")
     run.cancel_requested = True
     busy = db.scalar(select(func.count()).where(Part.run_id == number, Part.state == "running"))
-    return run if busy else end(db, number, "cancelled")
+    asked = run if busy else end(db, number, "cancelled")
+    faults.point("cancel.saved")
+    return asked
 
 
-def expired(db: Session, is_dead: Callable[[str], bool]) -> list[Part]:
-    """Running parts whose worker is gone, or has been silent for longer than its lease."""
-    now = datetime.now(UTC)
-    running = db.scalars(select(Part).where(Part.state == "running").order_by(Part.run_id, Part.id)).all()
-    return [part for part in running if not part.lease_until or part.lease_until < now or is_dead(part.owner or "")]
-
-
-def reap(db: Session, is_dead: Callable[[str], bool]) -> list[Run]:
-    """Offers expired parts to other workers. Returns the runs that ended by it: a part may fail only so many."""
-    ended = []
-    for part in expired(db, is_dead):
-        run = _locked(db, part.run_id)  # the run before its parts, as everywhere: else two could wait for each other
-        fenced = update(Part).where(Part.id == part.id, Part.token == part.token, Part.state == "running")
-        ready = fenced.values(state="ready", owner=None, wake_at=datetime.now(UTC)).returning(Part.id)
-        if db.scalar(ready) is None:
-            continue  # its worker has just finished it after all
-        if run.cancel_requested:
-            ended.append(end(db, run.id, "cancelled"))
-        elif part.attempt >= MOST_TRIES:
-            message = f"{MOST_TRIES} workers died while they worked on `{part.step}`."
-            error = {"code": "worker_died", "message": message, "hint": None, "step": part.step, "tries": ""}
-            ended.append(end(db, run.id, "failed", error))
-        else:
-            run.resumed += 1
-    return ended
-
-
-def _locked(db: Session, number: int) -> Run:
+def locked(db: Session, number: int) -> Run:
     """The run as it is now, and nobody else's until the end of this transaction."""
-    query = select(Run).where(Run.id == number).with_for_update().execution_options(populate_existing=True)
-    return db.scalars(query).one()
+    return db.scalars(to_be_locked(number)).one()
 
 
-def _held(held: Claim) -> tuple[Any, ...]:
-    return Part.id == held.part, Part.token == held.token, Part.state == "running"
-
-
-def _lost(held: Claim) -> LeaseLost:
-    return LeaseLost(f"Part {held.ordinal} of `{held.step}` in run `#{held.run}` was taken over by another worker.")
+def to_be_locked(number: int, *, skip_locked: bool = False) -> Select[Run]:
+    query = select(Run).where(Run.id == number).with_for_update(skip_locked=skip_locked)
+    return query.execution_options(populate_existing=True)
 
 
 def _ended(state: str) -> str:
     return {"refused": "been refused", "cancelled": "been cancelled"}.get(state, state)
-
-
-def amend(db: Session, held: Claim, result: dict[str, Any]) -> None:
-    """Adds to the result of a part in the transaction that completes it."""
-    db.execute(update(Part).where(Part.id == held.part, Part.token == held.token).values(result=dict(result)))

@@ -1,9 +1,22 @@
-"""The tables, by domain: access, catalog, runs, privacy, quality, lineage."""
+"""The tables, by domain: access, catalog, runs, privacy, quality, lineage, compliance."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, String, Text, TypeDecorator, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+    true,
+)  # fmt: skip
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -50,16 +63,142 @@ class User(Table):
     name: Mapped[str] = mapped_column(unique=True)
     role: Mapped[str]
     created_at: Mapped[datetime]
+    active: Mapped[bool] = mapped_column(default=True, server_default=true())
+    password: Mapped[Words | None]  # its argon2 hash; without one nobody signs in with a password
+    generation: Mapped[int] = mapped_column(default=0, server_default="0")  # of another one, no access token holds
+    owns: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")  # names of owners this person is one of
 
 
 class Token(Table):
-    """A bearer token; only its SHA-256 is kept."""
+    """A bearer token for a script or a bot; only its SHA-256 is kept."""
 
     __tablename__ = "token"
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     hash: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    name: Mapped[str] = mapped_column(default="", server_default="")
+    scopes: Mapped[list[Any] | None]  # rights; null = all that the user has
+    datasets: Mapped[list[Any] | None]  # null = all
+    last_used_at: Mapped[datetime | None]
+    created_by: Mapped[str] = mapped_column(default="", server_default="")
+
+
+class SignIn(Table):
+    """A sign-in with a password: every refresh token of it falls with it."""
+
+    __tablename__ = "sign_in"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    ended_at: Mapped[datetime | None]
+
+
+class RefreshToken(Table):
+    """Good for one exchange; only its SHA-256 is kept. A second use ends the sign-in."""
+
+    __tablename__ = "refresh_token"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sign_in_id: Mapped[int] = mapped_column(ForeignKey("sign_in.id", ondelete="CASCADE"), index=True)
+    hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class Attempts(Table):
+    """Failed sign-ins of a name, or of a name from an address; of both only a hash is kept."""
+
+    __tablename__ = "attempts"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[datetime] = mapped_column(index=True)
+    blocked_until: Mapped[datetime | None]
+
+
+class Grant(Table):
+    """A role that somebody has on one dataset, given by its owner."""
+
+    __tablename__ = "dataset_grant"
+    __table_args__ = (UniqueConstraint("user_id", "dataset"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    dataset: Mapped[str] = mapped_column(index=True)
+    role: Mapped[str]
+    granted_by: Mapped[str]
+    granted_at: Mapped[datetime]
+
+
+class Link(Table):
+    """Who a person on a chat platform is here."""
+
+    __tablename__ = "link"
+    __table_args__ = (UniqueConstraint("platform", "tenant", "person"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    platform: Mapped[str]
+    tenant: Mapped[str]  # the team or tenant
+    person: Mapped[str]  # the platform's id of the person, never a name that can be changed
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    linked_at: Mapped[datetime]
+    linked_by: Mapped[str]
+
+
+class LinkCode(Table):
+    """A one-time code that a chat identity asked for; only its SHA-256 is kept."""
+
+    __tablename__ = "link_code"
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    platform: Mapped[str]
+    tenant: Mapped[str]
+    person: Mapped[str]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Idempotent(Table):
+    """A write that was asked for under a key, and what was answered: asked again, it is answered, not done."""
+
+    __tablename__ = "idempotent"
+    caller: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)  # SHA-256
+    request: Mapped[str]  # SHA-256 of method, path and body
+    at: Mapped[datetime] = mapped_column(index=True)
+    status: Mapped[int | None]  # null = done, but the answer is not known
+    answer: Mapped[dict[str, Any] | None]
+
+
+class Said(Table):
+    """What somebody said in a chat, kept from before the platform is told that it arrived until it is answered."""
+
+    __tablename__ = "inbox"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)  # the platform's id of the message: said twice, it is one
+    person: Mapped[str]  # platform:tenant:person
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # the words and the place, encrypted; null = answered
+    at: Mapped[datetime]
+    tries: Mapped[int]  # fences: who holds an earlier one writes nothing any more
+    held_until: Mapped[datetime]
+    done_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class Remembered(Table):
+    """What a chat platform has to know again after a restart; only the bot reads it."""
+
+    __tablename__ = "memory"
+    key: Mapped[str] = mapped_column(primary_key=True)  # SHA-256, in hex, of what it is about
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    forget_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class SharedFile(Table):
+    """A file that whoever has its link may fetch for a few minutes; the link's token is known by its hash alone."""
+
+    __tablename__ = "shared_file"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    hash: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    kind: Mapped[str]  # its media type
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
@@ -93,6 +232,8 @@ class Version(Table):
     policy_hash: Mapped[str]
     key_id: Mapped[str]
     inputs: Mapped[dict[str, Any]]  # dataset -> version id it was built from
+    base_id: Mapped[int | None]  # the version of the same dataset that it builds upon; null = it stands alone
+    cursor: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # how far its source was read
 
 
 class VersionFile(Table):
@@ -124,14 +265,20 @@ class Run(Table):
             sqlite_where=text("state IN ('queued', 'running')"),
             postgresql_where=text("state IN ('queued', 'running')"),
         ),
+        Index("ix_run_pipeline_id", "pipeline", "id"),
+        Index("ix_run_pipeline_state_id", "pipeline", "state", "id"),
+        Index("ix_run_state_id", "state", "id"),
+        Index("ix_run_requested_by_id", "requested_by", "id"),
+        Index("ix_run_created_at", "created_at"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
-    pipeline: Mapped[str] = mapped_column(index=True)
+    pipeline: Mapped[str]
     definition: Mapped[dict[str, Any]]  # the pipeline file as it was at the start
     state: Mapped[str]  # queued running succeeded refused failed cancelled
     full: Mapped[bool]
     requested_by: Mapped[str]
     retry_of: Mapped[int | None]
+    request_id: Mapped[str | None]  # of the request that started it: its log lines say the same
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -152,12 +299,14 @@ class Part(Table):
     __table_args__ = (
         UniqueConstraint("run_id", "step", "ordinal"),
         Index("ix_part_state_wake_at", "state", "wake_at"),
+        Index("ix_part_lane_state", "lane", "state"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id"))
     step: Mapped[str]
     ordinal: Mapped[int]
     spec: Mapped[dict[str, Any]]
+    lane: Mapped[str | None]  # the source, if only so many of its parts may be worked on at once
     state: Mapped[str]  # ready running done failed cancelled
     attempt: Mapped[int] = mapped_column(default=0)
     token: Mapped[int] = mapped_column(default=0)  # the fence: a writer with an older one is refused
@@ -168,6 +317,20 @@ class Part(Table):
     finished_at: Mapped[datetime | None]
     rows: Mapped[int] = mapped_column(default=0)
     result: Mapped[dict[str, Any] | None]
+
+
+class Schedule(Table):
+    """When a pipeline runs by itself. The one who moves `next_at` on starts the run, in the same transaction."""
+
+    __tablename__ = "schedule"
+    pipeline: Mapped[str] = mapped_column(primary_key=True)
+    cron: Mapped[str]
+    timezone: Mapped[str]
+    set_by: Mapped[str | None]  # null = the pipeline's file
+    next_at: Mapped[datetime] = mapped_column(index=True)
+    last_at: Mapped[datetime | None]
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))  # that it started or joined the last time
+    note: Mapped[Words | None]  # what was unusual about the last time
 
 
 class DeadLetters(Table):
@@ -182,6 +345,8 @@ class DeadLetters(Table):
     column: Mapped[str | None]
     rows: Mapped[int]
     lines: Mapped[list[Any]]  # the first few, for finding them in the source
+    samples: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")  # [value, rows] that many rows share
+    others: Mapped[int] = mapped_column(default=0, server_default="0")  # how many more there are
 
 
 # privacy
@@ -191,9 +356,10 @@ class VerdictRow(Table):
     """What a column of a run was found to hold and what was done with it."""
 
     __tablename__ = "verdict"
+    __table_args__ = (Index("ix_verdict_dataset_run_id", "dataset", "run_id"),)
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
     ordinal: Mapped[int] = mapped_column(primary_key=True)
-    dataset: Mapped[str] = mapped_column(index=True)
+    dataset: Mapped[str]
     column: Mapped[str]
     types: Mapped[list[Any]]
     confidence: Mapped[float]
@@ -206,6 +372,32 @@ class VerdictRow(Table):
     found: Mapped[dict[str, Any]]  # kind of personal data -> cells masked
 
 
+class Secret(Table):
+    """What a token of a dataset stands for, encrypted with a key that is made of the masking key."""
+
+    __tablename__ = "vault"
+    token: Mapped[str] = mapped_column(primary_key=True)
+    dataset: Mapped[str] = mapped_column(primary_key=True, index=True)
+    type: Mapped[str]  # "" = none
+    value: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+
+
+class Ruling(Table):
+    """A person's word on what a column holds; it beats what is found. The newest that was not withdrawn holds."""
+
+    __tablename__ = "ruling"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset: Mapped[str] = mapped_column(index=True)
+    column: Mapped[str]
+    type: Mapped[str | None]  # null = not personal
+    because: Mapped[Words]
+    by: Mapped[str]
+    at: Mapped[datetime]
+    withdrawn_by: Mapped[str | None]
+    withdrawn_at: Mapped[datetime | None]
+
+
 # quality
 
 
@@ -213,8 +405,9 @@ class Score(Table):
     """The scores of a run, of refused ones too. Null = not measured."""
 
     __tablename__ = "score"
+    __table_args__ = (Index("ix_score_dataset_run_id", "dataset", "run_id"),)
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
-    dataset: Mapped[str] = mapped_column(index=True)
+    dataset: Mapped[str]
     at: Mapped[datetime]
     overall: Mapped[float | None]
     measured: Mapped[int]
@@ -233,6 +426,7 @@ class Check(Table):
     weight: Mapped[float]
     note: Mapped[Words | None]
     fault: Mapped[Words]  # what is wrong with the rows that fail
+    newest: Mapped[float | None]  # of a check of times: the newest there is, in seconds since 1970
 
 
 # lineage
@@ -261,3 +455,94 @@ class Edge(Table):
     via: Mapped[str]
     direct: Mapped[bool]
     masked: Mapped[bool]
+
+
+# compliance
+
+
+class AuditEntry(Table):
+    """Who did or saw what, and how it ended. Each row holds the hash of the row before; none is changed or deleted."""
+
+    __tablename__ = "audit"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(index=True)
+    who: Mapped[str | None] = mapped_column(index=True)  # a user's name; null = nobody we know
+    through: Mapped[str]  # sign-in, token NAME, slack T1:U2, command line
+    action: Mapped[str]  # run.start, user.add, rows.read …
+    about: Mapped[str]  # the thing: run 12, dataset customers, user anna
+    result: Mapped[str]  # done, or the code of the error
+    request_id: Mapped[str | None]
+    previous: Mapped[str]
+    hash: Mapped[str]
+
+
+class Alert(Table):
+    """A problem that somebody should look at. One that has not ended a fingerprint: it counts how often it was seen."""
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        Index(
+            "ux_alert_one_live_a_fingerprint",
+            "fingerprint",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_alert_fingerprint_ended_at", "fingerprint", "ended_at"),
+        Index("ix_alert_ended_at_dataset", "ended_at", "dataset"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]  # SHA-256 of rule, dataset and what
+    rule: Mapped[str]
+    dataset: Mapped[str]
+    what: Mapped[str]  # that the rule tells apart: a column, or nothing
+    owner: Mapped[str]
+    severity: Mapped[str]  # high, low
+    spreads: Mapped[bool]  # the same downstream may come of it
+    title: Mapped[Words]
+    cause: Mapped[Words]
+    detail: Mapped[dict[str, Any]]  # what the rule keeps for the next look
+    next: Mapped[list[Any]]  # what one can say about it
+    state: Mapped[str]  # open acknowledged assigned snoozed resolved closed
+    count: Mapped[int]
+    run_id: Mapped[int]  # that showed it last; no foreign key: it would wait for whoever ends that run, and they for us
+    opened_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    snoozed_until: Mapped[datetime | None] = mapped_column(index=True)
+    assignee: Mapped[str | None]
+    changed_by: Mapped[str | None]  # the last person who did something about it
+    changed_at: Mapped[datetime | None]
+    root_id: Mapped[int | None] = mapped_column(ForeignKey("alert.id"), index=True)  # upstream of it: it is told there
+    revision: Mapped[int] = mapped_column(default=1)  # goes up whenever what is told about it changes
+
+
+class Subscription(Table):
+    """Somebody who wants to hear of the alerts about a dataset."""
+
+    __tablename__ = "subscription"
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), primary_key=True)
+    dataset: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+
+
+class Notice(Table):
+    """One message about an alert in one place. It is due when the alert has changed since it was sent last."""
+
+    __tablename__ = "notice"
+    __table_args__ = (UniqueConstraint("alert_id", "place"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    alert_id: Mapped[int] = mapped_column(ForeignKey("alert.id"))
+    place: Mapped[str]  # the first of its ways, or the user
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    ways: Mapped[list[Any]]  # platform:tenant:id, tried one after the other
+    way: Mapped[int] = mapped_column(default=0)  # that is tried now
+    ref: Mapped[Words | None]  # the platform's name of the message
+    shown: Mapped[int] = mapped_column(default=0)  # the alert's revision that it shows
+    due_at: Mapped[datetime | None] = mapped_column(index=True)  # null = it shows what there is
+    wanted_at: Mapped[datetime | None]  # since when it should show something else
+    sent_at: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+    token: Mapped[int] = mapped_column(default=0)  # the fence: a bot with an older one is refused
+    failures: Mapped[int] = mapped_column(default=0)  # since it was sent last
+    error: Mapped[str | None]  # the reason's code

@@ -52,9 +52,11 @@ class Api:
         self.calls.append(f"{request.method} {path}")
         if path == "/me":
             rights = ["run", "read:runs", "read:catalog", "read:quality"]
-            return _json({"user": "kim", "role": "operator", "rights": rights, "timezone": "Europe/Copenhagen"})
+            return _json(
+                {"user": "kim", "role": "operator", "rights": rights, "somewhere": [], "timezone": "Europe/Copenhagen"}
+            )
         if path == "/pipelines":
-            item = {"name": "customers", "owner": "crm-team", "schedule": None, "last_run": None}
+            item = {"name": "customers", "owner": "crm-team", "schedule": None, "next_at": None, "last_run": None}
             return _json({"items": [item], "next": None})
         if path == "/datasets":
             return _json({"items": [], "next": None})

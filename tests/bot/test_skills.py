@@ -294,3 +294,8 @@ def test_every_skill_asks_for_a_right_that_exists_and_has_help(person: Person, s
 def test_names_that_could_leave_the_path_are_names_that_do_not_exist(person: Person) -> None:
     for said in ('quality ".."', 'show "../../x"', "pii a/b", "why ../me", "lineage ../x", 'run "a\tb"'):
         assert person.says(said).exit_code == 1
+
+
+def test_what_is_no_token_is_told_without_repeating_it(person: Person) -> None:
+    reply = person.says("reveal 010203-1234")
+    assert (reply.ok, "no token" in reply.text, "010203" in reply.text) == (False, True, False)

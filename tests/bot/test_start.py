@@ -27,7 +27,7 @@ def test_the_bot_loads_no_heavy_library_and_no_other_package_of_ours(tmp_path: P
 
 
 def test_an_unknown_platform_is_refused_before_opsdroid_looks_for_it_elsewhere() -> None:
-    assert platform_names() == ("say", "terminal")
+    assert platform_names() == ("say", "slack", "teams", "terminal")
     with pytest.raises(ValueError, match="There is no platform `slakc`"):
         Bot(httpx.AsyncClient(), {"slakc": {}})
 

@@ -242,3 +242,50 @@ def test_what_is_shortened_keeps_no_second_line_and_no_second_value(type_: str, 
     verdict = Verdict("c", (type_,), 1, "", "partial", {"decided": True}, "column")
     (masked,) = Masker({"c": verdict}, KEY)(pl.DataFrame({"c": [cell]}))["c"]
     assert not any(word in masked for word in ("Byen", "bo@", ".1:8080", "Nørregade"))
+
+
+PEOPLE = [
+    f"{f} {w}"
+    for f in ("Ida", "Bodil", "Egon", "Priya", "Jürgen", "Anna")
+    for w in ("Holm", "Madsen", "Sharma", "Quist", "Toft")
+]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "kept"),
+    [
+        ("kontakt", [f"b{n}@mail.example" if n % 2 else f"20 30 4{n % 10} {n:02d}" for n in range(60)], 0),
+        ("modpart konto", [f"7040 {n:010d}" if n % 3 else "DK50 0040 0440 1162 43" for n in range(60)], 0),
+        ("x1", [f"{PEOPLE[n % 30]} / 20 30 4{n % 10} {n:02d}" for n in range(60)], 0),
+        ("tekst", [f"MobilePay {PEOPLE[n % 30]}" if n % 2 else f"Gebyr {n}" for n in range(60)], 30),
+        ("data", [f'{{"user": "{PEOPLE[n % 30]}", "plan": "pro"}}' for n in range(60)], 0),
+        ("bil", [f"{'ABCDE'[n % 5]}X{10000 + 731 * n}" for n in range(60)], 0),
+        (
+            "hvem",
+            [f"{PEOPLE[n % 30].split()[0][0].lower()}{PEOPLE[n % 30].split()[1].lower()}{n}" for n in range(60)],
+            0,
+        ),
+        ("arkiv", [f"{(n * 7919 + 130000) % 1000000:06d}-{1000 + n}" for n in range(60)], 60),
+        ("tal", [*[str(100 + n) for n in range(400)], "4111111111111111"], 400),
+        ("ejer", ["Ida Holm", "Hr. & fru Holm", "HOLM, IDA", "I. Holm"] * 15, 0),
+    ],
+)
+def test_columns_of_every_mixture_are_understood(header: str, cells: list[str], kept: int) -> None:
+    frame = pl.DataFrame({header: cells})
+    masked = Masker(verdicts(frame, {}, {}, set()), KEY)(frame)[header]
+    assert sum(a == b for a, b in zip(masked, cells, strict=True)) == kept
+
+
+def test_beside_people_old_dates_far_apart_are_dates_of_birth_and_those_of_trade_are_not() -> None:
+    frame = pl.DataFrame(
+        {
+            "navn": [PEOPLE[n % 30] for n in range(60)],
+            "a": [f"{1 + n % 28:02d}-{1 + n % 12:02d}-{1935 + n}" for n in range(60)],
+            "b": [f"{1 + n % 28:02d}{1 + n % 12:02d}{(35 + n) % 100:02d}" for n in range(60)],
+            "c": [f"{1 + n % 28:02d}-{1 + n % 12:02d}-{1985 + n % 40}" for n in range(60)],
+            "d": [f"{10 + n}.{70 + n % 20}.{40 + n % 30}" for n in range(60)],
+        }
+    )
+    found = verdicts(frame, {}, {}, set())
+    assert {c for c, v in found.items() if "DATE_OF_BIRTH" in v.types} == {"a", "b"}
+    assert "beside other data of people" in found["a"].reason

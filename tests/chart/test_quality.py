@@ -132,9 +132,10 @@ def test_a_rejected_row_has_one_cause_the_first_it_breaks(contract: Contract) ->
         reject_rows=["validity", "uniqueness"],
     )  # fmt: skip
     assert verified.causes == [
-        {"reason": "duplicate key", "rule": "id is unique", "column": "id", "rows": 1, "lines": [(0, 3)]},
+        {"reason": "duplicate key", "rule": "id is unique", "column": "id", "rows": 1, "lines": [(0, 3)],
+         "samples": [], "others": 1},
         {"reason": "total is under 0", "rule": "total is at least 0", "column": "total", "rows": 3,
-         "lines": [(0, 2), (0, 4), (0, 6)]},
+         "lines": [(0, 2), (0, 4), (0, 6)], "samples": [], "others": 1},
     ]  # fmt: skip
     assert verified.rejected == 4
     assert verified.rejects_path is not None
@@ -228,7 +229,7 @@ def test_masked_values_are_compared_with_masked_ones(contract: Contract, tmp_pat
     assert counted(verified) == [("who is in customers.email", 2, 3)]
     assert verified.causes == [
         {"reason": "who is not in customers.email", "rule": "who is in customers.email", "column": "who", "rows": 2,
-         "lines": [(0, 3), (0, 5)]}
+         "lines": [(0, 3), (0, 5)], "samples": [], "others": 1}
     ]  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 import csv as written
 import io
+import json
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from connectors import csv
+from connectors._rows import LONGEST_ROW, NEVER_CLOSED, TOO_LONG
 from core.errors import AtlasError, SourceMissing, SourceUnreadable
-from core.models import LINE, Rejects
+from core.models import LINE, Rejects, SourcePart
 
 Rejected = list[tuple[int, str]]
 
@@ -72,7 +75,7 @@ def test_a_ragged_line_is_rejected_with_its_number(file: Any) -> None:
 
 def test_rejected_rows_are_kept_as_they_stood_in_the_file(file: Any) -> None:
     source = csv.Source(connector="csv", path=str(file('a,b\r\n1,"x\r\ny",3\r\n')))
-    found = [b for b in csv.read(source, csv.parts(source, Path("/"))[0]) if isinstance(b, Rejects)]
+    found = [b for b in csv.read(source, csv.files(source, Path("/"))[0]) if isinstance(b, Rejects)]
     assert found == [Rejects([2], ["has 3 values, the header has 2"], ['1,"x\r\ny",3'])]
 
 
@@ -178,7 +181,7 @@ def test_names_that_sql_cannot_hold_are_changed_visibly(file: Any) -> None:
 
 def test_a_header_alone_is_a_table_without_rows(file: Any) -> None:
     source = csv.Source(connector="csv", path=str(file("id,name\n")))
-    (batch,) = csv.read(source, csv.parts(source, Path("/"))[0])
+    (batch,) = csv.read(source, csv.files(source, Path("/"))[0])
     assert isinstance(batch, pa.RecordBatch)
     assert (batch.num_rows, batch.schema.names) == (0, ["id", "name", LINE])
 
@@ -228,7 +231,7 @@ def test_a_glob_reads_files_in_the_order_of_their_names(tmp_path: Path) -> None:
         (tmp_path / "in").mkdir(exist_ok=True)
         (tmp_path / "in" / name).write_text("x,y\n1,2\n")
     (tmp_path / "in" / "folder.csv").mkdir()
-    found = csv.parts(csv.Source(connector="csv", path="in/*.csv"), tmp_path)
+    found = list(csv.parts(csv.Source(connector="csv", path="in/*.csv"), tmp_path))
     assert [part.name for part in found] == ["in/a.csv", "in/b.csv"]
     assert found[0].spec == {"path": str(tmp_path / "in" / "a.csv")}
 
@@ -255,11 +258,108 @@ def test_batches_stay_small_however_long_the_file(file: Any) -> None:
     source = csv.Source(connector="csv", path=str(file("id,name\n" + "17,Anna\n" * 400_000)))
     before = pa.total_allocated_bytes()
     sizes = []
-    for batch in csv.read(source, csv.parts(source, Path("/"))[0]):
+    for batch in csv.read(source, csv.files(source, Path("/"))[0]):
         sizes.append(batch.num_rows)
         assert pa.total_allocated_bytes() - before < 64 << 20
     assert sum(sizes) == 400_000
     assert max(sizes) < 300_000
+
+
+def taken(source: csv.Source, parts: Iterable[SourcePart]) -> Any:
+    """Columns, rows and rejected rows with their lines, of parts one after the other."""
+    columns: set[tuple[str, ...]] = set()
+    rows: list[dict[str, Any]] = []
+    rejected = []
+    for part in parts:
+        for batch in csv.read(source, SourcePart(part.name, json.loads(json.dumps(part.spec)))):
+            if isinstance(batch, Rejects):
+                rejected += zip(batch.lines, batch.reasons, batch.raw, strict=True)
+            else:
+                columns.add(tuple(batch.schema.names))
+                rows += batch.to_pylist()
+    return columns, rows, rejected
+
+
+pieces = st.sampled_from(
+    [
+        '"',
+        '""',
+        ",",
+        "\n",
+        "\r",
+        "\r\n",
+        "a",
+        "æ",
+        '"a"',
+        ',"',
+        '",',
+        '"\n',
+        '"x\ny"',
+        "1,2\n",
+        '3,"four"\r\n',
+        "\0",
+        "",
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    text=st.lists(pieces, max_size=40).map("".join),
+    rows=st.integers(1, 7),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "windows-1252", "iso-8859-1", "utf-16"]),
+    start=st.sampled_from(["id,name\n", "sep=,\nid,name\n", "\n\nid,name\r", "5,6\n"]),
+    told=st.booleans(),
+)
+def test_a_file_cut_anywhere_reads_as_it_does_whole(
+    tmp_path_factory: Any, text: str, rows: int, encoding: str, start: str, told: bool
+) -> None:
+    path = tmp_path_factory.mktemp("csv") / "data.csv"
+    path.write_bytes((start + text).encode(encoding))
+    source = csv.Source(connector="csv", path=str(path), **({"header": True, "delimiter": ","} if told else {}))
+    (whole,) = csv.files(source, path.parent)
+    try:
+        expected = taken(source, [whole])
+    except AtlasError as error:
+        with pytest.raises(type(error), match=re.escape(error.message)):
+            taken(source, csv.cut(source, whole, rows))
+        return
+    parts = list(csv.cut(source, whole, rows))
+    assert taken(source, parts) == expected
+    lines = len(expected[1]) + len(expected[2])
+    assert len(parts) == (1 if encoding == "utf-16" else max(1, -(-lines // rows)))
+
+
+def test_a_quote_never_closed_and_a_row_too_long_are_cut_around(file: Any) -> None:
+    line = "2," + "x" * 997 + "\n"
+    filler = line * (LONGEST_ROW // 1000 + 1500)
+    path = file(f'id,text\n1,x\n1,"open\n{filler}3,y\n4,{"z" * (LONGEST_ROW + 99)}\n5,"a\nb"\n6,w\n')
+    source = csv.Source(connector="csv", path=str(path))
+    (whole,) = csv.files(source, path.parent)
+    columns, rows, rejected = taken(source, [whole])
+    assert [reason for _, reason, _ in rejected] == [NEVER_CLOSED, TOO_LONG]
+    for size in (1000, 7001):
+        assert taken(source, csv.cut(source, whole, size)) == (columns, rows, rejected)
+
+
+def test_a_large_file_is_many_parts_and_a_small_one_is_one(file: Any) -> None:
+    path = file("id,name\n" + "17,Anna and some more letters to fill it\n" * 600_000)
+    source = csv.Source(connector="csv", path=str(path))
+    parts = list(csv.parts(source, path.parent))
+    assert [part.spec["line"] for part in parts] == [2, 250_002, 500_002]
+    assert [part.spec["before"] for part in parts] == [250_002, 500_002, None]
+    small = file("id,name\n" + "17,Anna\n" * 600_000)
+    assert len(list(csv.parts(source, path.parent))) == 1, small
+
+
+def test_a_file_changed_after_it_was_cut_is_told(file: Any) -> None:
+    path = file("id,name\n1,Anna\n2,Bo\n")
+    source = csv.Source(connector="csv", path=str(path))
+    first, second = csv.cut(source, *csv.files(source, path.parent), 1)
+    list(csv.read(source, first))
+    path.write_text("id,name\n1,Anna\n22,Bo\n")
+    with pytest.raises(SourceUnreadable, match="was changed while it was read"):
+        list(csv.read(source, second))
 
 
 cell = st.text(st.sampled_from('ab1 ø€,;|\t"\n\r\x0b\u2028😀'), max_size=6) | st.sampled_from(["NULL", "a\r\nb", '""'])

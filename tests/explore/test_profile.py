@@ -75,8 +75,7 @@ def test_one_value_far_behind_decides_too() -> None:
 
 def test_counts_are_told_and_values_are_not() -> None:
     found = of(["Anna", None, "Bo", "Åse-Marie"])
-    told = found.columns["a"]
-    assert (found.rows, found.nulls("a"), told.shortest, told.longest) == (4, 1, 2, 9)
+    assert (found.rows, found.nulls("a")) == (4, 1)
     assert not any(value in json.dumps(found.to_json(), ensure_ascii=False) for value in ("Anna", "Bo", "Åse"))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from engine.lineage.forward import keep_forwarding
 
@@ -44,12 +45,18 @@ def server() -> Iterator[Server]:
 def forward_until(url: str, events: list[int], done: Callable[[], bool]) -> list[int]:
     """Forwards events of these numbers until something holds; returns what was marked as sent."""
     marked: list[int] = []
+    return forward(url, events, marked, marked.append, done)
+
+
+def forward(
+    url: str, events: list[int], marked: list[int], sent: Callable[[int], None], done: Callable[[], bool]
+) -> list[int]:
     stopping = threading.Event()
 
     def unsent() -> list[tuple[int, dict[str, object]]]:
         return [(number, {"eventType": "START"}) for number in events if number not in marked]
 
-    thread = threading.Thread(target=keep_forwarding, args=(url, unsent, marked.append, stopping))
+    thread = threading.Thread(target=keep_forwarding, args=(url, unsent, sent, stopping))
     thread.start()
     end = time.monotonic() + 20
     while not (done() or len(marked) == len(events)) and time.monotonic() < end:
@@ -78,3 +85,16 @@ def test_an_event_that_is_refused_does_not_hold_up_the_others(server: Server) ->
 
 def test_nothing_is_marked_as_sent_where_nobody_answers() -> None:
     assert forward_until("http://127.0.0.1:9", [1], lambda: threading.Event().wait(1.5) is False) == []
+
+
+def test_a_database_that_goes_away_before_an_event_is_marked_ends_nothing(server: Server) -> None:
+    marked: list[int] = []
+    away = [True]
+
+    def sent(event: int) -> None:
+        if away and away.pop():
+            raise OperationalError("update", {}, Exception("the server closed the connection"))
+        marked.append(event)
+
+    assert forward(server.url, [1, 2], marked, sent, lambda: False) == [1, 2]
+    assert server.taken == 3  # that one came twice, which does no harm

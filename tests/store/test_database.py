@@ -1,6 +1,7 @@
 """The database: migrated up and down, opened by many at once, no update lost."""
 
 import multiprocessing
+import time
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import DBAPIError
 
 from core.errors import Misconfigured
 from engine.store import facts
-from engine.store.database import HEAD, Database, migrate, open_database
+from engine.store.database import HEAD, STOPPED, Database, is_away, migrate, open_database
 from engine.store.tables import Fact, Table
 
 
@@ -67,3 +69,23 @@ def test_another_masking_key_is_refused(database: Database) -> None:
         facts.hold_masking_key(db, "first")
     with pytest.raises(Misconfigured, match="not the key"), database.write() as db:
         facts.hold_masking_key(db, "second")
+
+
+@pytest.mark.services
+def test_a_worker_that_is_stopped_in_a_transaction_keeps_its_rows_only_for_a_while(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    with database.read() as db:
+        assert db.scalar(text("SHOW idle_in_transaction_session_timeout")) == f"{STOPPED}s"
+
+    def stops() -> None:
+        with database.write() as db:
+            db.execute(text("SET LOCAL idle_in_transaction_session_timeout = '300ms'"))
+            time.sleep(0.8)
+            db.execute(text("SELECT 1"))
+
+    with pytest.raises(DBAPIError) as ended:
+        stops()
+    assert is_away(ended.value)
+    with database.write() as db:  # and the next one gets another connection
+        assert db.scalar(text("SELECT 1")) == 1
+    database.close()

@@ -15,7 +15,7 @@ _DANISH = (
 )
 _ENGLISH = (
     r"(?i:street|st|road|rd|avenue|ave|av|lane|ln|drive|dr|court|ct|place|pl|square|sq|boulevard|blvd|way|terrace|close|crescent|"
-    r"parkway|pkwy|highway|hwy|circle|cir|gardens|grove|mews|row|trail|trl|walk|green|hill|plaza|loop)"
+    r"parkway|pkwy|highway|hwy|circle|cir|gardens|grove|mews|row|trail|trl|walk|green|rise|gate|view|quay|wharf|vale|park|heights|manor|mount|fields|meadows|hill|plaza|loop)"
 )
 _ROMANCE = (
     r"(?i:rue|avenue|av\.?|avda\.?|boulevard|bd\.?|bld\.?|place|chemin|via|viale|piazza|corso|calle|c/|plaza|paseo|rua|avenida|"
@@ -39,6 +39,10 @@ _SAID = (
     r"visit|besøg(?:e)? på|køres til|bestilt til)(?: er| is| nu)?[\s:]{1,3}$"
 )
 _CUED = rf"\b{_STREET}\b|\b\d{{1,5}} \p{{Lu}}[\p{{L}}.'’-]+(?: \p{{Lu}}[\p{{L}}.'’-]+){{1,3}}(?:,? (?i:apt|suite|unit|flat)\.? ?#?\w{{1,5}})?"
+_WORLD = r"(?:via|viale|piazza|corso|calle|rue|avenue|av\.|avenida|avda\.|rua|plaza|place|chemin|quai|boulevard|bd|ulica|ul\.|aleja|al\.|praça|largo|paseo|travessa)"
+_OF = r"(?:(?:de|del|della|delle|dei|di|du|des|da|do|dos|la|le|las|los) |l['’]|d['’])"
+_ABROAD = r"(?:\p{Lu}[\p{L}.'’-]+ ?){1,4}"
+FOREIGN = rf"\b(?i:{_WORLD}) {_OF}{{0,3}}{_ABROAD},? ?(?:n[º°o]?\.? ?)?\d{{1,4}}(?: ?[A-Za-z]\b|[ºª])?(?:, \d{{4,5}}\b)?|\b\d{{1,4}}(?: bis| ter)?,? (?i:{_WORLD}) {_OF}{{0,3}}\p{{Lu}}[\p{{L}}'’-]+(?:[ -]\p{{Lu}}[\p{{L}}'’-]+){{0,3}}"
 _NAME = r"\p{Lu}[\p{L}\p{M}.'’-]*(?: (?:\p{Lu}[\p{L}\p{M}.'’-]*|af|i|på|og|den|der|de|til)){0,4}"
 DANISH = rf"\b(?:{_NAME} ?)?\p{{L}}*{_DANISH} {_NUMBER}{_FLOOR}{_POST}"
 ENGLISH = (
@@ -62,7 +66,7 @@ def score(values: pl.Series) -> pl.Series:
     )
 
 
-_SURE = rf"{DANISH}|{ENGLISH}|{_PLACED}"
+_SURE = rf"{DANISH}|{ENGLISH}|{_PLACED}|{FOREIGN}"
 
 
 def judge(before: pl.Series, value: pl.Series, _after: pl.Series) -> pl.Series:
@@ -80,6 +84,7 @@ recognizer = Recognizer(
     r"gadeadresse|addressline|house ?(?:no|number))\b",
     weak_header=r"\b(?:ship to|deliver\w*|levering\w*|sted|location|bill to|lokation)\b",
     not_header=r"\b(?:ip|mac|email|mail|url|web|wallet|site|city|by|country|land|zip|post(?:al)?(?: code)?|code|state|region|type|postnr)\b",
-    span=rf"{_PLACED}|{DANISH}|{ENGLISH}|{_CUED}",
+    needs=r"\d",
+    span=rf"{FOREIGN}|{_PLACED}|{DANISH}|{ENGLISH}|{_CUED}",
     judge=judge,
 )

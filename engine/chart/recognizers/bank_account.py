@@ -18,7 +18,7 @@ def score(values: pl.Series) -> pl.Series:
     shaped = tiers(
         values,
         (r"^\d{4}[ -]?/[ -]?\d{6,10}$", 0.4),
-        (r"^\d{4}[ -]\d{10}$|^\d{4}[ -]\d{7}$", 0.3),
+        (r"^\d{4}[ .-]\d{10}$|^\d{4}[ .-]\d{6,9}$|^\d{14}$", 0.3),
         (r"^(?:\d[ .-]?){6,17}$", 0.12),
         (r"^[A-Z]{2}\d{2}[A-Z0-9 ]{10,30}$", 0.3),
     )
@@ -38,7 +38,7 @@ recognizer = Recognizer(
     score=score,
     header=r"\b(?:konto ?(?:nr|nummer|no)|bank ?konto\w*|bank ?account\w*|account ?(?:no|nr|number|num)|acct ?(?:no|number)|"
     r"lønkonto|nemkonto|bban)\b|kontonummer|kontonr",
-    weak_header=r"\b(?:konto|bank)\b",
+    weak_header=r"konto\b|\b(?:bank|account|acct|modpart|counterparty)\b",
     not_header=r"\b(?:navn|name|type|plan|gl|ledger|finans|saldo|balance|tekst|reg)\b",
     span=SPAN,
     judge=judge,

@@ -17,12 +17,12 @@ _SAID = r"(?i)(?:cpr|personn|person ?id|civilreg|borger|patient|ssn)[^\d]{0,30}$
 
 def ten(values: pl.Series) -> pl.Series:
     """The ten digits; a zero in front that a spreadsheet ate is put back."""
-    found = digits(values)
-    return (
-        pl.DataFrame({"v": found})
-        .select(pl.when(pl.col("v").str.len_chars() == 9).then(pl.col("v").str.zfill(10)).otherwise("v"))
-        .to_series()
-    )
+    done = values.str.replace("-", "", literal=True)
+    other = (~values.str.contains(r"^[0-9]{6}-?[0-9]{4}$")).arg_true()
+    if other.is_empty():
+        return done
+    found = digits(values.gather(other))
+    return done.scatter(other, ("0" + found).zip_with(found.str.len_chars() == 9, found))
 
 
 def modulus_11(values: pl.Series) -> pl.Series:
@@ -53,7 +53,7 @@ recognizer = Recognizer(
     "CPR",
     rank=50,
     score=score,
-    header=r"cpr|\bpersonn(?:r|ummer)\b|\bperson (?:nr|nummer)\b|\bcivilreg",
+    header=r"cpr|\bpnr\b|\bpersonn(?:r|ummer)\b|\bperson (?:nr|nummer)\b|\bcivilreg",
     weak_header=r"\b(?:ssn|nin|national ?id|person ?id|identifikation|borger)\b",
     not_header=r"\b(?:ordre|order|faktura|invoice|tracking)",
     span=CPR,
@@ -62,4 +62,5 @@ recognizer = Recognizer(
     family="cpr",
     canonical=ten,
     checksum=("modulus 11", 1 / 11, modulus_11),
+    frame=(r"^\d{6}[-– ]?\d{4}$", 0.07),
 )

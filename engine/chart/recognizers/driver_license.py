@@ -9,7 +9,7 @@ _SAID = r"(?i)(?:kørekort\w*|driv(?:er'?s?|ing)'? licen[cs]e|licen[cs]e)\.?\W{0
 
 
 def score(values: pl.Series) -> pl.Series:
-    return tiers(values, (r"^[A-Z0-9][A-Z0-9 -]{5,18}$", 0.12))
+    return tiers(values, (r"^\d{8}$|^[A-Z9]{5}\d{6}[A-Z0-9]{5}$", 0.2), (r"^[A-Z0-9][A-Z0-9 -]{5,18}$", 0.12))
 
 
 def judge(before: pl.Series, value: pl.Series, _after: pl.Series) -> pl.Series:
@@ -22,6 +22,7 @@ recognizer = Recognizer(
     rank=95,
     score=score,
     header=r"kørekort|koerekort|korekort|driv\w* ?licen[cs]e|licen[cs]e ?(?:no|nr|number)|\bdln?\b",
+    weak_header=r"\blicen[cs]e\b",
     not_header=r"plate|\b(?:type|category|kategori|class|software|expir\w*|key|dato|date)\b",
     span=r"\b[A-Z0-9]{2,9}(?:[ -]?[A-Z0-9]{2,8}){0,2}\b",
     judge=judge,

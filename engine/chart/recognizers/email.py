@@ -3,7 +3,7 @@
 import polars as pl
 
 from engine.chart.recognizer import Recognizer
-from engine.chart.shape import tiers
+from engine.chart.shape import nfc, tiers
 
 ADDRESS = (
     r"[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}._%+'’&=~!#$*/?^`{|}-]*[\p{L}\p{M}\p{N}_+$~-])?(?:@|%40)"
@@ -16,7 +16,7 @@ def score(values: pl.Series) -> pl.Series:
 
 
 def canonical(values: pl.Series) -> pl.Series:
-    return values.str.normalize("NFC").str.strip_chars().str.to_lowercase()
+    return nfc(values).str.strip_chars().str.to_lowercase()
 
 
 def found(_before: pl.Series, value: pl.Series, _after: pl.Series) -> pl.Series:

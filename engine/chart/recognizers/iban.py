@@ -5,7 +5,17 @@ import polars as pl
 from engine.chart.recognizer import Recognizer
 from engine.chart.shape import choose, mod97
 
-IBAN = r"\b[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,3})?\b"
+_LENGTHS = {  # how many letters and digits follow the country and its two check digits
+    11: "NO", 12: "BE", 14: "DK FI FO GL NL SD", 15: "MK SI", 16: "AT BA EE KZ LT LU XK MN", 17: "CH HR LI LV",
+    18: "BG BH CR DE GB GE IE ME RS VA", 19: "AE GI IL IQ OM TL", 20: "AD CZ ES MD PK RO SA SE SK TN VG", 21: "LY PT ST",
+    22: "IS TR", 23: "BI DJ FR GR IT MC MR SM", 24: "AL AZ BY CY DO GT HU LB NI PL", 25: "BR EG PS QA UA", 26: "JO KW MU YE",
+    27: "MT SC", 28: "LC", 29: "RU",
+}  # fmt: skip
+_EXACT = "|".join(
+    rf"(?i:{'|'.join(countries.split())})\d{{2}}(?:[ -]?[A-Za-z0-9]){{{length}}}"
+    for length, countries in _LENGTHS.items()
+)
+IBAN = rf"\b(?:{_EXACT})\b|\b[A-Z]{{2}}\d{{2}}[A-Z0-9]{{11,30}}\b"
 
 
 def bare(values: pl.Series) -> pl.Series:

@@ -19,7 +19,7 @@ def score(values: pl.Series) -> pl.Series:
         (r"^[A-ZÆØÅ]{2} \d{2} \d{3}$", 0.7),
         (r"^[A-ZÆØÅ]{2}[ -]\d{5}$", 0.4),
         (r"^[A-Z]{2}\d{2} [A-Z]{3}$", 0.5),
-        (r"^[A-ZÆØÅ]{2}\d{5}$", 0.12),
+        (r"^[A-ZÆØÅ]{2}\d{5}$", 0.25),
         (r"^[A-ZÄÖÜÅ0-9][A-ZÄÖÜÅ0-9 -]{3,9}$", 0.08),
     )
 
@@ -35,7 +35,7 @@ recognizer = Recognizer(
     score=score,
     header=r"nummerplade|licen[cs]e ?plate|number ?plate|\b(?:plate|plade|reg ?plate|vehicle ?reg\w*|registration ?(?:no|number))\b|"
     r"\bindregistrering|\bbil ?reg|registreringsn",
-    weak_header=r"\b(?:bil|car|vehicle|køretøj|koeretoej|reg ?(?:nr|no|nummer))\b",
+    weak_header=r"\b(?:bil|car|vehicle|køretøj|koeretoej|reg|reg ?(?:nr|no|nummer))\b",
     not_header=r"\b(?:model|make|brand|mærke|color|farve|type)\b",
     span=rf"{PLATE}|\b[A-Z]{{2}}\d{{2}} [A-Z]{{3}}\b",
     sure=r"\b[A-ZÆØÅ]{2} \d{2} \d{3}\b",

@@ -33,9 +33,9 @@ recognizer = PersonRecognizer(
     r"responsible|læge|laege|doctor|physician|behandler|teacher|lærer|laerer|elev|student|member|medlem|guest|gæst|gaest|tenant|lejer|driver|"
     r"chauffør|chauffoer|author|forfatter|created ?by|updated ?by|oprettet ?af|approver|godkender|sælger|saelger|sales ?rep|account ?manager|"
     r"holder|buyer|køber|koeber|konsulent|tekniker|vikar|mor|far|barn|child|mother|father|bruger|user|ref|vedr|deltager|participant|attendee|"
-    r"signed ?by|underskriver|attention|att|by|af)\b|navn$",
-    not_header=r"\b(?:company|firma|virksomhed|product|produkt|vare|item|file|fil|host|domain|city|by ?navn|bynavn|town|country|land|brand|"
-    r"mærke|model|title|titel|event|campaign|table|column|branch|department|afdeling|category|kategori|supplier|leverandør|vendor|album|track|genre|"
+    r"signed ?by|underskriver|donor|sponsor|subscriber|abonnent|traveller|passenger|passager|kursist|kursusdeltager|andelshaver|medandelshaver|medlejer|beboer|forælder|foraelder|plus one|known ?as|kaldes|vicevært|mekaniker|montør|instruktør|træner|coach|hvem|who|operator|operatør|actor|klager|claimant|consignee|attn|host|vært|leverandørkontakt|counterparty|modpart|betaler|payer|payee|nok|kin|referent|dommer|sponsor|attention|att|by|af)\b|navn$",
+    not_header=r"^(?!.*\b(?:kunde|customer|client|donor|debitor)\b).*\b(?:company|firma|virksomhed|supplier|leverandør|vendor)\b|\b(?:product|produkt|vare|item|file|fil|host|domain|city|by ?navn|bynavn|town|country|land|brand|"
+    r"mærke|model|title|titel|event|campaign|table|branch|department|afdeling|category|kategori|album|track|genre|"
     r"artist|site|location|region|state|street|vejnavn|gadenavn|server|device|project|projekt|school|skole|bank|type|status|id|code|kode|count|"
     r"number|nummer|nr|no|date|dato|phone|tlf|email|mail|address|adresse|login|diagnose|medicin|language|currency|gender|køn|koen|role|rolle|"
     r"job|position|stilling)\b|\buser ?name\b|brugernavn",

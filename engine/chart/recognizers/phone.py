@@ -6,9 +6,9 @@ import phonenumbers
 import polars as pl
 
 from engine.chart.recognizer import Recognizer
-from engine.chart.shape import choose, digits, lengths, tiers
+from engine.chart.shape import choose, digits, lengths, nfc, tiers
 
-SPAN = r"(?:(?:\+|\b00) ?)?\(?\b\d(?:[ ./()–-]{0,3}\d){6,14}\b"
+SPAN = r"(?:\(\+\d{1,3}\) ?|(?:\+|\b00) ?)?\(?\b\d(?:[ ./()–-]{0,3}\d){6,14}\b"
 SURE = r"(?:\+|\b00)[1-9]\d{0,2}(?:[ ./()-]{0,3}\d){6,12}\b|\b\d\d(?: \d\d){3}\b|\(\d{3}\) ?\d{3}-\d{4}\b"
 _SAID = (
     r"(?i)(?:tlf|telefon|phone|mobil|mobile|\bmob|\bring|\bcall|\btext|\bsms|\bdial|\bfax|\bcell|\btel\b|\bkald|whats ?app|"
@@ -18,7 +18,7 @@ _NOT = (
     r"(?i)(?:cvr|ordre|order|faktura|invoice|\bsag|\bcase|\bref|kunde|customer|konto|account|vare|\bean|\bgln|\bsku|\bvat|"
     r"\bse\b|ticket|bilag|track|pakke|parcel|seri|batch|\blot|booking|police|policy|medlem|member|model|aftale|kontrakt|"
     r"contract|journal|\breg\b\.?|passport|\bpas\b|kørekort|licen[cs]e|project|projekt|artikel|article|item|part|style|\bid\b|"
-    r"\bhs|toldkode|lev\w*|version|løbenr|kr\.?|dkk|eur|usd|\$|€|£|#|p-?nr)[\w-]*\W{0,3}(?:nr|no|number|nummer|id|er|is)?\W{0,4}$"
+    r"\bhs|toldkode|lev\w*|version|løbenr|kreditnota|credit ?note|\bnota|tilbud|quote|\bkode|\bcode|\bpin|bestil|\bkr\b\.?|\bdkk\b|\beur\b|\busd\b|\$|€|£|#|\bp-?nr)[\w-]*\W{0,3}(?:nr|no|number|nummer|id|er|is)?\W{0,4}$"
 )
 
 
@@ -26,7 +26,7 @@ def score(values: pl.Series) -> pl.Series:
     length = lengths(digits(values))
     shaped = tiers(
         values,
-        (r"^(?:\+|00) ?\(?[1-9][\d ./()–-]{6,22}$", 0.95),
+        (r"^(?:\+|00|\(\+) ?\(?[1-9][\d ./()–-]{6,22}$", 0.95),
         (r"(?i)^(?:tlf|tel|phone|mob)\w*\W*\+?\d[\d ./()–-]{6,22}$", 0.95),
         (r"^\(?\+?45\)?[ -]?[2-9]\d{7}$", 0.6),
         (r"^\(?[2-9]\d(?:[ .–-]\d\d){3}$", 0.85),
@@ -79,8 +79,15 @@ def _parsed(value: str) -> str:
 
 
 def canonical(values: pl.Series) -> pl.Series:
-    """E.164. Danish numbers and plain foreign ones are put together here; `phonenumbers` reads the other different values."""
-    text = values.str.normalize("NFC").str.strip_chars()
+    """E.164."""
+    done = "+45" + values
+    other = (~values.str.contains(r"^[2-9][0-9]{7}$")).arg_true()
+    return done if other.is_empty() else done.scatter(other, _put_together(values.gather(other)))
+
+
+def _put_together(values: pl.Series) -> pl.Series:
+    """Danish numbers in groups and plain foreign ones here; `phonenumbers` reads the other different values."""
+    text = nfc(values).str.strip_chars()
     tidy = text.str.replace_all(r"[ ./()–\u{a0}-]", "").str.replace(r"^00", "+")
     frame = pl.DataFrame({"text": text, "tidy": tidy}).with_columns(
         known=pl.when(
@@ -98,6 +105,13 @@ def canonical(values: pl.Series) -> pl.Series:
         frame = frame.join(slow, on="text", how="left", maintain_order="left")
         return frame.select(pl.coalesce("known", "slow")).to_series()
     return frame["known"]
+
+
+def danish(values: pl.Series) -> float:
+    """The share of bare eight-digit numbers that a Danish telephone can have, 0 if they lie too close together."""
+    numbers = values.filter(values.str.contains(r"^[2-9]\d{7}$"))
+    wide = numbers.str.head(2).n_unique() >= min(25, len(numbers) // 3)  # numbers that are given out in order lie close
+    return len(numbers) / len(values) if wide and len(values) else 0.0
 
 
 recognizer = Recognizer(

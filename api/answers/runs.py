@@ -1,0 +1,212 @@
+"""A run: whole, and as lists tell it."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+
+from api.answers.columns import PERSONAL, Personal, personal
+from api.answers.quality import CHECK, Check, Dimensions, dimensions, worst
+from api.answers.values import Decimal, Time, example, score, time
+from api.deps import Caller
+from core.models import LAYERS
+from engine.store import clock, datasets, privacy, quality, runs
+
+State = Literal["queued", "running", "succeeded", "refused", "failed", "cancelled"]
+
+_LAYER_OF = {
+    "plan": "explore", "explore": "explore", "verdicts": "chart", "contract": "chart", "chart": "chart",
+    "merge": "chart", "publish": "chart", "navigate": "navigate", "remask": "chart",
+}  # fmt: skip
+_OF_ROWS = ("explore", "chart")  # steps whose parts are pieces of the data
+
+
+class Layer(BaseModel):
+    """How far one of the three layers has come."""
+
+    layer: Literal["explore", "chart", "navigate"]
+    state: Literal["waiting", "running", "done", "failed", "cancelled", "skipped"]
+    rows: int
+    parts: int
+    parts_done: int
+
+
+class Failure(BaseModel):
+    """Why a run failed or was refused, and what would help."""
+
+    model_config = example(
+        code="score_too_low", message="The score 88.2 is below the minimum of 90.", hint="why customers",
+        step="publish", tries="",
+    )  # fmt: skip
+
+    code: str
+    message: str
+    hint: str | None = None
+    step: str | None = None
+    tries: str = ""
+
+
+class Built(BaseModel):
+    """What became of a table downstream."""
+
+    name: str
+    rows: int | None
+    state: Literal["built", "waits", "failed"]
+    note: str | None
+
+
+BRIEF: dict[str, Any] = {
+    "run": 12, "pipeline": "customers", "state": "succeeded", "rows_in": 10214, "rows_out": 10177,
+    "rows_rejected": 37, "score": "94.1", "error": None, "requested_by": "kim",
+    "created_at": "2026-03-02T05:00:00.000Z", "finished_at": "2026-03-02T05:00:02.400Z", "seconds": "2.4",
+}  # fmt: skip
+
+
+class Brief(BaseModel):
+    """A run in a list."""
+
+    model_config = example(**BRIEF)
+
+    run: int
+    pipeline: str
+    state: State
+    rows_in: int | None
+    rows_out: int | None
+    rows_rejected: int | None
+    score: Decimal | None
+    error: Failure | None
+    requested_by: str
+    created_at: Time
+    finished_at: Time | None
+    seconds: Decimal | None
+
+
+class Run(Brief):
+    """Everything about a run."""
+
+    model_config = example(
+        **BRIEF, dataset="customers", owner="crm-team", version=7, step=None,
+        layers=[{"layer": "explore", "state": "done", "rows": 10214, "parts": 3, "parts_done": 3}], files=3,
+        merged_rows=None,
+        masking=False, score_before="96.4", measured=5, minimum_score=90.0,
+        dimensions={"completeness": "91.0", "accuracy": None},
+        worst=[CHECK], personal_columns=[PERSONAL],
+        found_elsewhere=[], tables=[{"name": "customers_by_city", "rows": 12, "state": "built", "note": None}],
+        warnings=[], started_at="2026-03-02T05:00:00.100Z", full=False, retry_of=None, resumed=0,
+        cancel_requested=False, joined=False, last_good=12, revision="5f1c8e0a9b7d6c34",
+    )  # fmt: skip
+
+    dataset: str
+    owner: str | None
+    version: int | None
+    step: str | None
+    layers: list[Layer]
+    masking: bool
+    merged_rows: int | None  # of the version, if what was read was merged into the one before
+    files: int
+    score_before: Decimal | None
+    measured: int | None
+    minimum_score: float | None
+    dimensions: Dimensions | None
+    worst: list[Check]
+    personal_columns: list[Personal]
+    found_elsewhere: list[Personal]
+    tables: list[Built]
+    warnings: list[str]
+    started_at: Time | None
+    full: bool
+    retry_of: int | None
+    resumed: int
+    cancel_requested: bool
+    joined: bool
+    last_good: int | None
+    revision: str
+
+
+def brief(row: Any) -> Brief:
+    """A run as the store lists it."""
+    return Brief(
+        run=row.id,
+        pipeline=row.pipeline,
+        state=row.state,
+        rows_in=row.rows_in,
+        rows_out=row.rows_out,
+        rows_rejected=row.rows_rejected,
+        score=score(row.overall),
+        error=row.error,
+        requested_by=row.requested_by,
+        created_at=time(row.created_at),
+        finished_at=time(row.finished_at) if row.finished_at else None,
+        seconds=f"{(row.finished_at - row.created_at).total_seconds():.1f}" if row.finished_at else None,
+    )
+
+
+def run(db: Session, number: int, caller: Caller, *, joined: bool = False) -> Run:
+    """A run as this caller may see it. Raises NotFound."""
+    revision, active = runs.revision(db, number)  # before the rest: what changes meanwhile is news
+    row = runs.get(db, number)
+    parts = runs.progress(db, number)
+    measured, before = quality.until(db, row.pipeline, number)
+    found = privacy.verdicts(db, number)
+    why = caller.may("read:pii", row.pipeline)
+    masking = any(p.step == "remask" for p in parts)  # it reads no source
+    end = row.finished_at or (clock.now(db) if row.started_at else None)
+    return Run(
+        run=row.id,
+        pipeline=row.pipeline,
+        dataset=row.pipeline,
+        owner=row.definition.get("owner"),
+        version=datasets.version_of(db, row.pipeline, number),
+        state=row.state,
+        step=next((_LAYER_OF[p.step] for p in reversed(parts) if p.state in ("ready", "running")), None),
+        layers=[_layer(name, parts, active) for name in LAYERS if not (masking and name == "explore")],
+        masking=masking,
+        merged_rows=None if masking else datasets.merged_rows(db, row.pipeline, number),
+        files=runs.sources(db, number),
+        rows_in=row.rows_in,
+        rows_out=row.rows_out,
+        rows_rejected=row.rows_rejected,
+        score=score(measured.overall) if measured else None,
+        score_before=score(before.overall) if before else None,
+        measured=measured.measured if measured else None,
+        minimum_score=(row.definition.get("quality") or {}).get("minimum_score"),
+        dimensions=dimensions(measured) if measured else None,
+        worst=worst(quality.checks(db, number)) if measured else [],
+        personal_columns=[personal(v, why=why) for v in found if v.types and (v.action != "keep" or v.masked)],
+        found_elsewhere=[personal(v, why=why) for v in found if not v.types and v.masked],
+        tables=row.tables,
+        warnings=row.warnings,
+        seconds=f"{(end - row.created_at).total_seconds():.1f}" if end else None,
+        error=row.error,
+        requested_by=row.requested_by,
+        created_at=time(row.created_at),
+        started_at=time(row.started_at) if row.started_at else None,
+        finished_at=time(row.finished_at) if row.finished_at else None,
+        full=row.full,
+        retry_of=row.retry_of,
+        resumed=row.resumed,
+        cancel_requested=row.cancel_requested,
+        joined=joined,
+        last_good=runs.last_good(db, row.pipeline),
+        revision=revision,
+    )
+
+
+def _layer(name: str, parts: Sequence[Any], active: bool) -> Layer:
+    mine = [p for p in parts if _LAYER_OF[p.step] == name]
+    if not mine:
+        state = "waiting" if active else "skipped"
+    elif all(p.state == "done" for p in mine):
+        later = [p for p in parts if list(LAYERS).index(_LAYER_OF[p.step]) > list(LAYERS).index(name)]
+        state = "done" if later or not active or name == "navigate" else "running"
+    else:
+        state = next((p.state for p in mine if p.state in ("failed", "cancelled")), "running")
+    pieces = [p for p in mine if p.step in _OF_ROWS]
+    return Layer(
+        layer=name,
+        state=state,
+        rows=sum(p.rows for p in pieces),
+        parts=sum(p.parts for p in pieces),
+        parts_done=sum(p.parts for p in pieces if p.state == "done"),
+    )

@@ -1,0 +1,11 @@
+"""Say that one has seen an alert."""
+
+from bot.alerts import told
+from bot.client import Atlas
+from bot.reply import Reply
+from bot.skill import skill
+
+
+@skill("ack {alert}", right="handle:alerts", help="say that you have seen an alert", example="ack 12")
+async def ack(atlas: Atlas, alert: int) -> Reply:
+    return told(await atlas.handle(alert, "ack"), await atlas.zone())

@@ -1,0 +1,24 @@
+"""Let a pipeline run by itself."""
+
+from bot.client import Atlas, AtlasProblem
+from bot.cron import in_words, next_time
+from bot.reply import Reply
+from bot.skill import skill
+from bot.words import one_line
+
+
+@skill(
+    "schedule {pipeline} {cron...}", right="run", help="run a pipeline by itself; the times as cron writes them",
+    example='schedule customers "0 6 * * *"',
+)  # fmt: skip
+async def schedule(atlas: Atlas, pipeline: str, cron: str) -> Reply:
+    try:
+        plan = await atlas.schedule(pipeline, cron)
+    except AtlasProblem as problem:
+        if problem.code != "bad_input":
+            raise
+        text = f"{problem.message} {problem.hint or ''}".strip()
+        return Reply(text, ok=False, next=[f'schedule {pipeline} "0 6 * * *"'], facts={"code": problem.code})
+    told = [f"{pipeline} runs {in_words(plan['cron'])}, next {next_time(plan, await atlas.zone())}."]
+    told += [f"Mind: {one_line(odd)}" for odd in plan["mind"]]
+    return Reply("\n".join(told), facts=plan, next=["schedules", f"unschedule {pipeline}", f"run {pipeline}"])

@@ -1,0 +1,80 @@
+"""The bot's own small web server: where platforms call; nothing else is there but /healthz."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+SLOWEST = 5.0  # seconds for a whole body
+ENDING = 5  # seconds that open requests have when the bot ends
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the host's."""
+        yield
+
+
+class Web:
+    """Listens on host:port as long as the bot lives; port 0 takes any that is free."""
+
+    def __init__(self, listen: str, routes: Sequence[BaseRoute]) -> None:
+        host, _, port = listen.rpartition(":")
+        app = Starlette(routes=[Route("/healthz", _alive), *routes])
+        config = uvicorn.Config(
+            app, host=host, port=int(port), log_config=None, access_log=False, server_header=False, ws="none",
+            lifespan="off", proxy_headers=False, timeout_keep_alive=60, timeout_graceful_shutdown=ENDING,
+            limit_concurrency=500, h11_max_incomplete_event_size=65_536,  # bytes of a request line with its headers
+        )  # fmt: skip
+        self._server = _Server(config)
+        self.listen = listen
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Raises OSError if nobody can listen there."""
+        self._task = asyncio.create_task(self._serve())
+        while not (self._server.started or self._task.done()):
+            await asyncio.sleep(0.005)
+        if not self._server.started:
+            raise OSError(f"cannot listen on {self.listen}")
+
+    async def _serve(self) -> None:
+        try:
+            await self._server.serve()
+        except SystemExit:  # how uvicorn ends if it cannot listen
+            return
+
+    @property
+    def port(self) -> int:
+        port: int = self._server.servers[0].sockets[0].getsockname()[1]
+        return port
+
+    async def stop(self) -> None:
+        self._server.should_exit = True
+        if self._task:
+            await self._task
+
+
+async def _alive(_: Request) -> Response:
+    return PlainTextResponse("alive")
+
+
+async def whole_body(request: Request, largest: int) -> bytes | None:
+    """None for what is too long, too slow or no text."""
+    body = b""
+    try:
+        async with asyncio.timeout(SLOWEST):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > largest:
+                    return None
+        body.decode()
+    except (ClientDisconnect, UnicodeDecodeError, TimeoutError):
+        return None
+    return body

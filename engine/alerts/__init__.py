@@ -1,0 +1,1 @@
+"""One file, one alert rule: facts in, problems out."""

@@ -1,0 +1,17 @@
+"""A run has failed."""
+
+from core.models import LAYERS
+from engine.alerts._rule import Facts, Problem
+
+SEVERITY, SPREADS, BY_CLOCK = "high", True, False
+
+LAYER = {"plan": "explore", "explore": "explore", "navigate": "navigate"}  # of the other steps: chart
+
+
+def problems(facts: Facts) -> list[Problem]:
+    if facts.state != "failed":
+        return []
+    layer = LAYERS[LAYER.get(facts.error.get("step", "plan"), "chart")]
+    message = str(facts.error.get("message") or "no reason given").rstrip(".")
+    cause = f"Run #{facts.run} failed{facts.error.get('tries') or ''}: {message}."
+    return [Problem(f"{facts.dataset} failed in {layer}", cause, (f"why {facts.run}", f"retry {facts.run}"))]

@@ -1,0 +1,19 @@
+"""The score has fallen by five points or more, and has not come back."""
+
+from engine.alerts._rule import Facts, Problem
+from engine.chart.score import text
+
+SEVERITY, SPREADS, BY_CLOCK = "low", True, False
+
+POINTS = 5.0
+
+
+def problems(facts: Facts) -> list[Problem] | None:
+    if facts.state != "succeeded" or facts.score is None:
+        return None
+    before = facts.live[""]["before"] if facts.live else facts.score_before
+    if before is None or before - facts.score < POINTS:
+        return []
+    cause = f"It was {text(before)} and is {text(facts.score)} in run #{facts.run}."
+    next = (f"why {facts.run}", f"quality {facts.dataset} trend")
+    return [Problem(f"The score of {facts.dataset} has fallen", cause, next, detail={"before": before})]

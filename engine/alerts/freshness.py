@@ -1,0 +1,19 @@
+"""The newest row is older than the pipeline's `timeliness` allows, whether runs bring no newer ones or none happens."""
+
+from datetime import timedelta
+
+from engine.alerts._rule import Facts, Problem
+
+SEVERITY, SPREADS, BY_CLOCK = "high", True, True
+
+
+def problems(facts: Facts) -> list[Problem] | None:
+    if facts.newest is None:
+        return None
+    if facts.max_age_hours is None or facts.now - facts.newest <= timedelta(hours=facts.max_age_hours):
+        return []
+    cause = (
+        f"Its newest row is of {facts.time(facts.newest)}, published by run #{facts.run}; "
+        f"{facts.max_age_hours:g} h are allowed."
+    )
+    return [Problem(f"{facts.dataset} is out of date", cause, (f"why {facts.dataset}", f"run {facts.dataset}"))]

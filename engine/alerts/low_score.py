@@ -1,0 +1,15 @@
+"""The score is below the minimum, so that the run was refused."""
+
+from engine.alerts._rule import Facts, Problem
+
+SEVERITY, SPREADS, BY_CLOCK = "high", True, False
+
+
+def problems(facts: Facts) -> list[Problem] | None:
+    if facts.state == "succeeded":
+        return []
+    if facts.state != "refused" or facts.error.get("code") != "score_too_low":
+        return None
+    cause = f"{facts.error['message']} Run #{facts.run} was not published; the last good version stays."
+    next = (f"why {facts.run}", f"quality {facts.dataset}")
+    return [Problem(f"The score of {facts.dataset} is too low", cause, next)]

@@ -1,0 +1,51 @@
+"""What the runs have shown of each dataset's processing, beside what its file declares."""
+
+from collections.abc import Iterable
+
+from sqlalchemy.orm import Session
+
+from core.pipeline import Pipeline
+from engine import why
+from engine.chart.score import text
+from engine.compliance.record import Activity
+from engine.store import datasets, lineage, privacy, quality
+
+
+def activities(db: Session, pipelines: Iterable[Pipeline]) -> list[Activity]:
+    """Each pipeline's processing as it is known now."""
+    ways = lineage.ways(db)
+    return [_activity(db, pipeline, ways) for pipeline in pipelines]
+
+
+def _activity(db: Session, pipeline: Pipeline, ways: set[tuple[str, str]]) -> Activity:
+    newest = privacy.last_run(db, pipeline.name)
+    verdicts = privacy.verdicts(db, newest) if newest else []
+    measured = quality.score(db, newest) if newest else None
+    version = datasets.current_version(db, pipeline.name)
+    return Activity(
+        pipeline.name,
+        pipeline.owner,
+        pipeline.description,
+        pipeline.privacy,
+        [
+            {"column": v.column, "types": v.types, "confidence": round(v.confidence, 2), "reason": v.reason,
+             "action": v.action, "scope": v.scope, "rows": v.rows, "masked": v.masked}
+            for v in verdicts
+        ],
+        {
+            "score": _text(measured.overall),
+            "measured": measured.measured,
+            "dimensions": {name: _text(value) for name, value in measured.dimensions.items()},
+        }
+        if measured
+        else None,
+        {"number": version.number, "run": version.run_id, "rows": version.rows, "published_at": version.published_at}
+        if version
+        else None,
+        sorted({source for source, target in ways if target == f"explore.{pipeline.name}"}),
+        why.dependents(ways, pipeline.name),
+    )  # fmt: skip
+
+
+def _text(score: float | None) -> str | None:
+    return None if score is None else text(score)

@@ -1,0 +1,58 @@
+"""Takes one raw file to a charted one: without the rejected rows, masked, in the columns' types."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from core.errors import SourceUnreadable
+from core.models import ColumnType, Verdict
+from engine import vault
+from engine.chart import write
+from engine.chart.mask import Masker
+from engine.explore import cursor as cursors
+from engine.home import masking_key
+from engine.steps.job import Done, Job
+from engine.steps.places import part_name, place_of
+
+
+def do(job: Job) -> Done:
+    types, verdicts = job.decided()
+    masker = Masker(verdicts, masking_key(job.home), job.timezone, job.home.settings.name_models)
+    remask = job.results("remask")
+    target = job.home.settings.charted_zone / job.pipeline.name / f"run-{job.run.id}-{job.stem}.parquet"
+    if remask:
+        before = {column: Verdict.from_json(v) for column, v in remask[0]["published"].items()}
+        rows, columns = write.remasked(Path(job.claim.spec["path"]), before, masker, types, target, job.progress)
+        vault.keep(job.home.database, job.pipeline.name, masker.key, masker.tokens, lambda: job.progress(rows))
+        return Done({"path": str(target), "rows": rows, "columns": columns, "found": masker.found}, rows=rows)
+    cursor = job.pipeline.source.get("cursor")
+    highest: list[str | None] = []
+
+    def look(rows: pl.DataFrame) -> None:
+        if cursor:
+            highest.append(cursors.highest(rows[cursor], types[cursor], job.timezone, datetime.now(UTC)))
+
+    try:
+        rows, columns = write.charted(
+            Path(job.claim.spec["path"]),
+            write.rejected_rows(job.results("contract")[0]["rejects"], job.claim.spec["index"]),
+            masker, types, job.timezone, target, job.progress, look,
+        )  # fmt: skip
+    except write.Misfit as misfit:
+        raise _misfit(job, misfit, types[misfit.column]) from misfit
+    vault.keep(job.home.database, job.pipeline.name, masker.key, masker.tokens, lambda: job.progress(rows))
+    reached = cursors.highest(highest, types[cursor], job.timezone, datetime.now(UTC)) if cursor else None
+    result = {"path": str(target), "rows": rows, "columns": columns, "found": masker.found, "cursor": reached}
+    return Done(result, rows=rows)
+
+
+def _misfit(job: Job, misfit: write.Misfit, before: ColumnType) -> SourceUnreadable:
+    read = job.results("explore")
+    names = [part_name(result, read) for result in read for _ in result["files"]]
+    place = place_of(names[job.claim.spec["index"]], misfit.line)
+    return SourceUnreadable(
+        f"`{misfit.column}` of `{job.pipeline.name}` was published as {before} and holds something else now: "
+        f"look at line {place}.",
+        hint=f"Correct it, or reject such rows by a rule; if it is meant: run {job.pipeline.name} --full",
+    )

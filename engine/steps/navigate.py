@@ -1,0 +1,81 @@
+"""Builds the models downstream of the dataset, in order; a broken one is a warning, not a failure."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from core.errors import AtlasError, Cancelled, LeaseLost
+from core.models import Table
+from engine import catalog, faults, report, rulings, warehouse
+from engine.navigate import build, models
+from engine.steps.job import Done, Job, Specs
+from engine.store import datasets, leases, lineage, runs
+
+
+def do(job: Job) -> Done:
+    known, mistakes = models.read(
+        job.home.settings.pipelines / "navigate", set(catalog.files(job.home.settings.pipelines))
+    )
+    tables: Specs = []
+    warnings = [str(mistake) for mistake in mistakes]
+    for model in models.downstream_of(known, job.pipeline.name):
+        job.progress(len(tables))
+        try:
+            tables.append(_build(job, model, set(known)))
+        except (LeaseLost, Cancelled):
+            raise
+        except AtlasError as error:
+            tables.append({"name": model.name, "rows": None, "state": "failed", "note": error.message})
+            warnings.append(f"{model.name} was not built: {error.message}")
+    warnings += warehouse.follow(job.home, lambda: job.progress(len(tables)))
+
+    def save(db: Session) -> None:
+        run = runs.get(db, job.run.id)
+        for name in rulings.left_open(db, job.pipeline.name):
+            datasets.withdraw(db, name)
+            warnings.append(f"{name} is taken away: it held what is masked by now, and it was not built anew.")
+        run.tables, run.warnings = tables, [*run.warnings, *warnings]
+        lineage.save_events(db, run.id, report.succeeded(job.home.settings, run))
+
+    return Done({}, rows=sum(t["state"] == "built" for t in tables), save=save)
+
+
+def _build(job: Job, model: models.Model, known: set[str]) -> dict[str, Any]:
+    database = job.home.database
+    while True:
+        with database.read() as db:
+            inputs = datasets.tables(db, model.inputs)
+            current = datasets.current_version(db, model.name)
+        waiting = [name for name in model.inputs if name not in inputs]
+        if waiting:
+            return {"name": model.name, "rows": None, "state": "waits", "note": f"waits for {', '.join(waiting)}"}
+        tables: dict[str, Table] = {name: table for name, (table, _) in inputs.items()}
+        versions = {name: version for name, (_, version) in inputs.items()}
+        if current is not None and current.run_id == job.run.id and current.inputs == versions:
+            # by a worker that died before it could say so
+            return {"name": model.name, "rows": current.rows, "state": "built", "note": None}
+        target = job.home.settings.warehouse / model.name / f"run-{job.run.id}-{job.stem}.parquet"
+        built = build.build(model, tables, target, job.timezone, lambda: job.progress(0))
+        snapshot = datasets.Snapshot(
+            model.name, "model", job.pipeline.owner, model.description, job.run.id, [(str(target), built.rows)],
+            built.columns, inputs=versions,
+        )  # fmt: skip
+        told = report.built(job.home.settings, job.run, model, tables, known, snapshot)
+        faults.point("navigate.built")
+        with database.write() as db:
+            leases.hold(db, job.claim)  # still ours to publish
+            datasets.hold(db, model.name, "model")
+            if datasets.would_go_back(db, model.name, versions):
+                continue  # another run has published newer inputs meanwhile: build from those
+            if shown := rulings.too_open(db, versions.values()):
+                if datasets.tables(db, model.inputs) != inputs:
+                    continue
+                target.unlink(missing_ok=True)
+                note = f"waits for {', '.join(sorted(shown))} to be masked"
+                return {"name": model.name, "rows": None, "state": "waits", "note": note}
+            datasets.publish(db, snapshot)
+            faults.point("navigate.switched")
+            lineage.save_events(db, job.run.id, told.events)
+            lineage.replace_edges(db, (f"navigate.{snapshot.dataset}",), told.edges)
+        faults.point("navigate.published")
+        return {"name": model.name, "rows": built.rows, "state": "built", "note": None}

@@ -1,0 +1,162 @@
+"""Lets the version through the gate, or not; makes it current in the transaction that says so."""
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from core.errors import AtlasError
+from core.models import CheckResult, ColumnType, Verdict
+from engine import faults, increment, report, rulings
+from engine.chart import score
+from engine.explore import cursor as cursors
+from engine.steps.job import Done, Job, Specs
+from engine.store import datasets, leases, lineage, privacy, quality, runs
+
+
+def do(job: Job) -> Done:
+    if job.results("remask"):
+        return _publish_remasked(job)
+    types, verdicts = job.decided()
+    read, charted, contract = job.results("explore"), job.results("chart"), job.results("contract")[0]
+    rows_in = sum(r["rows"] + r["rejected"] for r in read)
+    rejected = contract["rejected"] + sum(r["rejected"] for r in read)
+    rows_out = sum(c["rows"] for c in charted)
+    if rows_in != rows_out + rejected:
+        raise AtlasError(f"{rows_in} rows came in, {rows_out} went out and {rejected} were rejected: some are lost.")
+    counts = _counts(charted)
+    base, decided = job.base, job.results("verdicts")[0]
+    files = [(c["path"], c["rows"]) for c in charted]
+    if base:
+        files = [(file["path"], file["rows"]) for file in job.results("merge")[0]["files"]]
+        with job.home.database.read() as db:
+            before = {row.column: dict(row.found) for row in privacy.verdicts(db, base.version.run_id)}
+        counts = _added(before, counts, verdicts, sum(rows for _, rows in files))
+    minimum = job.pipeline.quality.minimum_score
+    refused = None
+    if not contract.get("nothing_new") and not score.reaches(contract["overall"], minimum):
+        reached = score.text(contract["overall"])
+        message = (
+            f"The score {reached} is below the minimum of {minimum:g}." if contract["overall"] is not None
+            else f"A score of {minimum:g} is required and nothing could be measured."
+        )  # fmt: skip
+        refused = {"code": "score_too_low", "message": message, "hint": f"why {job.pipeline.name}", "step": "publish",
+                   "tries": ""}  # fmt: skip
+    columns = charted[0]["columns"] if charted else dict.fromkeys(types, "VARCHAR")
+    snapshot = _snapshot(job, files, columns, verdicts)
+    snapshot = replace(snapshot, base=base.version.id if base else None, cursor=_cursor(job, types, charted))
+    results = [CheckResult(**r) for r in contract["results"]]
+    told = report.charted(job.home.settings, job.run, snapshot, verdicts, counts, results, rows_in)
+    reading = decided["edges"]
+    result: dict[str, Any] = {"refused": refused}
+
+    def save(db: Session) -> None:
+        run = runs.get(db, job.run.id)
+        if not refused:
+            datasets.hold(db, job.pipeline.name, "charted")  # no ruling between the look and the commit
+            if rulings.would_show(db, job.pipeline, verdicts, types):
+                result["again"] = "verdicts"
+                leases.amend(db, job.claim, result)
+                return
+        run.warnings = [*rulings.changes(db, job.pipeline.name, verdicts), *decided.get("told", [])]
+        run.rows_in, run.rows_out, run.rows_rejected = rows_in, rows_out, rejected
+        rows = rows_out if refused else sum(rows for _, rows in files)
+        privacy.save_verdicts(db, run.id, job.pipeline.name, verdicts.values(), rows, counts)
+        if refused:
+            return
+        result["version"] = datasets.publish(db, snapshot).number
+        faults.point("publish.switched")
+        leases.amend(db, job.claim, result)
+        lineage.save_events(db, run.id, told.events)
+        lineage.replace_edges(db, (f"explore.{snapshot.dataset}", snapshot.dataset), reading + told.edges)
+
+    return Done(result, rows=rows_out, save=save)
+
+
+def _publish_remasked(job: Job) -> Done:
+    """Publishes the rows of the current version, masked as is ruled."""
+    types, verdicts = job.decided()
+    plan, charted = job.results("remask")[0], job.results("chart")
+    with job.home.database.read() as db:
+        version = datasets.version(db, plan["version"])
+        counts = {row.column: dict(row.found) for row in privacy.verdicts(db, version.run_id)}
+    if sum(c["rows"] for c in charted) != version.rows:
+        raise AtlasError(f"Version {version.number} of `{version.dataset}` lost rows when it was masked.")
+    counts |= {column: {} for column in plan["published"]} | _counts(charted)
+    columns = charted[0]["columns"] if charted else version.columns
+    snapshot = _snapshot(job, [(c["path"], c["rows"]) for c in charted], columns, verdicts)
+    snapshot = replace(snapshot, base=version.id, cursor=version.cursor)
+    told = report.charted(job.home.settings, job.run, snapshot, verdicts, counts, (), version.rows)
+    result: dict[str, Any] = {"refused": None}
+
+    def save(db: Session) -> None:
+        datasets.hold(db, version.dataset, "charted")
+        current = datasets.current_version(db, version.dataset)
+        if current is None or current.id != version.id or rulings.would_show(db, job.pipeline, verdicts, types):
+            result["again"] = "remask"
+            leases.amend(db, job.claim, result)
+            return
+        run = runs.get(db, job.run.id)
+        run.rows_in, run.rows_out, run.rows_rejected = version.rows, version.rows, 0
+        run.warnings = rulings.changes(db, version.dataset, verdicts)
+        quality.copy(db, version.run_id, run.id)
+        privacy.copy(db, version.run_id, run.id)
+        privacy.save_verdicts(db, run.id, version.dataset, verdicts.values(), version.rows, counts)
+        result["version"] = datasets.publish(db, snapshot).number
+        leases.amend(db, job.claim, result)
+        lineage.save_events(db, run.id, told.events)
+        lineage.replace_edges(db, (version.dataset,), told.edges)
+
+    return Done(result, rows=version.rows, save=save)
+
+
+def _counts(charted: Specs) -> dict[str, dict[str, int]]:
+    """The cells that were masked, by column and kind, of all parts together."""
+    found: dict[str, Counter[str]] = {}
+    for part in charted:
+        for column, kinds in part["found"].items():
+            found.setdefault(column, Counter()).update(kinds)
+    return {column: dict(kinds) for column, kinds in found.items()}
+
+
+def _added(
+    before: dict[str, dict[str, int]], now: dict[str, dict[str, int]], verdicts: dict[str, Verdict], rows: int
+) -> dict[str, dict[str, int]]:
+    """The cells masked in the published rows: those of rows that were replaced are not known one by one, so at most."""
+    found = {
+        column: dict(Counter(before.get(column, {})) + Counter(now.get(column, {})))
+        for column in verdicts
+        if column in before or column in now
+    }
+    whole = [column for column, verdict in verdicts.items() if verdict.scope == "column"]
+    return found | {c: {kind: min(n, rows) for kind, n in found[c].items()} for c in whole if c in found}
+
+
+def _cursor(job: Job, types: dict[str, ColumnType], charted: Specs) -> dict[str, Any] | None:
+    """How far the source was read and published: never less far than before."""
+    name = job.pipeline.source.get("cursor")
+    if not name:
+        return None
+    known = [c.get("cursor") for c in charted]
+    of = increment.origin(job.pipeline)
+    with job.home.database.read() as db:
+        version = datasets.current_version(db, job.pipeline.name)
+    if version and version.cursor and version.cursor["of"] == of and not job.run.full:
+        known.append(version.cursor["value"])
+    value = cursors.highest(known, types[name], job.timezone, datetime.now(UTC))
+    return {"value": value, "of": of} if value is not None else None
+
+
+def _snapshot(
+    job: Job, files: list[tuple[str, int]], columns: dict[str, str], verdicts: dict[str, Verdict]
+) -> datasets.Snapshot:
+    hashed = [column for column, v in verdicts.items() if v.action in ("hash", "tokenize") and v.scope == "column"]
+    policy = json.dumps([v.as_json() for v in verdicts.values()], sort_keys=True)
+    return datasets.Snapshot(
+        job.pipeline.name, "charted", job.pipeline.owner, job.pipeline.description, job.run.id,
+        files, columns, hashed, hashlib.sha256(policy.encode()).hexdigest(),
+    )  # fmt: skip

@@ -1,0 +1,94 @@
+"""Decides once, from the whole input, what each column holds and what is done with it."""
+
+import polars as pl
+
+from core import parts
+from core.errors import BadPipeline, SourceUnreadable
+from core.models import ColumnType, Verdict
+from engine import catalog, increment, report, rulings
+from engine.chart import detect
+from engine.explore import ingest, profile, sample, settled
+from engine.explore.profile import Profile
+from engine.steps.job import Done, Job
+from engine.store import datasets, lineage
+
+TEXT_IS_KNOWN = ("text", "integer", "date")  # of other types one value has many texts
+
+
+def do(job: Job) -> Done:
+    read = [ingest.Ingested.from_json(result) for result in job.results("explore")]
+    base = job.base
+    whole = profile.merge([*([base.profile] if base and base.profile else []), *(r.profile for r in read)])
+    with job.home.database.read() as db:
+        before = None if job.run.full else increment.published(db, job.pipeline.name)
+    types = settled.settled(whole, before.types, before.filled()) if before else profile.types(whole)
+    _nothing_is_lost(job, [column for r in read for column in r.columns], base is not None)
+    all_of_them = catalog.pipelines(job.home.settings.pipelines)[0]
+    rows = sample.merge([r.sample_file for r in read])
+    rows = rows.with_columns(pl.lit(None, pl.String).alias(column) for column in types if column not in rows.columns)
+    keyed = catalog.keyed_columns(job.pipeline, all_of_them)
+    verdicts = detect.verdicts(rows, types, job.pipeline.privacy.columns, keyed)
+    with job.home.database.read() as db:
+        verdicts = rulings.under_rulings(db, job.pipeline, verdicts, types, all_of_them, job.timezone)
+    again: dict[str, Verdict] = {}
+    told: list[str] = []
+    if base:
+        verdicts, again, told = increment.joined(base.verdicts, verdicts, types)
+    _can_be_read_on(job, whole, types, verdicts, again)
+    events = report.explored(job.home.settings, job.run, list(types), sum(r.rows for r in read), len(read))
+    return Done(
+        {
+            "types": {column: vars(kind) for column, kind in types.items()},
+            "profile": whole.to_json(),
+            "verdicts": [verdicts[column].as_json() for column in types],
+            "again": {column: verdict.as_json() for column, verdict in again.items()},
+            "told": told,
+            "edges": events.edges,
+        },
+        save=lambda db: lineage.save_events(db, job.run.id, events.events),
+    )
+
+
+def _nothing_is_lost(job: Job, columns: list[str], incremental: bool) -> None:
+    connector = parts.load("connector", job.pipeline.source["connector"])
+    if job.run.full or (incremental and getattr(connector, "RECORDS_NAME_THEIR_COLUMNS", False)):
+        return  # a few records say nothing of the columns of all
+    with job.home.database.read() as db:
+        version = datasets.current_version(db, job.pipeline.name)
+    lost = [column for column in version.columns if column not in columns] if version else []
+    if lost:
+        names = ", ".join(f"`{column}`" for column in lost)
+        raise SourceUnreadable(
+            f"The source of `{job.pipeline.name}` no longer has {names}. Nothing was published.",
+            hint=f"If that is meant: run {job.pipeline.name} --full",
+        )
+
+
+def _can_be_read_on(
+    job: Job, whole: Profile, types: dict[str, ColumnType], verdicts: dict[str, Verdict], again: dict[str, Verdict]
+) -> None:
+    """Raises BadPipeline if the cursor cannot say what is new, SourceUnreadable if old keys cannot be found again."""
+    cursor, name = job.pipeline.source.get("cursor"), job.pipeline.name
+    if not cursor:
+        return
+    if cursor not in types:
+        raise BadPipeline(
+            f"`{name}.yml` names the cursor `{cursor}`, which the source does not have.",
+            hint=f"It has: {', '.join(types)}." if types else None,
+        )
+    if verdicts[cursor].action != "keep":
+        raise BadPipeline(
+            f"`{name}.yml` names the cursor `{cursor}`, which holds personal data: a cursor is kept as it is.",
+            hint="Name a time or a number, or rule that it is none.",
+        )
+    if whole.columns[cursor].filled and types[cursor].kind == "text":
+        raise BadPipeline(
+            f"`{name}.yml` names the cursor `{cursor}`, whose values are not all numbers, dates or times.",
+            hint="Name a column that says when a row was changed.",
+        )
+    known = [column for column in job.pipeline.key if column in again and types[column].kind not in TEXT_IS_KNOWN]
+    if known:
+        raise SourceUnreadable(
+            f"The key `{known[0]}` of `{name}` is masked in another way now: its older rows cannot be found again.",
+            hint=f"run {name} --full",
+        )

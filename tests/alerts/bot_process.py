@@ -1,0 +1,42 @@
+"""A bot in a process of its own that posts alerts to a Slack, for as long as it is let live."""
+
+import asyncio
+import multiprocessing
+from multiprocessing.process import BaseProcess
+
+import httpx
+
+from bot.alerts import keep_posting
+from bot.client import Atlas
+from bot.platforms.slack.calls import Calls
+from bot.platforms.slack.post import Poster
+from bot.reply import Reply
+
+TOKEN = "xoxb-mock-token"
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload([__name__])
+
+
+class Platform:
+    """What the Slack connector does when an alert is posted."""
+
+    def __init__(self, url: str) -> None:
+        self.poster = Poster(Calls(TOKEN, url), url)
+
+    async def post(self, target: str, reply: Reply, *, ref: str | None, key: str) -> str:
+        return await self.poster.post(target, reply, ref=ref, key=key, look=True)
+
+
+async def live(api: str, token: str, slack: str) -> None:
+    async with httpx.AsyncClient(base_url=api, headers={"Authorization": f"Bearer {token}"}) as http:
+        await keep_posting(Atlas(http), {"slack": Platform(slack)})
+
+
+def _main(api: str, token: str, slack: str) -> None:
+    asyncio.run(live(api, token, slack))
+
+
+def start(api: str, token: str, slack: str) -> BaseProcess:
+    process = PROCESSES.Process(target=_main, args=(api, token, slack), daemon=True)
+    process.start()
+    return process

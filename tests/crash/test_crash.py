@@ -1,0 +1,80 @@
+"""The crash matrix in short, so that every change meets it; `make test-crash` runs the whole of it."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine import steps
+from engine.faults import POINTS, STEPS
+from tests.conftest import REQUIRED
+from tests.crash.cluster import Cluster
+from tests.crash.matrix import NOTHING, Matrix
+
+ROOT = Path(__file__).parent.parent.parent
+CALLED = re.compile(r'faults\.point\(f?"([^"]+)"\)')
+# one of each fault, where it hurts
+TRIALS = (
+    ("publish.saved", "PostgreSQL restarted"),
+    ("publish.written", "worker stopped"),
+    ("navigate.published", "worker killed"),
+    ("start.committed", "API killed"),
+    ("explore.saved", "Redis restarted"),
+    ("merge.written", "worker stopped"),
+    ("chart.begun", "clock set back"),
+    ("schedule.saved", "two schedulers"),
+)
+WITHOUT_FAULTS = (
+    "pulse.kept", "merge.begun", "remask.begun", "again.saved", "end.saved", "cancel.saved", "reap.found",
+    "schedule.due", "sweep.found",
+)  # fmt: skip
+
+
+def test_the_list_of_points_is_what_the_engine_calls() -> None:
+    called = [
+        point
+        for folder in ("engine", "api")
+        for path in (ROOT / folder).rglob("*.py")
+        for point in CALLED.findall(path.read_text(encoding="utf-8"))
+    ]
+    each = [point.replace("{claim.step}", step) for point in called for step in (STEPS if "{" in point else ("",))]
+    assert sorted(each) == sorted(POINTS)
+    assert sorted(STEPS) == sorted(steps.NAMES)
+
+
+@pytest.fixture(scope="module")
+def servers() -> None:
+    """What the matrix starts by itself."""
+    there = (
+        shutil.which("redis-server") and shutil.which("setpriv") and [*Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    )
+    if not there:
+        assert not REQUIRED, "redis-server, setpriv or PostgreSQL is not installed"
+        pytest.skip("needs redis-server, setpriv and PostgreSQL installed")
+
+
+@pytest.fixture(scope="module")
+def matrix(servers: None) -> Iterator[Matrix]:
+    with Cluster(beats=1) as cluster:
+        yield Matrix(cluster, seed=1)
+
+
+@pytest.mark.services
+def test_a_run_without_faults_comes_to_every_point(matrix: Matrix) -> None:
+    for point in WITHOUT_FAULTS:
+        assert matrix.trial(point, NOTHING).violations == [], point
+    assert matrix.cluster.reached() == set(POINTS)
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(("point", "fault"), TRIALS, ids=lambda word: word.replace(" ", "-"))
+def test_a_fault_loses_nothing_and_doubles_nothing(matrix: Matrix, point: str, fault: str) -> None:
+    assert matrix.trial(point, fault).violations == []
+
+
+@pytest.mark.services
+def test_without_the_fence_the_matrix_fails(servers: None) -> None:
+    with Cluster(beats=0, without_fence=True) as cluster:
+        assert Matrix(cluster, seed=1).trial("publish.written", "worker stopped").violations
