@@ -16,6 +16,7 @@ from engine.home import Home, open_home
 from engine.store import datasets, leases, runs
 from engine.store.tables import Part, Run
 from engine.worker import Worker, celery_app
+from tests.program import HANGS
 
 ROWS = 150_000
 ELSEWHERE = "another-machine/4026531836:17:123456"
@@ -66,7 +67,7 @@ def steps_running(home: Home, number: int) -> set[str]:
         return {part.step for part in runs.parts(db, number) if part.state == "running"}
 
 
-def ended(home: Home, number: int, seconds: float = 60) -> Run:
+def ended(home: Home, number: int, seconds: float = HANGS) -> Run:
     end = time.monotonic() + seconds
     while (run := state(home, number)).state in runs.ACTIVE:
         assert time.monotonic() < end, "The run did not end."
