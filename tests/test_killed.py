@@ -19,7 +19,7 @@ from tests.program import HANGS, Program
 
 ROWS = 200_001
 OUT = ROWS // 3 * 2
-STEPS = ("plan", "explore", "verdicts", "contract", "chart", "navigate")
+STEPS = ("plan", "explore", "verdicts", "rejects", "contract", "chart", "navigate")
 COUNTRIES = ("Denmark", "Sweden", "Nowhere")
 RULES = """key: [id]
 quality:

@@ -138,7 +138,7 @@ def test_what_a_late_worker_wrote_never_becomes_visible(home: Home, worker: Work
     assert (current(home) or 0) > before
 
 
-@pytest.mark.parametrize("step", ["explore", "verdicts", "contract", "chart"])
+@pytest.mark.parametrize("step", ["explore", "verdicts", "rejects", "contract", "chart"])
 def test_a_run_stops_within_two_seconds_of_its_cancellation(home: Home, worker: Worker, step: str) -> None:
     number = start_and_wake(home, worker)
     while step not in steps_running(home, number):

@@ -41,7 +41,7 @@ def test_an_id_leads_from_the_chat_to_the_parts_of_a_run(tmp_path: Path) -> None
     assert said["request"] != asked_for_runs["request"]
     mine = [line for line in lines(log) if line.get("request") == said["request"]]
     parts = [line for line in mine if line["logger"] == "atlas.worker"]
-    steps = ["plan", "explore", "verdicts", "contract", "chart", "publish", "navigate"]
+    steps = ["plan", "explore", "verdicts", "rejects", "contract", "chart", "publish", "navigate"]
     assert [(line["step"], line["outcome"]) for line in parts] == [(step, "done") for step in steps]
     assert {line["run"] for line in parts} == {1}
     assert len({line["part"] for line in parts}) == len({line["task"] for line in parts}) == len(steps)

@@ -172,7 +172,7 @@ def test_a_model_that_cannot_be_built_any_more_is_taken_away_with_its_file(home:
     assert list((home.settings.warehouse / "by_who").glob("*.parquet")) != []
 
 
-@pytest.mark.parametrize("step", ["plan", "explore", "verdicts", "contract", "chart", "publish", "navigate"])
+@pytest.mark.parametrize("step", ["plan", "explore", "verdicts", "rejects", "contract", "chart", "publish", "navigate"])
 def test_a_run_that_began_before_the_ruling_does_not_publish_the_column_after_it(home: Home, step: str) -> None:
     run(home)
     number = start(home)
