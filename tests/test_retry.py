@@ -52,8 +52,6 @@ def test_a_run_that_ended_after_a_step_goes_on_from_the_next(home: Home, ends: t
         assert score.overall == 50
         rejected = privacy.dead_letters(db, again)
         assert [(cause.rule, cause.rows) for cause in rejected] == [("id is at least 0", 2)]
-            ("id is at least 0", 2)
-        ]
         assert sorted({part.step for part in runs.parts(db, again)}) == sorted([*STEPS, "navigate"])
 
 
