@@ -27,12 +27,12 @@ async def no_times(_: Any) -> None:
 
 
 gettext.install("opsdroid")  # opsdroid calls a built-in `_` that its own command line would install
-# it can also serve the web, keep times, ask services that understand text, look into pictures and films, and read skills
-# from notebooks, from other packages and whenever a file changes; what it loads for that, unused here, is most of it
+# it can also serve the web, keep times, ask services that understand text, look into pictures and films, and read
+# skills from notebooks, other packages and files that change; what it loads for that, unused here, is most of its start
 unused: dict[str, dict[str, Any]] = {
     "aiohttp": {}, "arrow": {}, "bitstring": {"BitArray": None}, "imagesize": {}, "nbconvert": {"PythonExporter": None},
     "nbformat": {}, "opsdroid.parsers.crontab": {"parse_crontab": no_times}, "opsdroid.web": {"Web": NoWebServer},
-    "pkg_resources": {"iter_entry_points": lambda group: ()}, "puremagic": {},
+    "pkg_resources": {"iter_entry_points": lambda **_: ()}, "puremagic": {},
     "videoprops": {"get_video_properties": None}, "watchgod": {"PythonWatcher": None, "awatch": None},
 }  # fmt: skip
 stand_ins = {name: ModuleType(name) for name in unused if name not in sys.modules}
