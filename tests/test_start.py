@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 HEAVY = {
-    "alembic", "altair", "celery", "duckdb", "kombu", "matplotlib", "numpy", "polars", "presidio_analyzer", "pyarrow",
-    "soda_core", "spacy", "sqlglot",
+    "alembic", "altair", "celery", "duckdb", "jwt", "kombu", "matplotlib", "numpy", "polars", "presidio_analyzer",
+    "pyarrow", "soda_core", "spacy", "sqlglot",
 }  # fmt: skip
 
 
