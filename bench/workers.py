@@ -21,7 +21,7 @@ from tests.databases import new_database
 REDIS = os.environ.get("ATLAS_TEST_REDIS", "redis://127.0.0.1:6379/12")
 FILES, ROWS_A_FILE, ROUNDS, TURNS = 4, 250_000, 3, 120_000_000
 COUNT = "n = 0\nfor _ in range({}): n += 1"
-SERIAL = ("plan", "verdicts", "contract", "publish", "navigate")
+SERIAL = ("plan", "verdicts", "rejects", "publish", "navigate")
 STEPS = """select step, sum(extract(epoch from finished_at - started_at)), min(started_at), max(finished_at)
              from part where run_id = (select max(id) from run) group by step"""
 

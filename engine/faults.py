@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-STEPS = ("plan", "explore", "verdicts", "contract", "chart", "merge", "publish", "navigate", "remask")
+STEPS = ("plan", "explore", "verdicts", "rejects", "contract", "chart", "merge", "publish", "navigate", "remask")
 POINTS = (
     "start.saved",  # a run is made, its transaction still open
     "start.committed",  # nobody is woken up yet

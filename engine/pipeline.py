@@ -18,7 +18,7 @@ from engine.store.tables import Run
 from engine.sweep import sweep_unmasked
 
 FROM_SOURCE = ("plan", "explore")
-UNTIL_CONTRACT = ("plan", "explore", "verdicts", "contract")
+UNTIL_CONTRACT = ("plan", "explore", "verdicts", "rejects", "contract")
 STEPS_UNTIL_PUBLISH = (*UNTIL_CONTRACT, "chart")  # what is published may be another version by now: merged anew
 
 
@@ -121,6 +121,7 @@ def _again(
         copied = runs.copy_finished(db, old.id, run.id, keep)
         if "contract" in copied:
             quality.copy(db, old.id, run.id)
+        if "rejects" in copied:
             privacy.copy(db, old.id, run.id)
         if copied:
             _open_next(home, db, run.id, copied[-1], runs.results(db, run.id, copied[-1]))
@@ -184,19 +185,17 @@ def report_end(home: Home, db: Session, run: Run) -> None:
 def _open_next(home: Home, db: Session, run: int, step: str, results: Specs) -> None:
     if step == "plan":
         runs.offer(db, run, "explore", results[0]["parts"], results[0].get("lane"))
-    elif step == "contract":
-        explored = runs.results(db, run, "explore")
-        files = [file["path"] for result in explored for file in result["files"]]
-        if files:
-            runs.offer(db, run, "chart", [{"path": path, "index": n} for n, path in enumerate(files)])
-        else:
-            runs.offer(db, run, "publish", [{}])
+    elif step == "rejects":  # neither of the two needs the other: whoever is free does either
+        runs.offer(db, run, "contract", [{}])
+        runs.offer(db, run, "chart", _raw_files(db, run))
+    elif step == "contract" and not runs.parts(db, run, "chart") and _raw_files(db, run):
+        runs.offer(db, run, "chart", _raw_files(db, run))  # it was taken over from a run that did not come so far
     elif step == "remask":
         specs = [{"path": file["path"], "index": n} for n, file in enumerate(results[0]["files"])]
         runs.offer(db, run, *(("chart", specs) if specs else ("publish", [{}])))
-    elif step == "chart":
+    elif step in ("contract", "chart"):
         incremental = any(plan.get("base") for plan in runs.results(db, run, "plan"))
-        runs.offer(db, run, "merge" if incremental else "publish", [{}])
+        runs.offer(db, run, "merge" if incremental and _raw_files(db, run) else "publish", [{}])
     elif step == "publish" and results[0].get("again"):  # a ruling came while it ran
         runs.offer(db, run, results[0]["again"], [{}])
     elif step == "publish" and results[0]["refused"]:
@@ -207,3 +206,9 @@ def _open_next(home: Home, db: Session, run: int, step: str, results: Specs) -> 
         alerting.after_run(home, db, done)
     else:
         runs.offer(db, run, steps.NAMES[steps.NAMES.index(step) + 1], [{}])
+
+
+def _raw_files(db: Session, run: int) -> Specs:
+    explored = runs.results(db, run, "explore")
+    files = [file["path"] for result in explored for file in result["files"]]
+    return [{"path": path, "index": n} for n, path in enumerate(files)]

@@ -19,8 +19,8 @@ EVERY_SECONDS = 3600.0
 ORPHANS_KEPT_SECONDS = 24 * 3600.0  # a reader may still be in the middle of a version that was current a moment ago
 UNMASKED_KEPT_SECONDS = 600.0  # if another run is active: it may read a table that has just been masked anew
 _RUN = re.compile(r"run-(\d+)")
-_ATTEMPT = re.compile(r"(rejected-|merge-)?(\d{5})-(\d+)")  # what an attempt at a part leaves in the raw zone
-_STEP = {None: "explore", "rejected-": "contract", "merge-": "merge"}
+_ATTEMPT = re.compile(r"(rejected-|contract-|merge-)?(\d{5})-(\d+)")  # what an attempt at a part leaves in the raw zone
+_STEP = {None: "explore", "rejected-": "rejects", "contract-": "contract", "merge-": "merge"}
 
 
 def sweep(home: Home, now: float | None = None) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+HANGS = 300.0  # seconds: what takes longer has stopped; no promise, for machines that do other things, too
 COMMAND = [sys.executable, "-c", "from atlas.cli import main; main()"]
 
 
@@ -48,7 +49,7 @@ class Program:
     def run(self, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*COMMAND, *words], env=self.environment, cwd=self.folder, input=text, capture_output=True, text=True,
-            timeout=120,
+            timeout=HANGS,
         )  # fmt: skip
 
     def say(self, text: str) -> dict[str, Any]:
@@ -59,7 +60,7 @@ class Program:
         return {**answer, "exit": done.returncode}
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 60) -> bool:
+def wait_for(what: Callable[[], bool], seconds: float = HANGS) -> bool:
     """Whether something comes true in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -71,5 +72,5 @@ def wait_for(what: Callable[[], bool], seconds: float = 60) -> bool:
 
 def end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=HANGS)
     return process.returncode

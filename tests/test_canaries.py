@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 from pypdf import PdfReader
 
-from tests.program import COMMAND, Program, end, wait_for
+from tests.program import COMMAND, HANGS, Program, end, wait_for
 from tests.test_servers import answers, free_port
 
 SECRETS = {
@@ -111,7 +111,7 @@ class World:
         """What a command prints."""
         done = subprocess.run(
             [*COMMAND, *words], env={**self.program.environment, **settings}, cwd=self.program.folder,
-            capture_output=True, text=True, timeout=120, check=False,
+            capture_output=True, text=True, timeout=HANGS, check=False,
         )  # fmt: skip
         self.seen[f"atlas {' '.join(words)} {sorted(settings)}"] = done.stdout + done.stderr
         return done.stdout
@@ -274,7 +274,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     server = subprocess.Popen([*COMMAND, "serve", "--port", str(made.port)], env=made.program.environment,
                               cwd=made.program.folder, stdout=log, stderr=log)  # fmt: skip
     try:
-        assert wait_for(lambda: answers(f"{made.url}/readyz"), 30)
+        assert wait_for(lambda: answers(f"{made.url}/readyz"))
         _attack(made)
     finally:
         end(server)  # type: ignore[arg-type]
@@ -286,9 +286,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 def _killed(world: World) -> None:
     """A run whose process dies in the middle of a step."""
     process = world.program.start("say", "run killed")
-    assert wait_for(lambda: any((world.program.home / "lake" / "explore").rglob("*.parquet")), 60)
+    assert wait_for(lambda: any((world.program.home / "lake" / "explore").rglob("*.parquet")))
     process.kill()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=HANGS)
     world.seen["a killed process"] = out + err
 
 

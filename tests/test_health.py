@@ -59,7 +59,7 @@ def test_a_worker_that_nobody_has_seen_is_told_and_keeps_nobody_out(home: Home) 
 
 
 def test_a_worker_says_that_it_lives(tmp_path: Path, worker_of_its_own: Worker) -> None:
-    assert wait_for(lambda: ready(worker_of_its_own.home)[2] == {}, 10)
+    assert wait_for(lambda: ready(worker_of_its_own.home)[2] == {})
 
 
 @pytest.fixture

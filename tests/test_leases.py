@@ -16,6 +16,7 @@ from engine.home import Home, open_home
 from engine.store import datasets, leases, runs
 from engine.store.tables import Part, Run
 from engine.worker import Worker, celery_app
+from tests.program import HANGS
 
 ROWS = 150_000
 ELSEWHERE = "another-machine/4026531836:17:123456"
@@ -66,7 +67,7 @@ def steps_running(home: Home, number: int) -> set[str]:
         return {part.step for part in runs.parts(db, number) if part.state == "running"}
 
 
-def ended(home: Home, number: int, seconds: float = 60) -> Run:
+def ended(home: Home, number: int, seconds: float = HANGS) -> Run:
     end = time.monotonic() + seconds
     while (run := state(home, number)).state in runs.ACTIVE:
         assert time.monotonic() < end, "The run did not end."
@@ -137,7 +138,7 @@ def test_what_a_late_worker_wrote_never_becomes_visible(home: Home, worker: Work
     assert (current(home) or 0) > before
 
 
-@pytest.mark.parametrize("step", ["explore", "verdicts", "contract", "chart"])
+@pytest.mark.parametrize("step", ["explore", "verdicts", "rejects", "contract", "chart"])
 def test_a_run_stops_within_two_seconds_of_its_cancellation(home: Home, worker: Worker, step: str) -> None:
     number = start_and_wake(home, worker)
     while step not in steps_running(home, number):

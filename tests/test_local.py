@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from tests.conftest import REDIS
-from tests.program import ROOT, Program, wait_for
+from tests.program import HANGS, ROOT, Program, wait_for
 from tests.test_servers import free_port
 
 pytestmark = pytest.mark.services
@@ -91,7 +91,7 @@ def test_a_run_outlives_a_worker_and_everything_ends_together(program: Program) 
             begun = "SELECT count(*) > 0 FROM part WHERE step <> 'plan' AND state <> 'ready'"
             assert wait_for(lambda: database.execute(begun).fetchone() == (True,))
             os.kill(processes["worker 1"], signal.SIGKILL)
-            assert wait_for(lambda: call(program, token, f"runs/{number}")["state"] not in ("queued", "running"), 90)
+            assert wait_for(lambda: call(program, token, f"runs/{number}")["state"] not in ("queued", "running"))
             ended = call(program, token, f"runs/{number}")
             assert (ended["state"], ended["rows_in"], ended["rows_out"]) == ("succeeded", 4 * ROWS, 4 * ROWS)
             shown = call(program, token, "models/orders_model/rows")["rows"]
@@ -99,7 +99,7 @@ def test_a_run_outlives_a_worker_and_everything_ends_together(program: Program) 
             assert [found[0], str(found[1])] == shown[0]
     finally:
         script.send_signal(signal.SIGINT)
-        said, _ = script.communicate(timeout=90)
+        said, _ = script.communicate(timeout=HANGS)
     assert script.returncode == 0, said
     assert wait_for(lambda: not any(lives(pid) for pid in processes.values()), 5)
 
@@ -110,7 +110,7 @@ def test_a_run_outlives_a_worker_and_everything_ends_together(program: Program) 
 )
 def test_it_says_what_it_needs(program: Program, missing: str, said: str) -> None:
     del program.environment[missing]
-    refused = subprocess.run([SCRIPT], env=program.environment, capture_output=True, text=True, timeout=60)
+    refused = subprocess.run([SCRIPT], env=program.environment, capture_output=True, text=True, timeout=HANGS)
     assert (refused.returncode, refused.stderr.startswith(said)) == (1, True)
 
 
@@ -118,7 +118,7 @@ def test_a_taken_port_ends_all_of_it(program: Program) -> None:
     host, _, port = program.environment["ATLAS_API_LISTEN"].partition(":")
     with socket.create_server((host, int(port))):
         script = start(program)
-        said, _ = script.communicate(timeout=90)
+        said, _ = script.communicate(timeout=HANGS)
     assert script.returncode == 1
     assert "cannot listen" in said
     time.sleep(0.2)

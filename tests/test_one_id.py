@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from tests.program import Program, wait_for
+from tests.program import HANGS, Program, wait_for
 from tests.test_servers import answers, free_port
 
 PERSON = "Canary Kjærgaard"
@@ -24,7 +24,7 @@ def test_an_id_leads_from_the_chat_to_the_parts_of_a_run(tmp_path: Path) -> None
     port = free_port()
     process = server.start("serve", "--port", str(port))
     try:
-        assert wait_for(lambda: answers(f"http://127.0.0.1:{port}/readyz"), 30)
+        assert wait_for(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
         http = {"ATLAS_API_URL": f"http://127.0.0.1:{port}", "ATLAS_TOKEN": token, "ATLAS_LOG_LEVEL": "INFO"}
         client = Program(tmp_path / "client", **http)
         assert client.say("run orders")["facts"]["state"] == "succeeded"
@@ -34,14 +34,14 @@ def test_an_id_leads_from_the_chat_to_the_parts_of_a_run(tmp_path: Path) -> None
             assert b"401" in raw.recv(4096).partition(b"\r\n")[0]
     finally:
         process.send_signal(15)
-        _, log = process.communicate(timeout=60)
+        _, log = process.communicate(timeout=HANGS)
     bot = lines((client.home / "logs" / "atlas.log").read_text(encoding="utf-8"))
     said, asked_for_runs = [line for line in bot if line["message"] == "asked"]
     assert (said["skill"], asked_for_runs["skill"]) == ("run", "runs")
     assert said["request"] != asked_for_runs["request"]
     mine = [line for line in lines(log) if line.get("request") == said["request"]]
     parts = [line for line in mine if line["logger"] == "atlas.worker"]
-    steps = ["plan", "explore", "verdicts", "contract", "chart", "publish", "navigate"]
+    steps = ["plan", "explore", "verdicts", "rejects", "contract", "chart", "publish", "navigate"]
     assert [(line["step"], line["outcome"]) for line in parts] == [(step, "done") for step in steps]
     assert {line["run"] for line in parts} == {1}
     assert len({line["part"] for line in parts}) == len({line["task"] for line in parts}) == len(steps)

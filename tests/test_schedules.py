@@ -214,7 +214,7 @@ def test_beat_fires_what_is_due_and_a_worker_does_it(tmp_path: Path) -> None:
             run["requested_by"] == "schedule" and run["state"] == "succeeded"
             for run in program.say("runs")["facts"]["items"]
         )
-        assert wait_for(done, 60)
+        assert wait_for(done)
     finally:
         assert [end(process) for process in (*beats, worker)] == [0, 0, 0]
 

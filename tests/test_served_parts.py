@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.program import Program, end, wait_for
+from tests.program import HANGS, Program, end, wait_for
 from tests.test_servers import answers, free_port
 
 
@@ -13,14 +13,14 @@ def test_the_api_alone_leaves_the_work_to_a_worker(tmp_path: Path) -> None:
     port = free_port()
     server = program.start("serve", "api", "--port", str(port))
     try:
-        assert wait_for(lambda: answers(f"http://127.0.0.1:{port}/readyz"), 30)
+        assert wait_for(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
         token = program.run("token", "anna").stdout.strip()
         client = Program(tmp_path / "client", ATLAS_API_URL=f"http://127.0.0.1:{port}", ATLAS_TOKEN=token)
         asking = client.start("say", "run orders", "--json")
         assert not wait_for(lambda: asking.poll() is not None, 3)  # nobody works yet
         worker = program.start("worker")
         try:
-            said, _ = asking.communicate(timeout=90)
+            said, _ = asking.communicate(timeout=HANGS)
             assert '"state": "succeeded"' in said
         finally:
             assert end(worker) == 0

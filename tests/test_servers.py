@@ -55,7 +55,7 @@ def test_a_run_over_http_on_postgresql_and_redis(tmp_path: Path, servers: dict[s
     port = free_port()
     worker, server = program.start("worker"), program.start("serve", "--port", str(port))
     try:
-        assert wait_for(lambda: answers(f"http://127.0.0.1:{port}/readyz"), 30)
+        assert wait_for(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
         client = Program(tmp_path / "client", ATLAS_API_URL=f"http://127.0.0.1:{port}", ATLAS_TOKEN=token)
         ran = client.say("run orders")
         assert (ran["facts"]["state"], ran["facts"]["rows_out"]) == ("succeeded", 2)
@@ -94,7 +94,7 @@ def test_embedded_and_with_three_workers_on_servers_the_same_input_gives_the_sam
     port = free_port()
     processes = [shared.start("worker"), shared.start("worker"), shared.start("serve", "--port", str(port))]
     try:
-        assert wait_for(lambda: answers(f"http://127.0.0.1:{port}/readyz"), 60)
+        assert wait_for(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
         client = Program(tmp_path / "client", ATLAS_API_URL=f"http://127.0.0.1:{port}", ATLAS_TOKEN=token)
         assert client.say("run customers")["facts"]["state"] == "succeeded"
     finally:

@@ -4,14 +4,13 @@ import json
 import signal
 import sqlite3
 import subprocess
-import time
 import uuid
 from pathlib import Path
 
 import pytest
 
 from tests.mocks.source import endless
-from tests.program import COMMAND, Program, wait_for
+from tests.program import COMMAND, HANGS, Program, wait_for
 
 ROWS = 150_000
 
@@ -26,12 +25,10 @@ def test_ctrl_c_cancels_the_run_and_offers_to_go_on(tmp_path: Path, csv: str) ->
     program = Program(tmp_path)
     program.pipeline("people", csv)
     process = program.start("say", "run people")
-    assert wait_for(lambda: any((program.home / "lake/explore").glob("people/run-1/*")), 30)
-    start = time.monotonic()
+    assert wait_for(lambda: any((program.home / "lake/explore").glob("people/run-1/*")))
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=HANGS)
     assert process.returncode == 130
-    assert time.monotonic() - start < 6
     assert "retry 1" in said
     status = program.say("status 1")
     assert status["facts"]["state"] == "cancelled"
@@ -47,7 +44,7 @@ def test_a_second_sentence_joins_the_run_that_goes_on(tmp_path: Path) -> None:
         second = program.start("say", "run people", "--json")
         assert wait_for(lambda: _started(program) == 2)
         source.end.set()
-        answers = [json.loads(process.communicate(timeout=60)[0]) for process in (first, second)]
+        answers = [json.loads(process.communicate(timeout=HANGS)[0]) for process in (first, second)]
     assert [answer["facts"]["run"] for answer in answers] == [1, 1]
     assert [answer["facts"]["state"] for answer in answers] == ["succeeded"] * 2
 
@@ -69,7 +66,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
     lines = (f"{n},{uuid.uuid4().hex}{uuid.uuid4().hex}" for n in range(120_000))
     (program.pipelines / "people.csv").write_text("id,code\n" + "\n".join(lines) + "\n", encoding="utf-8")
     limited = ["bash", "-c", 'ulimit -f 2048; exec "$@"', "-", *COMMAND, "say", "run people"]  # files of 2 MB at most
-    done = subprocess.run(limited, env=program.environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(limited, env=program.environment, cwd=tmp_path, capture_output=True, text=True, timeout=HANGS)
     assert done.returncode == 1
     assert "ATLAS_HOME cannot be written to: File too large." in done.stdout
     assert program.say("show people_model")["facts"]["rows"] == [[1]]

@@ -95,15 +95,15 @@ def test_files_of_current_versions_stay_and_orphans_go_after_a_day(home: Home) -
 def test_raw_files_of_attempts_that_came_to_nothing_go_after_a_day(home: Home) -> None:
     number = run(home, ended=True, days=30)
     with home.database.write() as db:
-        for step, token in (("explore", 2), ("contract", 1), ("merge", 2)):
+        for step, token in (("explore", 2), ("rejects", 1), ("contract", 2), ("merge", 2)):
             db.add(
                 Part(run_id=number, step=step, ordinal=0, spec={}, state="done", token=token, wake_at=datetime.now(UTC))
             )
     folder = home.settings.raw_zone / "orders" / f"run-{number}"
     kept = [written(folder / name, days_ago=2) for name in ("00000-2-00000.parquet", "rejected-00000-1.parquet")]
     lost = [written(folder / name, days_ago=2) for name in ("00000-1-00000.parquet", "rejected-00000-2.parquet")]
-    # of a merge that was killed
-    lost.append(written(folder / "merge-00000-1.spill" / "duckdb_temp_storage-0.tmp", days_ago=2).parent)
+    for step in ("contract", "merge"):  # killed
+        lost.append(written(folder / f"{step}-00000-1.spill" / "duckdb_temp_storage-0.tmp", days_ago=2).parent)
     young = written(folder / "00000-3-sample.parquet", days_ago=0.1)
-    assert sweep(home) == 3
-    assert [path.exists() for path in (*kept, young, *lost)] == [True, True, True, False, False, False]
+    assert sweep(home) == 4
+    assert [path.exists() for path in (*kept, young, *lost)] == [True, True, True, False, False, False, False]

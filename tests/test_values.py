@@ -19,6 +19,7 @@ from engine.home import Home, open_home
 from engine.store import datasets, runs
 from engine.store.tables import Run
 from engine.worker import Worker
+from tests.program import HANGS
 
 NUMBERS = st.integers(-(10**20), 10**20).map(str) | st.decimals(-(10**6), 10**6, places=2).map(str)
 DAYS = st.dates().map(str) | st.sampled_from(["2026-02-30", "00123", "+45", "1e5", "NULL", "true", " 7", "h_x"])
@@ -54,7 +55,7 @@ def run(home: Home, worker: Worker, definition: Pipeline) -> Run:
     with home.database.write() as db:
         number = pipeline.start(db, definition, "anna", full=True)[0].id
     worker.wake()
-    end = time.monotonic() + 60
+    end = time.monotonic() + HANGS
     while time.monotonic() < end:
         with home.database.read() as db:
             found = runs.get(db, number)

@@ -35,6 +35,6 @@ def test_a_run_succeeds_though_no_wake_up_call_ever_arrives(settings: Settings) 
         with home.database.read() as db:
             return runs.get(db, number).state
 
-    assert wait_for(lambda: state() == "succeeded", 60)
+    assert wait_for(lambda: state() == "succeeded")
     assert worker.stop(10)
     home.database.close()

@@ -16,8 +16,8 @@ from engine.store import clock, datasets, privacy, quality, runs
 State = Literal["queued", "running", "succeeded", "refused", "failed", "cancelled"]
 
 _LAYER_OF = {
-    "plan": "explore", "explore": "explore", "verdicts": "chart", "contract": "chart", "chart": "chart",
-    "merge": "chart", "publish": "chart", "navigate": "navigate", "remask": "chart",
+    "plan": "explore", "explore": "explore", "verdicts": "chart", "rejects": "chart", "contract": "chart",
+    "chart": "chart", "merge": "chart", "publish": "chart", "navigate": "navigate", "remask": "chart",
 }  # fmt: skip
 _OF_ROWS = ("explore", "chart")  # steps whose parts are pieces of the data
 

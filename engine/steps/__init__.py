@@ -4,7 +4,7 @@ import importlib
 
 from engine.steps.job import Done, Job
 
-NAMES = ("plan", "explore", "verdicts", "contract", "chart", "merge", "publish", "navigate", "remask")
+NAMES = ("plan", "explore", "verdicts", "rejects", "contract", "chart", "merge", "publish", "navigate", "remask")
 
 
 def do(job: Job) -> Done:

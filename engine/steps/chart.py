@@ -36,7 +36,7 @@ def do(job: Job) -> Done:
     try:
         rows, columns = write.charted(
             Path(job.claim.spec["path"]),
-            write.rejected_rows(job.results("contract")[0]["rejects"], job.claim.spec["index"]),
+            write.rejected_rows(job.results("rejects")[0]["rejects"], job.claim.spec["index"]),
             masker, types, job.timezone, target, job.progress, look,
         )  # fmt: skip
     except write.Misfit as misfit:

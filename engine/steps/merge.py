@@ -18,7 +18,7 @@ def do(job: Job) -> Done:
     base = job.base
     assert base is not None
     masker = Masker(verdicts, masking_key(job.home), job.timezone, job.home.settings.name_models)
-    charted, contract = job.results("chart"), job.results("contract")[0]
+    charted, rejects = job.results("chart"), job.results("rejects")[0]["rejects"]
     with job.home.database.read() as db:
         published = datasets.files(db, base.version.id)
     folder = job.home.settings.charted_zone / job.pipeline.name
@@ -37,7 +37,7 @@ def do(job: Job) -> Done:
     rejected = [
         write.keys(Path(path), lines, job.pipeline.key, masker, types, job.timezone)
         for index, path in enumerate(raw)
-        if len(lines := write.rejected_rows(contract["rejects"], index)) or not index
+        if len(lines := write.rejected_rows(rejects, index)) or not index
     ]
     merged = merge.Merge(
         published, [(c["path"], c["rows"]) for c in charted], pl.concat(rejected), job.pipeline.key, list(columns)

@@ -24,7 +24,7 @@ def do(job: Job) -> Done:
     types, verdicts = job.decided()
     read, charted, contract = job.results("explore"), job.results("chart"), job.results("contract")[0]
     rows_in = sum(r["rows"] + r["rejected"] for r in read)
-    rejected = contract["rejected"] + sum(r["rejected"] for r in read)
+    rejected = job.results("rejects")[0]["rejected"] + sum(r["rejected"] for r in read)
     rows_out = sum(c["rows"] for c in charted)
     if rows_in != rows_out + rejected:
         raise AtlasError(f"{rows_in} rows came in, {rows_out} went out and {rejected} were rejected: some are lost.")

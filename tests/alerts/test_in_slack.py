@@ -25,16 +25,16 @@ def test_a_failure_is_told_handled_and_over_in_one_message(tmp_path: Path, elsew
     with open_office(tmp_path, **routes) as office:
         elsewhere.unlink()
         assert "failed in Explore" in office.says("run customers").text
-        assert wait_for(lambda: len(about(office, 1)) == 1, 20)
+        assert wait_for(lambda: len(about(office, 1)) == 1)
         message = about(office, 1)[0]
         assert "customers failed in Explore" in message.text
         assert "There is no file" in message.text
         sent = office.send(office.slack.click("ack 1", message))
         assert sent.status_code == 200
-        assert wait_for(lambda: "kim has seen it." in message.text, 20)
+        assert wait_for(lambda: "kim has seen it." in message.text)
         elsewhere.write_text(CUSTOMERS, encoding="utf-8")
         assert "Done in" in office.says("run customers").text
-        assert wait_for(lambda: "It is over: closed by itself" in message.text, 20)
+        assert wait_for(lambda: "It is over: closed by itself" in message.text)
         assert len(message.edits) <= 4
         with office.atlas.home.database.read() as db:
             assert [(a.state, a.changed_by) for a in alerts.listed(db, among=None, limit=9)] == [("closed", "kim")]

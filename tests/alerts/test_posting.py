@@ -96,7 +96,7 @@ def test_a_bot_that_is_killed_in_the_middle_sends_nothing_twice_and_loses_nothin
             place.kill(bot)
             bot = place.bot()
     team.ends(beside, "succeeded")
-    assert wait_for(place.all_is_said, 60)
+    assert wait_for(place.all_is_said)
     place.kill(bot)
     told = {title: place.of(f"{title}{seed} failed in Explore") for title in ("above", "below", "beside")}
     assert [len(told[title]) for title in ("above", "beside")] == [1, 1]
@@ -120,7 +120,7 @@ def test_five_hundred_failures_over_forty_datasets_are_one_message(place: Place)
         if nth % 100 == 99:
             place.kill(bot)
             bot = place.bot()
-    assert wait_for(place.all_is_said, 60)
+    assert wait_for(place.all_is_said)
     place.kill(bot)
     posted = place.slack.messages[before:]
     assert [m.text.splitlines()[0] for m in posted] == [f"*Alert #{number(place, 'n0')}: n0 failed in Explore*"]
@@ -138,8 +138,8 @@ def test_a_channel_that_the_bot_is_not_in_is_told_by_readyz_and_nothing_is_lost(
     place.team.ends(place.team.pipeline("elsewhere"))
     bot = place.bot()
     failing = lambda: _waiting(place)[2] == 1  # noqa: E731
-    assert wait_for(failing, 20)
-    assert wait_for(place.all_is_said, 30)
+    assert wait_for(failing)
+    assert wait_for(place.all_is_said)
     place.kill(bot)
     assert _waiting(place) == (0, 0.0, 0)
     assert len(place.of("elsewhere failed in Explore")) == 1

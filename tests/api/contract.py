@@ -110,7 +110,7 @@ class Served:
             command, env=self.program.environment, cwd=self.folder, stdout=log, stderr=log, text=True
         )
         try:
-            assert wait_for(lambda: answers(f"{self.url}/readyz"), 60)
+            assert wait_for(lambda: answers(f"{self.url}/readyz"))
             yield self
         finally:
             code = end(process, signal.SIGTERM)

@@ -41,7 +41,7 @@ def live(app: ASGIApp, settings: Settings, patience: type[Patience] = Patience) 
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        assert wait_for(lambda: server.started, 10)
+        assert wait_for(lambda: server.started)
         yield Live(server.servers[0].sockets[0].getsockname()[1])
     finally:
         server.should_exit = True

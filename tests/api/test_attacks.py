@@ -17,6 +17,7 @@ from core.settings import load
 from engine.home import Home, open_home
 from engine.store import access
 from engine.worker import Worker
+from tests.program import HANGS
 
 BEHALF = "Atlas-On-Behalf-Of"
 OUTSIDE = "outside-canary-5512"
@@ -77,7 +78,7 @@ def admin(home: Home, worker: Worker) -> TestClient:
     client = caller(home, "admin", wake=worker.wake)
     for name in ("strange", "customers"):
         number = client.post("/api/v1/runs", json={"pipeline": name}).json()["run"]
-        end = time.monotonic() + 60
+        end = time.monotonic() + HANGS
         while (run := client.get(f"/api/v1/runs/{number}").json())["state"] in ("queued", "running"):
             assert time.monotonic() < end
             time.sleep(0.05)

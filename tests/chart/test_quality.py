@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from hypothesis import strategies as st
 from core.errors import BadPipeline, SourceUnreadable
 from core.models import LINE, CheckResult, ColumnType, RawFile, Table
 from core.pipeline import Pipeline
-from engine.chart import quality
-from engine.chart.quality import Raw, Verified
+from engine.chart import quality, rejects, rows
+from engine.chart.rows import Raw
 
 Columns = dict[str, list[str | None]]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -33,13 +34,23 @@ def hashed(_: str, values: pl.Series) -> pl.Series:
     return pl.Series([None if v is None else "h_" + hashlib.sha256(v.lower().encode()).hexdigest() for v in values])
 
 
+@dataclass
+class Verified:
+    """What the rules give, and which rows they reject."""
+
+    results: list[CheckResult]
+    rejected: int
+    causes: list[dict[str, Any]]
+    rejects_path: Path | None
+
+
 class Contract:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def __call__(
         self, columns: Columns | list[Columns], others: dict[str, Table] | None = None,
-        types: dict[str, ColumnType] | None = None, mask: quality.MaskValues = hashed, **rules: Any,
+        types: dict[str, ColumnType] | None = None, mask: rows.MaskValues = hashed, **rules: Any,
     ) -> Verified:  # fmt: skip
         """The contract's answer on these raw columns; a list is one file each."""
         files = []
@@ -52,8 +63,10 @@ class Contract:
         names = dict.fromkeys(name for part in (columns if isinstance(columns, list) else [columns]) for name in part)
         known = types or {name: TYPES.get(name, ColumnType()) for name in names}
         pipeline = Pipeline.model_validate({"name": "orders", "owner": "x", "source": {}, "quality": rules})
-        raw = Raw(files, known, "Europe/Copenhagen")
-        return quality.verify(pipeline, raw, others or {}, mask, NOW, self.folder / "rejects.parquet")
+        raw = Raw(files, known, "Europe/Copenhagen", others or {}, mask, NOW)
+        results = quality.measured(pipeline, raw, self.folder / "contract.spill")
+        rejected = rejects.rejected(pipeline, raw, self.folder / "rejects.parquet")
+        return Verified(results, rejected.rows, rejected.causes, rejected.path)
 
 
 @pytest.fixture
@@ -183,7 +196,7 @@ def test_nothing_tested_is_not_measured(contract: Contract) -> None:
 
 
 def test_no_rules_are_no_results(contract: Contract) -> None:
-    assert contract({"id": ["1"]}) == Verified([])
+    assert contract({"id": ["1"]}) == Verified([], 0, [], None)
 
 
 @pytest.mark.parametrize(
@@ -423,11 +436,11 @@ def test_a_column_that_files_write_in_two_ways_is_told(contract: Contract) -> No
 
 
 def test_a_key_a_subject_or_a_masking_decision_for_a_column_that_is_not_there_is_told(tmp_path: Path) -> None:
-    raw = Raw([], {"a": ColumnType()}, "UTC")
+    raw = Raw([], {"a": ColumnType()}, "UTC", {}, hashed, NOW)
     for more in ({"key": ["b"]}, {"subject": {"customer": "b"}}, {"privacy": {"columns": {"b": "hash"}}}):
         pipeline = Pipeline.model_validate({"name": "orders", "owner": "x", "source": {}, **more})
         with pytest.raises(BadPipeline, match=r"`orders\.yml` names the column `b`") as caught:
-            quality.verify(pipeline, raw, {}, hashed, NOW, tmp_path / "rejects.parquet")
+            quality.measured(pipeline, raw, tmp_path / "contract.spill")
         assert caught.value.hint == "It has: a."
 
 

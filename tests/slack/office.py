@@ -98,7 +98,7 @@ class Office:
         """Something that comes through Socket Mode; returns when it is acknowledged."""
         acks = len(self.slack.acks)
         self.push(kind, payload)
-        assert wait_for(lambda: len(self.slack.acks) > acks, 10)
+        assert wait_for(lambda: len(self.slack.acks) > acks)
 
     def push(self, kind: str, payload: Any) -> None:
         assert self.slack.loop is not None

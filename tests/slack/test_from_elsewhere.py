@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.mocks.slack import CHANNEL
 from tests.mocks.source import endless
-from tests.program import Program, wait_for
+from tests.program import HANGS, Program, wait_for
 from tests.slack.office import open_office
 
 
@@ -21,7 +21,7 @@ def test_a_run_of_slack_is_watched_and_cancelled_from_the_terminal(tmp_path: Pat
         assert found
         watching = program.start("say", f"status {found[1]}", "--json")
         cancelling = program.start("say", f"cancel {found[1]}", "--json")
-        watched, cancelled = (json.loads(process.communicate(timeout=120)[0]) for process in (watching, cancelling))
+        watched, cancelled = (json.loads(process.communicate(timeout=HANGS)[0]) for process in (watching, cancelling))
         assert watched["facts"]["run"] == int(found[1])
         assert cancelled["ok"], cancelled["text"]
         assert wait_for(office.idle)

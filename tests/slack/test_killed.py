@@ -43,7 +43,7 @@ def killed_and_restarted(folder: Path, slack: Slack, seed: int) -> list[str]:
     server.communicate()
     server = program.start("serve", "--port", api)
     try:
-        assert wait_for(lambda: done(slack) == PIPELINES and not left(program), 120), done(slack)
+        assert wait_for(lambda: done(slack) == PIPELINES and not left(program)), done(slack)
     finally:
         end(server)
     runs = Counter(name for (name,) in rows(program, "select pipeline from run"))

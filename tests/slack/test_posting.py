@@ -46,7 +46,7 @@ def test_what_slack_limits_is_sent_when_slack_says_so(slack: Slack) -> None:
     slack.trouble("chat.postMessage", status=429, headers={"Retry-After": "1"})
     begun = time.monotonic()
     talk(slack, post)
-    assert 1.0 <= time.monotonic() - begun < 5
+    assert time.monotonic() - begun >= 1.0
     assert [m.text for m in slack.messages] == ["hello"]
 
 

@@ -16,7 +16,7 @@ def test_commands_mentions_and_clicks_come_through_a_socket(tmp_path: Path) -> N
         office.start()
         try:
             assert office.bot.web is None
-            assert wait_for(lambda: bool(slack.sockets), 10)
+            assert wait_for(lambda: bool(slack.sockets))
             assert "customers" in told(office, "slash_commands", dict(parse_qsl(slack.command("pipelines"))))
             mention = json.loads(slack.event(f"<@{BOT_USER}> pipelines"))
             assert "customers" in told(office, "events_api", mention)

@@ -36,7 +36,7 @@ def test_two_administrators_who_end_each_other_at_once_leave_one(database: Datab
         with database.write() as db:
             access.change(db, "anna", role="viewer")
             second = pool.submit(demote)
-            assert wait_for(lambda: second.done() or _waits(database), 10)
+            assert wait_for(lambda: second.done() or _waits(database))
         second.result(30)
     with database.read() as db:
         assert sorted(user.role for user in access.users(db, None, 9)) == ["admin", "viewer"]
@@ -59,5 +59,5 @@ def test_a_sign_in_does_not_outlive_a_password_that_changes_meanwhile(database: 
         with database.write() as db:
             access.set_password(db, access.user(db, "anna"), hashed)
             second = pool.submit(late)
-            assert wait_for(lambda: second.done() or _waits(database), 10)
+            assert wait_for(lambda: second.done() or _waits(database))
         assert second.result(30) is None

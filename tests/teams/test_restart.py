@@ -33,9 +33,9 @@ def test_what_was_acknowledged_and_not_answered_is_answered_by_the_next(tmp_path
         with at_work(tmp_path, quiet, mock) as first:
             mock.trouble("post", status=503, times=99, seconds=0.2)
             assert first.send(mock.activity("whoami")).status_code == 200
-            assert wait_for(lambda: mock.calls["post"] > 0, 20)
+            assert wait_for(lambda: mock.calls["post"] > 0)
         assert mock.messages == []
         mock._trouble.clear()
         with at_work(tmp_path, quiet, mock) as second:
-            assert wait_for(lambda: bool(mock.messages) and second.office.idle(), 30)
+            assert wait_for(lambda: bool(mock.messages) and second.office.idle())
             assert [m.conversation for m in mock.messages] == [personal()]

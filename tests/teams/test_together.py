@@ -46,11 +46,11 @@ def test_a_run_begun_in_slack_is_watched_in_teams_and_cancelled_from_the_termina
         (terminal.pipelines / "endless.yml").write_text(f"name: endless\nowner: web-team\n{source}\n", encoding="utf-8")
         with at_work(tmp_path, slack, teams, ATLAS_REST_ALLOW_PRIVATE="127.0.0.1") as office:
             assert office.office.send(slack.command("run endless", channel=mock_slack.CHANNEL)).status_code == 200
-            assert wait_for(lambda: any("Run #1 of endless" in m.text for m in slack.messages), 60)
+            assert wait_for(lambda: any("Run #1 of endless" in m.text for m in slack.messages))
             assert office.send(teams.activity("run endless", channel=CHANNEL)).status_code == 200
-            assert wait_for(lambda: any("Run #1 of endless" in m.text for m in teams.messages), 60)
+            assert wait_for(lambda: any("Run #1 of endless" in m.text for m in teams.messages))
             assert "Run #1 of endless is cancelled" in terminal.say("cancel 1")["text"]
-            assert wait_for(office.office.idle, 60)
+            assert wait_for(office.office.idle)
             for messages in (slack.messages, teams.messages):
                 assert ["Run #1 of endless was cancelled" in m.text for m in messages] == [True]
             assert (slack.wrong, teams.wrong) == ([], [])

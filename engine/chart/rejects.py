@@ -1,0 +1,119 @@
+"""Lists the raw rows that break a hard rule, each with the first it breaks."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from core.errors import BadPipeline
+from core.models import LINE
+from core.pipeline import Pipeline
+from engine import sandbox
+from engine.chart.check import Check, failed_rows, filled
+from engine.chart.rows import FILE, ROWS, Raw, Rows, opened
+from engine.sandbox import quoted
+
+LIST = f"{LINE}_rejected"  # the table of the lines to reject
+SAMPLES = 3  # values shown of the rows that were rejected for one cause
+SHARED_BY = 10  # rows at least, for a value to be shown
+
+
+@dataclass
+class Rejects:
+    """The rows to reject; `causes` groups them, their lines (`file`, LINE, `cause`) stand in `path`."""
+
+    rows: int = 0
+    causes: list[dict[str, Any]] = field(default_factory=list)
+    path: Path | None = None
+
+
+def rejected(pipeline: Pipeline, raw: Raw, path: Path) -> Rejects:
+    """Writes the lines of the rows to reject to `path`, if there are any. Raises as `rows.opened`, and BadPipeline."""
+    # a row without its key could not be told from others when it comes again
+    keys = pipeline.key if pipeline.source.get("cursor") else []
+    with opened(pipeline, raw, path.with_suffix(".spill"), pipeline.quality.reject_rows) as (rows, checks):
+        hard = [*map(_has_a_key, keys), *(check for check in checks if check.soda)]
+        hard = [check for check in hard if check.failing or check.duplicate_of]
+        if not hard:
+            return Rejects()
+        try:
+            _list(rows.connection, hard)
+        except duckdb.Error:  # what cannot be computed rejects nothing, and the score says that it was not measured
+            hard = [check for check in hard if _runs(rows.connection, check)]
+            try:
+                _list(rows.connection, hard)
+            except duckdb.Error as error:
+                raise BadPipeline(f"The rows to reject cannot be found: {sandbox.running_fault(error)}") from None
+        causes = _causes(rows, hard)
+        if causes:
+            pq.write_table(rows.connection.table(LIST).to_arrow_table(), path, compression="zstd")
+    return Rejects(sum(cause["rows"] for cause in causes), causes, path if causes else None)
+
+
+def _has_a_key(column: str) -> Check:
+    none = f"{quoted(column)} IS NULL"
+    return failed_rows(f"{column} is filled in", f"{column} is empty", "completeness", column, 1, none, "true")
+
+
+def _runs(connection: duckdb.DuckDBPyConnection, check: Check) -> bool:
+    try:
+        connection.execute(f"SELECT count(*) FROM {ROWS} WHERE {check.failing or 'true'}").fetchall()
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _list(connection: duckdb.DuckDBPyConnection, hard: list[Check]) -> None:
+    windows, conditions = [], ["WHEN false THEN 0"]
+    for number, check in enumerate(hard):
+        if check.duplicate_of:
+            columns = ", ".join(quoted(column) for column in check.duplicate_of)
+            windows.append(
+                f", row_number() OVER (PARTITION BY {columns} ORDER BY {FILE}, {LINE}) AS {LINE}_same_{number}"
+            )
+            conditions.append(f"WHEN {LINE}_same_{number} > 1 AND {filled(check.duplicate_of)} THEN {number}")
+        else:
+            conditions.append(f"WHEN {check.failing} THEN {number}")
+    connection.execute(
+        f"CREATE TABLE {LIST} AS SELECT {FILE} AS file, {LINE}, cause FROM ("
+        f"SELECT {FILE}, {LINE}, CASE {' '.join(conditions)} END AS cause "
+        f"FROM (SELECT *{''.join(windows)} FROM {ROWS})"
+        ") WHERE cause IS NOT NULL ORDER BY ALL"
+    )
+
+
+def _causes(rows: Rows, hard: list[Check]) -> list[dict[str, Any]]:
+    groups = rows.connection.execute(
+        f"SELECT cause, count(*), min((file, {LINE}), 5) FROM {LIST} GROUP BY cause ORDER BY cause"
+    ).fetchall()
+    return [
+        {
+            "reason": hard[cause].fault,
+            "rule": hard[cause].name,
+            "column": hard[cause].column,
+            "rows": count,
+            "lines": lines,
+            **_values(rows, cause, hard[cause].column),
+        }
+        for cause, count, lines in groups
+    ]
+
+
+def _values(rows: Rows, cause: int, column: str | None) -> dict[str, Any]:
+    """What stands in a column of the rows rejected for a cause: the values that many share, how many others there are.
+
+    They are raw, and may leave the closed zone only if they are not personal.
+    """
+    if column is None:
+        return {"samples": [], "others": 0}
+    found = rows.connection.execute(
+        f"SELECT value, count(*) AS shared_by, count(*) OVER () FROM ("
+        f"SELECT {rows.as_written(column)} AS value FROM {ROWS} JOIN ("
+        f"SELECT file AS {LINE}_in, {LINE} AS {LINE}_at FROM {LIST} WHERE cause = {cause}"
+        f") ON {LINE}_in = {FILE} AND {LINE}_at = {LINE}"
+        f") WHERE value IS NOT NULL GROUP BY value ORDER BY shared_by DESC, value LIMIT {SAMPLES}"
+    ).fetchall()
+    shared = [[value, count] for value, count, _ in found if count >= SHARED_BY]
+    return {"samples": shared, "others": (found[0][2] if found else 0) - len(shared)}

@@ -1,0 +1,205 @@
+"""The raw rows of a run in DuckDB, as the rules of a contract ask for them."""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from core import parts
+from core.errors import BadPipeline, SourceUnreadable
+from core.models import DIMENSIONS, LINE, ColumnType, RawFile, Table
+from core.pipeline import Pipeline
+from engine import sandbox
+from engine.chart.check import Check
+from engine.explore import types as column_types
+from engine.sandbox import quoted, quoted_text
+
+FILE = f"{LINE}_file"  # which raw file a row stands in; no column of a source begins with LINE
+ROWS = "rows"  # the view of all raw rows, typed
+CLOCKS_DIFFER = timedelta(hours=1)  # a source may be a little ahead of us
+_NUMBERS = ("integer", "decimal")
+_NUMERIC = ("BIGINT", "INTEGER", "HUGEINT", "DECIMAL", "DOUBLE")
+MaskValues = Callable[[str, pl.Series], pl.Series]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """All raw rows of a run: files in source order, what their columns hold, and what they are compared with.
+
+    `mask_values` masks the values of one of the columns, to find them among the masked ones of `others`.
+    """
+
+    files: Sequence[RawFile]
+    types: Mapping[str, ColumnType]
+    timezone: str
+    others: Mapping[str, Table]
+    mask_values: MaskValues
+    now: datetime
+
+
+@contextmanager
+def opened(
+    pipeline: Pipeline, raw: Raw, spill: Path, dimensions: Collection[str] = DIMENSIONS
+) -> Iterator[tuple["Rows", list[Check]]]:
+    """The rows, and the checks of these dimensions in the order of the six and of the file.
+
+    What does not fit into memory goes to the folder `spill`.
+    Raises BadPipeline if a rule names a column that is not there, or is no expression.
+    """
+    _names_are_there(pipeline, raw.types)
+    _names_are_told_apart(raw.types)
+    with sandbox.open_duckdb(raw.timezone, spill) as connection:
+        rows = Rows(connection, pipeline.name, raw)
+        try:
+            planned = [
+                check
+                for name in DIMENSIONS
+                if name in dimensions
+                for check in parts.load("quality dimension", name).checks(pipeline.quality, rows)
+            ]
+        except BadPipeline as error:
+            raise BadPipeline(f"`{pipeline.name}.yml`: {error.message}", hint=error.hint) from error
+        rows.close()
+        yield rows, [rows.tried(check) for check in planned]
+
+
+def _names_are_there(pipeline: Pipeline, types: Mapping[str, ColumnType]) -> None:
+    contract = pipeline.quality
+    named = [rule.column for rule in contract.completeness] + [rule.column for rule in contract.validity]
+    named += [rule.column for rule in contract.accuracy if rule.column]
+    named += [rule.column for rule in contract.consistency if rule.column]
+    named += [column for rule in contract.uniqueness for column in rule.columns]
+    named += [contract.timeliness.column] if contract.timeliness else []
+    named += [*pipeline.key, *pipeline.subject.values(), *pipeline.privacy.columns]
+    for name in named:
+        if name not in types:
+            raise BadPipeline(
+                f"`{pipeline.name}.yml` names the column `{name}`, which the source does not have.",
+                hint=f"It has: {', '.join(types)}.",
+            )
+
+
+def _names_are_told_apart(types: Mapping[str, ColumnType]) -> None:
+    """SQL knows no capital letters. No file has both, but of two files each may have one."""
+    same: dict[str, list[str]] = {}
+    for name in types:
+        same.setdefault(name.casefold(), []).append(name)
+    for names in same.values():
+        if len(names) > 1:
+            raise SourceUnreadable(
+                f"Its files write one column in {len(names)} ways: {', '.join(f'`{name}`' for name in names)}.",
+                hint="Give it the same name in each; capital letters make no difference.",
+            )
+
+
+class Rows:
+    """The raw rows in DuckDB, as the dimensions ask for them."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, name: str, raw: Raw) -> None:
+        self.connection, self.raw, self.types = connection, raw, raw.types
+        # a dataset may reference itself: its own rows, before anything in them is masked
+        itself = Table(name, (), {column: column_types.duckdb_type(kind) for column, kind in raw.types.items()})
+        self.name, self.others = name, {**raw.others, name: itself}
+        self._compared = 0
+        typed = [column for column, kind in raw.types.items() if kind.kind != "text"]
+        self._texts = {column: f"{LINE}_text_{number}" for number, column in enumerate(typed)}
+        dated = [column for column in typed if raw.types[column].kind in ("date", "datetime")]
+        self._timestamps = {column: f"{LINE}_at_{number}" for number, column in enumerate(dated)}
+        self._make_view()
+
+    def _make_view(self) -> None:
+        typed = [f"{column_types.sql(quoted(c), k, self.raw.timezone)} AS {quoted(c)}" for c, k in self.types.items()]
+        moments = [self._moment(column, name) for column, name in self._timestamps.items()]
+        known = ", ".join(quoted(column) for column in self.types)
+        texts = ", ".join(f"NULL::VARCHAR AS {quoted(column)}" for column in self.types)
+        files = [f"SELECT NULL::INT AS {FILE}, NULL::BIGINT AS {LINE}, {texts} WHERE false"]
+        # a file of a glob may lack columns that others have: by name, they are null in it
+        files += [
+            f"SELECT {number} AS {FILE}, * FROM read_parquet({quoted_text(file.path)})"
+            for number, file in enumerate(self.raw.files)
+        ]
+        written = [f"{quoted(column)} AS {name}" for column, name in self._texts.items()]
+        union = " UNION ALL BY NAME ".join(files)
+        typed_rows = f"SELECT {', '.join([FILE, LINE, *typed, *written])} FROM ({union})"
+        columns = ", ".join([FILE, LINE, known, *self._texts.values(), *moments])
+        self.connection.execute(f"CREATE VIEW {ROWS} AS SELECT {columns} FROM ({typed_rows})")
+
+    def _moment(self, column: str, name: str) -> str:
+        """The moments of a column; none in the future: one slip of a finger would make stale data fresh for years."""
+        moment = f"CAST({quoted(column)} AS TIMESTAMPTZ)"
+        latest = (self.raw.now.astimezone(UTC) + CLOCKS_DIFFER).isoformat()
+        return f"CASE WHEN {moment} <= TIMESTAMPTZ {quoted_text(latest)} THEN {moment} END AS {name}"
+
+    def timestamp(self, column: str) -> str:
+        return self._timestamps[column]
+
+    def as_written(self, column: str) -> str:
+        return self._texts.get(column, quoted(column))
+
+    def expression(self, sql: str) -> str:
+        return sandbox.check_expression(sql, list(self.types))
+
+    def missing_in(self, column: str, target: str) -> tuple[str | None, str | None]:
+        """Numbers are compared as numbers, all else as text: masked with masked, if the other dataset's are masked."""
+        dataset, _, other = target.partition(".")
+        if dataset not in self.others:
+            return None, f"waits for {dataset}"
+        table = self.others[dataset]
+        if other not in table.columns:
+            raise BadPipeline(f"`{dataset}` has no column `{other}`.", hint=f"It has: {', '.join(table.columns)}.")
+        name = f"{LINE}_missing_{self._compared}"
+        self._compared += 1
+        mine, masked = quoted(column), other in table.masked
+        numbers = not masked and self.types[column].kind in _NUMBERS and table.columns[other].startswith(_NUMERIC)
+        kind = "DECIMAL(38,6)" if numbers else "VARCHAR"
+        self.connection.execute(
+            f"CREATE TABLE {name} AS SELECT DISTINCT CAST({mine} AS VARCHAR) AS value, "
+            f"CAST({mine} AS {kind}) AS sought FROM {ROWS} WHERE {mine} IS NOT NULL"
+        )
+        if masked and not self._mask(name, column):
+            return None, f"{target} is masked and {column} is not"
+        there = ROWS
+        if dataset != self.name:
+            there = f"{name}_there"
+            sandbox.view(self.connection, there, table.files, table.columns)
+        self.connection.execute(
+            f"DELETE FROM {name} WHERE sought IN (SELECT CAST({quoted(other)} AS {kind}) FROM {there})"
+        )
+        return f"CAST({mine} AS VARCHAR) IN (SELECT value FROM {name})", None
+
+    def _mask(self, name: str, column: str) -> bool:
+        """Masks the values sought; False if this column is not masked, so that nothing could be found."""
+        values = self.connection.table(name).pl()["value"]
+        frame = pl.DataFrame({"value": values, "sought": self.raw.mask_values(column, values.alias(column))})
+        self.connection.register("_masked", frame.to_arrow())
+        self.connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT value, sought FROM _masked")
+        self.connection.unregister("_masked")
+        return frame.is_empty() or not (frame["value"] == frame["sought"]).all()
+
+    def tried(self, check: Check) -> Check:
+        """The check, or the same as not measured if it cannot be planned: one must not spoil the others."""
+        if check.soda is None:
+            return check
+        if "${" in json.dumps([check.soda, check.soda_column]):  # Soda would put a variable there
+            return replace(check, soda=None, note="`${` cannot stand in a rule")
+        if check.failing is None:
+            return check
+        try:
+            self.connection.execute(f"EXPLAIN SELECT count(*) FROM {ROWS} WHERE {check.failing}")
+            if check.holds and (kind := self._type(check.holds)) not in ("BOOLEAN", '"NULL"', "NULL"):
+                return replace(check, soda=None, note=f"it is no condition: it gives {kind}")
+        except duckdb.Error as error:
+            return replace(check, soda=None, note=sandbox.planning_fault(error).removesuffix("."))
+        return check
+
+    def _type(self, sql: str) -> str:
+        return str(self.connection.sql(f"SELECT {sql} FROM {ROWS}").types[0])
+
+    def close(self) -> None:
+        """From here on only the raw files can be read, and what was compared is kept."""
+        sandbox.lock(self.connection, [Path(file.path) for file in self.raw.files])

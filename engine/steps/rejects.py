@@ -1,0 +1,65 @@
+"""Lists the raw rows that break a hard rule, for Chart to leave them out."""
+
+from typing import Any
+
+import polars as pl
+from sqlalchemy.orm import Session
+
+from engine.chart import rejects
+from engine.chart.mask import Masker
+from engine.steps import raw
+from engine.steps.job import Done, Job, Specs
+from engine.steps.places import part_name, place_of
+from engine.store import privacy
+
+LONGEST = 60  # letters of a value that is shown
+
+
+def do(job: Job) -> Done:
+    read = job.results("explore")
+    source = [part_name(result, read) for result in read for _ in result["files"]]
+    rows, masker = raw.rows(job)
+    job.make_raw_folder()
+    job.progress(0)
+    found = rejects.rejected(job.pipeline, rows, job.raw_folder / f"rejected-{job.stem}.parquet")
+    broken = [
+        {**_shown(c, masker), "lines": [place_of(source[file], line) for file, line in c["lines"]]}
+        for c in found.causes
+    ]
+    unreadable = [
+        {
+            "reason": reason,
+            "rule": None,
+            "column": None,
+            "rows": count,
+            "lines": [place_of(part_name(result, read), line) for line in result["reject_lines"].get(reason, [])],
+        }
+        for result in read
+        for reason, count in result["causes"].items()
+    ]
+
+    def save(db: Session) -> None:
+        accepted = sum(file.rows for file in rows.files)
+        privacy.save_dead_letters(db, job.run.id, job.pipeline.name, _grouped(unreadable) + broken)
+        privacy.save_verdicts(db, job.run.id, job.pipeline.name, masker.verdicts.values(), accepted, {})
+
+    return Done({"rejects": str(found.path) if found.path else None, "rejected": found.rows}, save=save)
+
+
+def _shown(cause: dict[str, Any], masker: Masker) -> dict[str, Any]:
+    """A cause with such values of its column only as may be shown: of a column that is not personal, and not masked."""
+    verdict = masker.verdicts.get(cause["column"])
+    values = pl.Series(cause["column"] or "", [value for value, _ in cause["samples"]], pl.String).to_frame()
+    plain = verdict is not None and not verdict.types and verdict.action == "keep" and len(values)
+    same = masker(values).to_series().eq_missing(values.to_series()).to_list() if plain else []
+    shown = [sample for sample, kept in zip(cause["samples"], same, strict=False) if kept and len(sample[0]) <= LONGEST]
+    return {**cause, "samples": shown, "others": cause["others"] + len(cause["samples"]) - len(shown)}
+
+
+def _grouped(causes: Specs) -> Specs:
+    groups: dict[str, dict[str, Any]] = {}
+    for cause in causes:
+        group = groups.setdefault(cause["reason"], {**cause, "rows": 0, "lines": []})
+        group["rows"] += cause["rows"]
+        group["lines"] = (group["lines"] + cause["lines"])[:5]
+    return list(groups.values())
