@@ -55,7 +55,7 @@ def save_dead_letters(db: Session, run: int, dataset: str, causes: Iterable[dict
 
 
 def copy(db: Session, source: int, target: int) -> None:
-    """What one run found and rejected holds for another that takes over its contract step."""
+    """What one run found and rejected holds for another that takes over the step that found it."""
     groups = [
         {
             "reason": g.cause,
