@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
+from atlas import start
 from core.errors import Misconfigured
 from core.settings import Settings
 
@@ -45,6 +46,7 @@ async def talking(http: httpx.AsyncClient, platforms: Platforms, listen: str) ->
             print(f"The bot listens on http://{listen} for {', '.join(platforms)}.", flush=True)
         else:
             print(f"The bot talks on {', '.join(platforms)}.", flush=True)
+        start.loaded()
         yield
     finally:
         await bot.__aexit__()

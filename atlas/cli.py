@@ -31,6 +31,7 @@ app.command()(people.link)
 
 def main() -> None:
     """Runs a command; an error that is no bug is told in one or two lines, and the exit code is 1."""
+    start.loading()
     os.umask(0o077)  # what Atlas writes is its owner's
     try:
         app()
@@ -149,6 +150,7 @@ def mask(
     from engine.home import masking_key, open_home
 
     home = open_home(start.settings())
+    start.loaded()
     left_out: dict[str, list[int]] = {}
     failed: dict[str, AtlasError] = {}
     found = mask_files(

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from socket import socket
 from typing import TYPE_CHECKING
 
+from atlas import start
 from atlas.embedded import Embedded
 from core.errors import Misconfigured
 from core.settings import Settings
@@ -101,6 +102,7 @@ def _listen(
         async def startup(self, sockets: list[socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
+                start.loaded()
                 print(f"Atlas listens on http://{host}:{port}. Ctrl-C ends it.", flush=True)
 
     server = _Server(listening(app, settings, host, port))
@@ -141,6 +143,7 @@ def work(settings: Settings) -> int:
     with _ended_by_signals() as ended:
         worker.start()
         scheduler.start()
+        start.loaded()
         print(f"This worker works with {settings.workers} threads. Ctrl-C ends it.", flush=True)
         ended.wait()
     scheduler.stop()
@@ -155,6 +158,7 @@ def beat(settings: Settings) -> int:
     scheduler = Scheduler(home, reaps=True)
     with _ended_by_signals() as ended:
         scheduler.start()
+        start.loaded()
         print("Schedules are looked after. Ctrl-C ends it.", flush=True)
         ended.wait()
     scheduler.stop()

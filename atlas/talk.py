@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from atlas import start
 from core.errors import Misconfigured
 from core.settings import Settings
 from engine.home import keep_caches
@@ -109,6 +110,7 @@ async def _with_signals(http: httpx.AsyncClient, platforms: dict[str, Any]) -> "
 
     loop = asyncio.get_running_loop()
     async with Bot(http, platforms) as bot:
+        start.loaded()
 
         def interrupt() -> None:
             if not bot.interrupt():

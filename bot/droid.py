@@ -1,28 +1,51 @@
 """opsdroid as Atlas embeds it: in the host's event loop, without signal handlers, a port or downloads."""
 
+import asyncio
 import gettext
 import logging
 import sys
-import warnings
 import weakref
 from types import ModuleType
 from typing import Any
 
+
+class NoWebServer:
+    """Stands where opsdroid's web server would listen: `say` and `chat` open no port."""
+
+    def __init__(self, _: Any) -> None: ...
+
+    def setup_webhooks(self, _: Any) -> None: ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+async def no_times(_: Any) -> None:
+    """Stands where opsdroid looks each minute for skills that are due: waits until opsdroid is stopped."""
+    await asyncio.Event().wait()
+
+
 gettext.install("opsdroid")  # opsdroid calls a built-in `_` that its own command line would install
-# it reads skills from Jupyter notebooks too; the libraries for that, unused here, take a third of its start
-notebooks = {name: ModuleType(name) for name in ("nbformat", "nbconvert") if name not in sys.modules}
-for module in notebooks.values():
-    module.__dict__["PythonExporter"] = None
-sys.modules.update(notebooks)
-with warnings.catch_warnings():
-    # its loader imports pkg_resources, which says on every start that it will go
-    warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
-    from opsdroid import events
-    from opsdroid.core import OpsDroid
-for name in notebooks:
+# it can also serve the web, keep times, ask services that understand text, look into pictures and films, and read
+# skills from notebooks, other packages and files that change; what it loads for that, unused here, is most of its start
+unused: dict[str, dict[str, Any]] = {
+    "aiohttp": {}, "arrow": {}, "bitstring": {"BitArray": None}, "imagesize": {}, "nbconvert": {"PythonExporter": None},
+    "nbformat": {}, "opsdroid.parsers.crontab": {"parse_crontab": no_times}, "opsdroid.web": {"Web": NoWebServer},
+    "pkg_resources": {"iter_entry_points": lambda **_: ()}, "puremagic": {},
+    "videoprops": {"get_video_properties": None}, "watchgod": {"PythonWatcher": None, "awatch": None},
+}  # fmt: skip
+stand_ins = {name: ModuleType(name) for name in unused if name not in sys.modules}
+for name, module in stand_ins.items():
+    module.__dict__.update(unused[name])
+sys.modules.update(stand_ins)
+from opsdroid import events  # noqa: E402 - opsdroid needs the lines above
+from opsdroid.core import OpsDroid  # noqa: E402
+
+for name in stand_ins:
     del sys.modules[name]
 
-from bot.reply import Reply  # noqa: E402 - opsdroid needs the lines above
+from bot.reply import Reply  # noqa: E402
 
 Message = events.Message
 
@@ -37,14 +60,6 @@ class Answer(events.Event):
         super().__init__(**where)
         self.reply = reply
         self.final = final
-
-
-class NoWebServer:
-    """Stands where opsdroid's web server would listen: `say` and `chat` open no port."""
-
-    async def start(self) -> None: ...
-
-    async def stop(self) -> None: ...
 
 
 class Droid(OpsDroid):
@@ -68,4 +83,3 @@ class Droid(OpsDroid):
             raise RuntimeError("opsdroid could not load the bot; its reason is in the log.") from error
         finally:
             sys.path[:] = path  # it appends folders that anybody with the home may write to
-        self.web_server = NoWebServer()

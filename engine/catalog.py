@@ -4,13 +4,15 @@ import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core import pipeline_file
 from core.errors import NotFound
 from core.pipeline import Pipeline
 from core.pipeline_file import Mistake
-from engine.home import Home
-from engine.store import datasets
+
+if TYPE_CHECKING:
+    from engine.home import Home
 
 
 def files(folder: Path) -> dict[str, Path]:
@@ -40,11 +42,13 @@ def pipelines(folder: Path, only: Iterable[Path] | None = None) -> tuple[list[Pi
     return good, mistakes
 
 
-def owner(home: Home, name: str) -> str | None:
+def owner(home: "Home", name: str) -> str | None:
     """Who owns a dataset: by its pipeline file, or as it was published."""
     found = files(home.settings.pipelines).get(name)
     if found is not None and (read := pipeline_file.check(found)[0]) is not None:
         return read.owner
+    from engine.store import datasets  # the database: `check` reads files alone
+
     with home.database.read() as db:
         return datasets.owner(db, name)
 

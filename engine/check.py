@@ -3,13 +3,11 @@
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-import duckdb
-
 from core import pipeline_file, secrets
 from core.errors import BadPipeline, Misconfigured
 from core.pipeline import Pipeline
 from core.pipeline_file import Mistake
-from engine import catalog, sandbox
+from engine import catalog
 
 
 def check(
@@ -63,12 +61,16 @@ def _rules(path: Path, pipeline: Pipeline, known: Collection[str], text: str | N
         if target and target.partition(".")[0] not in known:
             yield mistake(dimension, number, f"there is no dataset `{target.partition('.')[0]}`")
         if expression:
+            from engine import sandbox  # opens DuckDB and sqlglot: loaded where a rule needs them
+
             try:
                 sandbox.check_expression(expression, None)
             except BadPipeline as error:
                 yield mistake(dimension, number, error.message)
     for number, valid in enumerate(contract.validity):
         if valid.regex is not None:
+            import duckdb
+
             with duckdb.connect() as connection:
                 try:
                     connection.execute("SELECT regexp_full_match('', ?)", [valid.regex])

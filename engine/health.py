@@ -20,7 +20,7 @@ from typing import Final
 from sqlalchemy import text
 
 from core.errors import AtlasError
-from engine import inproc, warehouse
+from engine import warehouse
 from engine.home import Home
 from engine.store import clock, facts, figures, notices
 from engine.store.database import HEAD
@@ -54,10 +54,12 @@ def _migrations(home: Home) -> None:
 
 
 def _broker(home: Home) -> None:
+    from engine import inproc  # Celery and its broker: loaded where there is one to ask
+
     url = home.settings.broker_url.get_secret_value()
     if url == inproc.URL:
         return
-    from engine.worker import celery_app  # Celery: loaded where there is a broker to ask
+    from engine.worker import celery_app
 
     with celery_app(home).connection_for_write(connect_timeout=PATIENCE_SECONDS) as connection:
         # once: `connect` would try again until the deadline is over. It has answered when this returns

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import polars as pl
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -17,6 +17,9 @@ from engine.store import datasets, privacy, runs, vault
 from engine.store.database import Database
 from engine.store.tables import Secret
 
+if TYPE_CHECKING:
+    import polars as pl
+
 NONCE = 12
 KEPT = timedelta(hours=24)  # a reader may still be in the middle of a version that was current a moment ago
 
@@ -25,13 +28,15 @@ def keep(
     database: Database,
     dataset: str,
     key: bytes,
-    tokens: Iterable[tuple[str, pl.DataFrame]],
+    tokens: "Iterable[tuple[str, pl.DataFrame]]",
     progress: Callable[[], None] = lambda: None,
 ) -> None:
     """Keeps what tokens (kind; token and value) stand for, before anything that holds them is published.
 
     Most of a run are known from the one before: only new ones are encrypted, some thousand in a transaction.
     """
+    import polars as pl  # here: the API opens one token, and needs no columns for that
+
     cipher = _cipher(key)
     by_type: dict[str, list[pl.DataFrame]] = {}
     for type_, pairs in tokens:
@@ -61,6 +66,8 @@ def opened(secret: Secret, key: bytes) -> str:
 
 def sweep(home: Home, now: float) -> int:
     """Forgets what no published row holds any more, a day after it was kept; of datasets that no run is busy with."""
+    import polars as pl
+
     before = datetime.fromtimestamp(now, UTC) - KEPT
     gone = 0
     with home.database.read() as db:
@@ -91,7 +98,9 @@ def _columns(home: Home, dataset: str) -> list[tuple[tuple[Path, ...], str]]:
     return []
 
 
-def _published(columns: list[tuple[tuple[Path, ...], str]]) -> pl.Series:
+def _published(columns: list[tuple[tuple[Path, ...], str]]) -> "pl.Series":
+    import polars as pl
+
     found = [pl.Series(dtype=pl.String)]
     for files, column in columns:
         for file in files:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -47,6 +46,8 @@ class SigningKeys:
 
     def sign(self, what: Access) -> str:
         """An access token. Raises Misconfigured if there is no key."""
+        import jwt  # here: a terminal signs nobody in
+
         self._look()
         if not self._keys and self._make:
             with locked(self.folder.with_suffix(".lock")):
@@ -64,6 +65,8 @@ class SigningKeys:
 
     def verify(self, token: str) -> Access | None:
         """What a token says that one of these keys signed for this API and that has not ended; None for any other."""
+        import jwt
+
         self._look()
         try:
             header = jwt.get_unverified_header(token)

@@ -12,7 +12,10 @@ import pytest
 from bot.main import Bot, platform_names
 from tests.bot.api import Api
 
-HEAVY = ("nbconvert", "nbformat", "polars", "duckdb", "sqlalchemy", "fastapi", "celery", "spacy")
+HEAVY = (
+    "aiohttp", "arrow", "celery", "duckdb", "fastapi", "nbconvert", "nbformat", "pkg_resources", "polars", "spacy",
+    "sqlalchemy", "watchgod",
+)  # fmt: skip
 OURS = ("core", "connectors", "engine", "api", "atlas")
 
 
