@@ -5,10 +5,11 @@ from collections.abc import Callable
 from functools import cache
 
 import polars as pl
+from presidio_analyzer import EntityRecognizer, RecognizerResult
+from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from core import parts
 from engine.chart import spans
-from engine.chart.presidio import EntityRecognizer, NlpArtifacts, RecognizerResult
 
 Score = Callable[[pl.Series], pl.Series]
 

@@ -1,7 +1,9 @@
 """Names of people: first names and family names of many languages, endings, titles, order and the words around."""
 
+from presidio_analyzer import RecognizerResult
+from presidio_analyzer.nlp_engine import NlpArtifacts
+
 from engine.chart import names
-from engine.chart.presidio import NlpArtifacts, RecognizerResult
 from engine.chart.recognizer import Recognizer
 
 
