@@ -176,6 +176,11 @@ class Quality(Strict):
     def a_single_rule_is_a_list(cls, value: Any) -> Any:
         return value if isinstance(value, list) or value is None else [value]
 
+    @property
+    def looks_elsewhere(self) -> bool:
+        """Whether a rule looks for values in another dataset."""
+        return any(rule.matches for rule in self.accuracy) or any(rule.references for rule in self.consistency)
+
 
 class Pipeline(Strict):
     """One pipeline: it makes one dataset, of its own name."""

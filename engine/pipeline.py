@@ -185,17 +185,13 @@ def report_end(home: Home, db: Session, run: Run) -> None:
 def _open_next(home: Home, db: Session, run: int, step: str, results: Specs) -> None:
     if step == "plan":
         runs.offer(db, run, "explore", results[0]["parts"], results[0].get("lane"))
-    elif step == "rejects":  # neither of the two needs the other: whoever is free does either
-        runs.offer(db, run, "contract", [{}])
-        runs.offer(db, run, "chart", _raw_files(db, run))
-    elif step == "contract" and not runs.parts(db, run, "chart") and _raw_files(db, run):
-        runs.offer(db, run, "chart", _raw_files(db, run))  # it was taken over from a run that did not come so far
     elif step == "remask":
         specs = [{"path": file["path"], "index": n} for n, file in enumerate(results[0]["files"])]
         runs.offer(db, run, *(("chart", specs) if specs else ("publish", [{}])))
-    elif step in ("contract", "chart"):
-        incremental = any(plan.get("base") for plan in runs.results(db, run, "plan"))
-        runs.offer(db, run, "merge" if incremental and _raw_files(db, run) else "publish", [{}])
+    elif step == "chart" and runs.parts(db, run, "remask"):
+        runs.offer(db, run, "publish", [{}])
+    elif step in ("explore", "verdicts", "rejects", "contract", "chart"):
+        _open_side_by_side(db, run, step)
     elif step == "publish" and results[0].get("again"):  # a ruling came while it ran
         runs.offer(db, run, results[0]["again"], [{}])
     elif step == "publish" and results[0]["refused"]:
@@ -208,7 +204,22 @@ def _open_next(home: Home, db: Session, run: int, step: str, results: Specs) -> 
         runs.offer(db, run, steps.NAMES[steps.NAMES.index(step) + 1], [{}])
 
 
-def _raw_files(db: Session, run: int) -> Specs:
+def _open_side_by_side(db: Session, run: int, step: str) -> None:
+    """What follows in the middle of a run, where one worker measures the contract while others judge and chart.
+
+    The contract needs the verdicts only if a rule looks into another dataset, whose values may be masked.
+    """
     explored = runs.results(db, run, "explore")
-    files = [file["path"] for result in explored for file in result["files"]]
-    return [{"path": path, "index": n} for n, path in enumerate(files)]
+    files = [{"path": file["path"], "index": n} for n, file in enumerate(f for r in explored for f in r["files"])]
+    if step == "explore":
+        runs.offer(db, run, "verdicts", [{}])
+    elif step == "verdicts":
+        runs.offer(db, run, "rejects", [{}])
+    looks_elsewhere = Pipeline.model_validate(runs.get(db, run).definition).quality.looks_elsewhere
+    if step == "rejects" if looks_elsewhere else not runs.parts(db, run, "contract") and step != "chart":
+        runs.offer(db, run, "contract", [{}])
+    if step == "rejects" or (runs.is_done(db, run, "rejects") and not runs.parts(db, run, "chart")):
+        runs.offer(db, run, "chart", files)
+    if all(runs.is_done(db, run, step) for step in ("rejects", "contract", *(["chart"] if files else []))):
+        incremental = any(plan.get("base") for plan in runs.results(db, run, "plan"))
+        runs.offer(db, run, "merge" if incremental and files else "publish", [{}])

@@ -9,16 +9,15 @@ from core.errors import SourceUnreadable
 from core.models import ColumnType, Verdict
 from engine import vault
 from engine.chart import write
-from engine.chart.mask import Masker
 from engine.explore import cursor as cursors
-from engine.home import masking_key
+from engine.steps import raw
 from engine.steps.job import Done, Job
 from engine.steps.places import part_name, place_of
 
 
 def do(job: Job) -> Done:
-    types, verdicts = job.decided()
-    masker = Masker(verdicts, masking_key(job.home), job.timezone, job.home.settings.name_models)
+    types, _ = job.decided()
+    masker = raw.masker(job)
     remask = job.results("remask")
     target = job.home.settings.charted_zone / job.pipeline.name / f"run-{job.run.id}-{job.stem}.parquet"
     if remask:

@@ -15,10 +15,9 @@ def do(job: Job) -> Done:
     base = job.base
     if base and not any(result["rows"] + result["rejected"] for result in job.results("explore")):
         return _nothing_new(job, base.version.run_id)
-    rows, _ = raw.rows(job)
     job.make_raw_folder()
     job.progress(0)
-    results = contract.measured(job.pipeline, rows, job.raw_folder / f"contract-{job.stem}.spill")
+    results = contract.measured(job.pipeline, raw.rows(job), job.raw_folder / f"contract-{job.stem}.spill")
     scores = score.scores(results)
 
     def save(db: Session) -> None:

@@ -8,16 +8,16 @@ from core.models import ColumnType, Verdict
 from engine import vault
 from engine.chart import merge, ruled, write
 from engine.chart.mask import Masker
-from engine.home import masking_key
+from engine.steps import raw
 from engine.steps.job import Done, Job
 from engine.store import datasets
 
 
 def do(job: Job) -> Done:
-    types, verdicts = job.decided()
+    types, _ = job.decided()
     base = job.base
     assert base is not None
-    masker = Masker(verdicts, masking_key(job.home), job.timezone, job.home.settings.name_models)
+    masker = raw.masker(job)
     charted, rejects = job.results("chart"), job.results("rejects")[0]["rejects"]
     with job.home.database.read() as db:
         published = datasets.files(db, base.version.id)
@@ -33,10 +33,10 @@ def do(job: Job) -> Done:
             (str(target(-number)), _as_now(Path(path), again, masker, types, columns, target(-number), job))
             for number, (path, _) in enumerate(published, 1)
         ]
-    raw = [file["path"] for result in job.results("explore") for file in result["files"]]
+    files = [file["path"] for result in job.results("explore") for file in result["files"]]
     rejected = [
         write.keys(Path(path), lines, job.pipeline.key, masker, types, job.timezone)
-        for index, path in enumerate(raw)
+        for index, path in enumerate(files)
         if len(lines := write.rejected_rows(rejects, index)) or not index
     ]
     merged = merge.Merge(

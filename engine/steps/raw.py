@@ -2,24 +2,32 @@
 
 from datetime import UTC, datetime
 
+import polars as pl
+
 from core.models import RawFile
 from engine.chart.mask import Masker
 from engine.chart.rows import Raw
+from engine.explore.ingest import Ingested
 from engine.home import masking_key
+from engine.steps import columns
 from engine.steps.job import Job
 from engine.store import datasets
 
 
-def rows(job: Job) -> tuple[Raw, Masker]:
-    """The raw rows, and what masks their values where they are compared or shown."""
-    types, verdicts = job.decided()
-    files = [RawFile(**file) for result in job.results("explore") for file in result["files"]]
-    masker = Masker(verdicts, masking_key(job.home), job.timezone, job.home.settings.name_models)
+def rows(job: Job) -> Raw:
+    """The raw rows, in the types that they are charted in, whether the verdicts are known by now or not."""
+    read = [Ingested.from_json(result) for result in job.results("explore")]
+    types = job.decided()[0] if any(job.results("verdicts")) else columns.decided(job, read)[1]
     with job.home.database.read() as db:
         others = {name: table for name, (table, _) in datasets.tables(db).items() if name != job.pipeline.name}
-    raw = Raw(
-        files, types, job.timezone, others,
-        lambda column, values: masker(values.alias(column).to_frame()).to_series(),
-        datetime.now(UTC),
-    )  # fmt: skip
-    return raw, masker
+    files = [RawFile(file.path, file.rows) for one in read for file in one.files]
+    return Raw(files, types, job.timezone, others, lambda *column: _masked(job, *column), datetime.now(UTC))
+
+
+def masker(job: Job) -> Masker:
+    """What masks by the verdicts of this run."""
+    return Masker(job.decided()[1], masking_key(job.home), job.timezone, job.home.settings.name_models)
+
+
+def _masked(job: Job, column: str, values: pl.Series) -> pl.Series:
+    return masker(job)(values.alias(column).to_frame()).to_series()

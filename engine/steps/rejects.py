@@ -18,7 +18,7 @@ LONGEST = 60  # letters of a value that is shown
 def do(job: Job) -> Done:
     read = job.results("explore")
     source = [part_name(result, read) for result in read for _ in result["files"]]
-    rows, masker = raw.rows(job)
+    rows, masker = raw.rows(job), raw.masker(job)
     job.make_raw_folder()
     job.progress(0)
     found = rejects.rejected(job.pipeline, rows, job.raw_folder / f"rejected-{job.stem}.parquet")

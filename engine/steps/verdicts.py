@@ -2,15 +2,15 @@
 
 import polars as pl
 
-from core import parts
 from core.errors import BadPipeline, SourceUnreadable
 from core.models import ColumnType, Verdict
 from engine import catalog, increment, report, rulings
 from engine.chart import detect
-from engine.explore import ingest, profile, sample, settled
+from engine.explore import ingest, sample
 from engine.explore.profile import Profile
+from engine.steps import columns
 from engine.steps.job import Done, Job
-from engine.store import datasets, lineage
+from engine.store import lineage
 
 TEXT_IS_KNOWN = ("text", "integer", "date")  # of other types one value has many texts
 
@@ -18,11 +18,7 @@ TEXT_IS_KNOWN = ("text", "integer", "date")  # of other types one value has many
 def do(job: Job) -> Done:
     read = [ingest.Ingested.from_json(result) for result in job.results("explore")]
     base = job.base
-    whole = profile.merge([*([base.profile] if base and base.profile else []), *(r.profile for r in read)])
-    with job.home.database.read() as db:
-        before = None if job.run.full else increment.published(db, job.pipeline.name)
-    types = settled.settled(whole, before.types, before.filled()) if before else profile.types(whole)
-    _nothing_is_lost(job, [column for r in read for column in r.columns], base is not None)
+    whole, types = columns.decided(job, read)
     all_of_them = catalog.pipelines(job.home.settings.pipelines)[0]
     rows = sample.merge([r.sample_file for r in read])
     rows = rows.with_columns(pl.lit(None, pl.String).alias(column) for column in types if column not in rows.columns)
@@ -47,21 +43,6 @@ def do(job: Job) -> Done:
         },
         save=lambda db: lineage.save_events(db, job.run.id, events.events),
     )
-
-
-def _nothing_is_lost(job: Job, columns: list[str], incremental: bool) -> None:
-    connector = parts.load("connector", job.pipeline.source["connector"])
-    if job.run.full or (incremental and getattr(connector, "RECORDS_NAME_THEIR_COLUMNS", False)):
-        return  # a few records say nothing of the columns of all
-    with job.home.database.read() as db:
-        version = datasets.current_version(db, job.pipeline.name)
-    lost = [column for column in version.columns if column not in columns] if version else []
-    if lost:
-        names = ", ".join(f"`{column}`" for column in lost)
-        raise SourceUnreadable(
-            f"The source of `{job.pipeline.name}` no longer has {names}. Nothing was published.",
-            hint=f"If that is meant: run {job.pipeline.name} --full",
-        )
 
 
 def _can_be_read_on(

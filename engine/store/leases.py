@@ -127,7 +127,7 @@ def hold(db: Session, held: Claim) -> None:
 
 
 def complete(db: Session, held: Claim, result: dict[str, Any], rows: int) -> bool:
-    """Marks a part done; True if no other of its run is left to do. Raises LeaseLost, and then nothing is changed."""
+    """Marks a part done; True if it was the last of its step. Raises LeaseLost, and then nothing is changed."""
     runs.locked(db, held.run)  # the last part is the last only once
     now = clock.now(db)
     query = (
@@ -137,7 +137,7 @@ def complete(db: Session, held: Claim, result: dict[str, Any], rows: int) -> boo
     )
     if db.scalar(query.returning(Part.id)) is None:
         raise _lost(held)
-    left = select(func.count()).where(Part.run_id == held.run, Part.state != "done")
+    left = select(func.count()).where(Part.run_id == held.run, Part.step == held.step, Part.state != "done")
     return db.scalar(left) == 0
 
 

@@ -236,6 +236,12 @@ def parts(db: Session, run: int, step: str | None = None) -> list[Part]:
     return list(db.scalars(query.where(Part.step == step) if step else query))
 
 
+def is_done(db: Session, run: int, step: str) -> bool:
+    """Whether a step was begun and nothing of it is left to do."""
+    states = db.scalars(select(Part.state).where(Part.run_id == run, Part.step == step).distinct()).all()
+    return states == ["done"]
+
+
 def results(db: Session, run: int, step: str) -> list[dict[str, Any]]:
     """What the parts of a finished step left, in order."""
     rows = db.scalars(select(Part.result).where(Part.run_id == run, Part.step == step).order_by(Part.ordinal))
