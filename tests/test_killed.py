@@ -19,7 +19,8 @@ from tests.program import HANGS, Program
 
 ROWS = 200_001
 OUT = ROWS // 3 * 2
-STEPS = ("plan", "explore", "verdicts", "rejects", "contract", "chart", "navigate")
+# a part that three workers died of ends its run, and the contract is measured beside most other steps
+TWO_RUNS = (("plan", "explore", "verdicts", "chart", "navigate"), ("contract", "rejects"))
 COUNTRIES = ("Denmark", "Sweden", "Nowhere")
 RULES = """key: [id]
 quality:
@@ -94,19 +95,22 @@ def assert_done(answer: dict[str, Any]) -> None:
 
 
 def test_a_run_that_is_killed_in_every_step_ends_well(program: Program) -> None:
-    for step in STEPS:
-        process = started(program, "run people", step)
-        time.sleep(random.uniform(0, 0.05))
-        kill(process)
-        assert seen(program) in (None, (1, OUT)), step
-    assert newest(program) == 1
-    done = program.say("run people")
-    assert_done(done)
-    if done["facts"]["run"] == 1:  # else the last kill came when all was done
-        assert "resumed after its worker had gone" in done["text"]
-    assert seen(program) == (done["facts"]["version"], OUT)
-    shown = program.say("show people_model")["facts"]
-    assert shown["rows"] == [["Denmark", OUT // 2], ["Sweden", OUT // 2]]
+    for steps in TWO_RUNS:
+        before, number = seen(program), newest(program) + 1
+        version = before[0] + 1 if before else 1
+        for step in steps:
+            process = started(program, "run people", step)
+            time.sleep(random.uniform(0, 0.05))
+            kill(process)
+            assert seen(program) in (before, (version, OUT)), step
+        assert newest(program) == number
+        done = program.say("run people")
+        assert_done(done)
+        if done["facts"]["run"] == number:  # else the last kill came when all was done
+            assert "resumed after its worker had gone" in done["text"]
+        assert seen(program) == (done["facts"]["version"], OUT)
+        shown = program.say("show people_model")["facts"]
+        assert shown["rows"] == [["Denmark", OUT // 2], ["Sweden", OUT // 2]]
 
 
 def test_a_kill_at_any_moment_leaves_the_old_version_or_the_new(program: Program) -> None:
