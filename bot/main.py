@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("atlas.bot")
 
-GRACE = 1.0  # seconds between Ctrl-C and the end of a command that has not said anything yet
+GRACE = 3.0  # seconds between Ctrl-C and the end of a command that has not said anything yet
 OnUpdate = Callable[[Reply], None]
 NOUNS = {"node": "table or column", "subject": "pipeline or run", "model": "table", "topic": "command"}
 HERE = ("say", "terminal")  # who speaks there is known by the token; nothing said there is kept

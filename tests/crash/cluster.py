@@ -144,7 +144,7 @@ class Cluster:
         for process in self.processes:
             if not process.is_alive():
                 process.start()
-        assert wait_for(self.answers), "The API did not start."
+        assert wait_for(self.answers, 60), "The API did not start."
 
     def answers(self) -> bool:
         try:

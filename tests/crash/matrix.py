@@ -498,7 +498,7 @@ class _Course:
                 done = stopped.parts_done()
                 os.kill(pid, signal.SIGCONT)
                 if self.point.split(".")[0] in (*STEPS, "claim"):  # what it does too late is done before we look
-                    assert wait_for(lambda: stopped.parts_done() > done), "the stopped worker did not go on"
+                    assert wait_for(lambda: stopped.parts_done() > done, 30), "the stopped worker did not go on"
             case "API killed":
                 self.trial.killed_api = True
                 self.cluster.of("api")[0].kill()
