@@ -14,7 +14,7 @@ LOOK_EVERY = 0.3  # seconds
 @contextmanager
 def stopped_by(connection: duckdb.DuckDBPyConnection, wanted: Callable[[], None]) -> Iterator[None]:
     """Asks now and then whether the work is still wanted: if `wanted` raises an AtlasError, the query is interrupted
-    and that error comes out of the block."""
+    and that error comes out of the block, whatever whoever asked the query made of the interruption."""
     ended = threading.Event()
     caught: list[AtlasError] = []
 
@@ -30,10 +30,8 @@ def stopped_by(connection: duckdb.DuckDBPyConnection, wanted: Callable[[], None]
     watcher.start()
     try:
         yield
-    except duckdb.InterruptException:
-        if caught:
-            raise caught[0] from None
-        raise
     finally:
         ended.set()
         watcher.join()
+        if caught:
+            raise caught[0] from None

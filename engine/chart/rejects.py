@@ -12,7 +12,7 @@ from core.models import LINE
 from core.pipeline import Pipeline
 from engine import sandbox
 from engine.chart.check import Check, failed_rows, filled
-from engine.chart.rows import FILE, ROWS, Raw, Rows, opened
+from engine.chart.rows import FILE, ROWS, Raw, Rows, Wanted, opened
 from engine.sandbox import quoted
 
 LIST = f"{LINE}_rejected"  # the table of the lines to reject
@@ -29,11 +29,11 @@ class Rejects:
     path: Path | None = None
 
 
-def rejected(pipeline: Pipeline, raw: Raw, path: Path) -> Rejects:
+def rejected(pipeline: Pipeline, raw: Raw, path: Path, wanted: Wanted) -> Rejects:
     """Writes the lines of the rows to reject to `path`, if there are any. Raises as `rows.opened`, and BadPipeline."""
     # a row without its key could not be told from others when it comes again
     keys = pipeline.key if pipeline.source.get("cursor") else []
-    with opened(pipeline, raw, path.with_suffix(".spill"), pipeline.quality.reject_rows) as (rows, checks):
+    with opened(pipeline, raw, path.with_suffix(".spill"), wanted, pipeline.quality.reject_rows) as (rows, checks):
         hard = [*map(_has_a_key, keys), *(check for check in checks if check.soda)]
         hard = [check for check in hard if check.failing or check.duplicate_of]
         if not hard:

@@ -17,6 +17,7 @@ from core.pipeline import Pipeline
 from engine import sandbox
 from engine.chart.check import Check
 from engine.explore import types as column_types
+from engine.interrupt import stopped_by
 from engine.sandbox import quoted, quoted_text
 
 FILE = f"{LINE}_file"  # which raw file a row stands in; no column of a source begins with LINE
@@ -25,6 +26,7 @@ CLOCKS_DIFFER = timedelta(hours=1)  # a source may be a little ahead of us
 _NUMBERS = ("integer", "decimal")
 _NUMERIC = ("BIGINT", "INTEGER", "HUGEINT", "DECIMAL", "DOUBLE")
 MaskValues = Callable[[str, pl.Series], pl.Series]
+Wanted = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,16 @@ class Raw:
 
 @contextmanager
 def opened(
-    pipeline: Pipeline, raw: Raw, spill: Path, dimensions: Collection[str] = DIMENSIONS
+    pipeline: Pipeline, raw: Raw, spill: Path, wanted: Wanted, dimensions: Collection[str] = DIMENSIONS
 ) -> Iterator[tuple["Rows", list[Check]]]:
     """The rows, and the checks of these dimensions in the order of the six and of the file.
 
-    What does not fit into memory goes to the folder `spill`.
+    What does not fit into memory goes to the folder `spill`. `wanted` raises if nobody wants to know any more.
     Raises BadPipeline if a rule names a column that is not there, or is no expression.
     """
     _names_are_there(pipeline, raw.types)
     _names_are_told_apart(raw.types)
-    with sandbox.open_duckdb(raw.timezone, spill) as connection:
+    with sandbox.open_duckdb(raw.timezone, spill) as connection, stopped_by(connection, wanted):
         rows = Rows(connection, pipeline.name, raw)
         try:
             planned = [

@@ -17,7 +17,9 @@ def do(job: Job) -> Done:
         return _nothing_new(job, base.version.run_id)
     job.make_raw_folder()
     job.progress(0)
-    results = contract.measured(job.pipeline, raw.rows(job), job.raw_folder / f"contract-{job.stem}.spill")
+    results = contract.measured(
+        job.pipeline, raw.rows(job), job.raw_folder / f"contract-{job.stem}.spill", lambda: job.progress(0)
+    )
     scores = score.scores(results)
 
     def save(db: Session) -> None:

@@ -21,7 +21,9 @@ def do(job: Job) -> Done:
     rows, masker = raw.rows(job), raw.masker(job)
     job.make_raw_folder()
     job.progress(0)
-    found = rejects.rejected(job.pipeline, rows, job.raw_folder / f"rejected-{job.stem}.parquet")
+    found = rejects.rejected(
+        job.pipeline, rows, job.raw_folder / f"rejected-{job.stem}.parquet", lambda: job.progress(0)
+    )
     broken = [
         {**_shown(c, masker), "lines": [place_of(source[file], line) for file, line in c["lines"]]}
         for c in found.causes

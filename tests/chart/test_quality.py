@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import BadPipeline, SourceUnreadable
+from core.errors import BadPipeline, Cancelled, SourceUnreadable
 from core.models import LINE, CheckResult, ColumnType, RawFile, Table
 from core.pipeline import Pipeline
 from engine.chart import quality, rejects, rows
@@ -32,6 +33,10 @@ TYPES = {
 def hashed(_: str, values: pl.Series) -> pl.Series:
     """A stand-in for masking: equal values stay equal."""
     return pl.Series([None if v is None else "h_" + hashlib.sha256(v.lower().encode()).hexdigest() for v in values])
+
+
+def wanted() -> None:
+    """Nobody has lost interest."""
 
 
 @dataclass
@@ -64,8 +69,8 @@ class Contract:
         known = types or {name: TYPES.get(name, ColumnType()) for name in names}
         pipeline = Pipeline.model_validate({"name": "orders", "owner": "x", "source": {}, "quality": rules})
         raw = Raw(files, known, "Europe/Copenhagen", others or {}, mask, NOW)
-        results = quality.measured(pipeline, raw, self.folder / "contract.spill")
-        rejected = rejects.rejected(pipeline, raw, self.folder / "rejects.parquet")
+        results = quality.measured(pipeline, raw, self.folder / "contract.spill", wanted)
+        rejected = rejects.rejected(pipeline, raw, self.folder / "rejects.parquet", wanted)
         return Verified(results, rejected.rows, rejected.causes, rejected.path)
 
 
@@ -440,7 +445,7 @@ def test_a_key_a_subject_or_a_masking_decision_for_a_column_that_is_not_there_is
     for more in ({"key": ["b"]}, {"subject": {"customer": "b"}}, {"privacy": {"columns": {"b": "hash"}}}):
         pipeline = Pipeline.model_validate({"name": "orders", "owner": "x", "source": {}, **more})
         with pytest.raises(BadPipeline, match=r"`orders\.yml` names the column `b`") as caught:
-            quality.measured(pipeline, raw, tmp_path / "contract.spill")
+            quality.measured(pipeline, raw, tmp_path / "contract.spill", wanted)
         assert caught.value.hint == "It has: a."
 
 
@@ -463,3 +468,24 @@ def test_a_moment_in_the_future_does_not_make_stale_data_fresh(contract: Contrac
     assert one(contract({"moment": [stale, slip]}, timeliness=rule)).failed == 1
     assert one(contract({"moment": [fresh, slip]}, timeliness=rule)).failed == 0
     assert one(contract({"moment": [slip]}, timeliness=rule)).tested == 0
+
+
+@pytest.mark.parametrize("ask", [quality.measured, rejects.rejected])
+def test_a_cancelled_run_does_not_wait_for_a_slow_rule(tmp_path: Path, ask: Callable[..., Any]) -> None:
+    rows = 1_000_000
+    ids = pl.int_range(2, rows + 2, dtype=pl.Int64, eager=True).alias(LINE)
+    pl.DataFrame([ids, ids.cast(pl.String).alias("id")]).write_parquet(tmp_path / "0.parquet")
+    slow = "len(list_filter(range(0, 3000), x -> x % 7 = id)) > 0"  # a minute or more for all rows
+    rules = {"accuracy": [{"expression": slow}], "reject_rows": ["accuracy"]}
+    pipeline = Pipeline.model_validate({"name": "orders", "owner": "x", "source": {}, "quality": rules})
+    file = RawFile(str(tmp_path / "0.parquet"), rows)
+    raw = Raw([file], {"id": ColumnType("integer")}, "UTC", {}, hashed, NOW)
+    begun = time.monotonic()
+
+    def cancelled() -> None:
+        if time.monotonic() - begun > 0.5:
+            raise Cancelled("Run `#1` was cancelled.")
+
+    with pytest.raises(Cancelled):
+        ask(pipeline, raw, tmp_path / "asked.parquet", cancelled)
+    assert time.monotonic() - begun < 20
