@@ -108,7 +108,9 @@ class Poster:
             if problem.reason in GONE:
                 raise _Gone from None
             raise
-        return self._ref(where["channel"], where["ts"])
+        finally:  # it may have arrived, also if nobody waits for the answer any more
+            ref = self._ref(where["channel"], where["ts"])
+        return ref
 
     def _ref(self, channel: str, ts: str) -> str:
         now = time.monotonic()

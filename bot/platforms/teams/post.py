@@ -114,8 +114,10 @@ class Poster:
         wait = self._edited.get(where["id"], 0.0) + EVERY - time.monotonic()
         if wait > 0:
             await asyncio.sleep(wait)
-        await self._calls(lambda: self._service.edit(where, where["id"], said))
-        self._wrote(where["id"])
+        try:
+            await self._calls(lambda: self._service.edit(where, where["id"], said))
+        finally:  # it may have arrived, also if nobody waits for the answer any more
+            self._wrote(where["id"])
 
     def _wrote(self, number: str) -> None:
         now = time.monotonic()
