@@ -2,6 +2,7 @@
 
 import logging
 import math
+import threading
 import time
 from ipaddress import IPv6Address, ip_address
 
@@ -33,6 +34,7 @@ class Limits:
         self._sign_in = parse(settings.limit_sign_in)
         self._per_token = parse(settings.limit_per_token)
         self._memory = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._one = threading.Lock()  # two at once both start the storage's timer, and the second fails
         self._redis = _redis(settings.broker_url.get_secret_value(), prefix)
         self._pause, self._paused_until = pause, 0.0
 
@@ -62,7 +64,9 @@ class Limits:
             else:
                 self._paused_until = 0.0
                 return _refuse(seconds)
-        return _refuse(_seconds(self._memory, limit, kind, who))
+        with self._one:
+            seconds = _seconds(self._memory, limit, kind, who)
+        return _refuse(seconds)
 
 
 class ByAddress:

@@ -1,13 +1,17 @@
 """What tests stand on: a home of their own, and real servers where they answer."""
 
+import json
+import logging
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import text
 
+from atlas import logs
 from core.settings import Settings, load
 from engine.home import Home
 from engine.store.database import HEAD, Database, migrate, open_database
@@ -18,6 +22,8 @@ from tests.databases import POSTGRES, new_database
 REQUIRED = os.environ.get("ATLAS_REQUIRE_SERVICES") == "1"
 OF_THIS_PROCESS = 9 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 7
 REDIS = os.environ.get("ATLAS_TEST_REDIS", f"redis://127.0.0.1:6379/{OF_THIS_PROCESS}")
+
+Lines = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -39,6 +45,23 @@ def _nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def settings(tmp_path: Path) -> Settings:
     (tmp_path / "pipelines" / "navigate").mkdir(parents=True)
     return load({"ATLAS_HOME": str(tmp_path / "home"), "ATLAS_PIPELINES": str(tmp_path / "pipelines")})
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Iterator[Lines]:
+    """What the log of this process says from here on."""
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers))
+    logs.configure("INFO", tmp_path / "log" / "atlas.log")
+    yield lambda: [
+        json.loads(line) for line in (tmp_path / "log" / "atlas.log").read_bytes().removesuffix(b"\n").split(b"\n")
+    ]
+    for handler in list(root.handlers):
+        if handler not in before[1]:
+            handler.close()
+    root.setLevel(before[0])
+    root.handlers[:] = before[1]
+    logging.getLogger("atlas").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

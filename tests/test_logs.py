@@ -1,35 +1,14 @@
 """One JSON object a line, whatever a message holds, and no message of an exception."""
 
-import json
 import logging
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from structlog.contextvars import bound_contextvars
 
-from atlas import logs
+from tests.conftest import Lines
 
 CANARY = "canary-010190-1234"
-Lines = Callable[[], list[dict[str, Any]]]
-
-
-@pytest.fixture
-def lines(tmp_path: Path) -> Iterator[Lines]:
-    """What the log of this process says from here on."""
-    root = logging.getLogger()
-    before = (root.level, list(root.handlers))
-    logs.configure("INFO", tmp_path / "log" / "atlas.log")
-    yield lambda: [
-        json.loads(line) for line in (tmp_path / "log" / "atlas.log").read_bytes().removesuffix(b"\n").split(b"\n")
-    ]
-    for handler in list(root.handlers):
-        if handler not in before[1]:
-            handler.close()
-    root.setLevel(before[0])
-    root.handlers[:] = before[1]
-    logging.getLogger("atlas").setLevel(logging.NOTSET)
 
 
 def fails() -> None:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.errors import NotFound
 from core.settings import load
@@ -26,6 +27,7 @@ from tests.program import Program, end, wait_for
 from tests.test_servers import answers, free_port
 
 NOBODY = "nobody"
+SERVER_ERROR = "ST101"  # as the tester calls an answer of 500 and more
 ROLES = (NOBODY, *access.ROLES)
 
 # names that are there, so that many answers are 200, and names that should never have been asked for
@@ -144,38 +146,58 @@ class Served:
                 path.write_bytes(answer.read())
         return path
 
+    @property
+    def bugs(self) -> list[str]:
+        """What broke while it answered, as the log tells it."""
+        lines = [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+        return [line["message"] for line in lines if is_bug(line)]
+
     def called(self, role: str, seed: int, examples: int, *, bounded: bool = False) -> Outcome:
         """All calls of one role: examples, the edges of every schema, random ones, and chains of calls."""
-        report, config = self.folder / f"{role}.json", self.folder / f"{role}.toml"
-        config.write_text(CONFIG.format(names=json.dumps(NAMES)[1:-1], nodes=json.dumps(NODES)[1:-1]), encoding="utf-8")
-        command = [
-            sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "--no-color", "run",
-            str(self.document()), "--url", self.url, "--checks", "all", "--continue-on-failure", "--seed", str(seed),
-            "--max-examples", str(examples), "--report", "json", "--report-json-path", str(report), "--warnings", "off",
-            "--generation-allow-x00", "false",  # no route takes a NUL: tests/api/test_inputs.py
-            "--request-timeout", "60", "--suppress-health-check", "all",
-        ]  # fmt: skip
-        if not bounded:
-            command += ["--generation-database", "none"]
-        else:
-            command += ["--generation-deterministic", "--no-shrink", "--phases", "examples,fuzzing,stateful"]
-        if role != NOBODY:
-            command += ["--header", f"Authorization:Bearer {self.token(role)}"]
-        done = subprocess.run(
-            command, cwd=self.folder, env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONUTF8": "1"},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert report.exists(), done.stdout + done.stderr
-        found = json.loads(report.read_text(encoding="utf-8"))
-        cases = found["test_cases"]
-        return Outcome(
-            role,
-            seed,
-            cases["generated"],
-            cases["unique_failures"] + cases["errored"] + len(found["errors"]),
-            sum(group["count"] for group in found["failures"] if group["type"] == "server_error"),
-            done.stdout + done.stderr,
-        )
+        token = None if role == NOBODY else self.token(role)
+        return called(self.document(), self.url, role, token, seed, examples, bounded=bounded)
+
+
+def is_bug(line: dict[str, Any]) -> bool:
+    """Whether a line of a server's log says that something broke for which there is no error of ours."""
+    return line["logger"] == "atlas.api" and str(line["message"]).startswith("bug: ")
+
+
+def called(
+    document: Path, url: str, role: str, token: str | None, seed: int, examples: int, *, bounded: bool = False
+) -> Outcome:
+    """What comes of calling all that a document promises at an address; reports are written beside the document."""
+    folder = document.parent
+    report, config = folder / f"{role}.json", folder / f"{role}.toml"
+    config.write_text(CONFIG.format(names=json.dumps(NAMES)[1:-1], nodes=json.dumps(NODES)[1:-1]), encoding="utf-8")
+    command = [
+        sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "--no-color", "run", str(document),
+        "--url", url, "--checks", "all", "--continue-on-failure", "--seed", str(seed), "--max-examples", str(examples),
+        "--report", "json", "--report-json-path", str(report), "--warnings", "off",
+        "--generation-allow-x00", "false",  # no route takes a NUL: tests/api/test_inputs.py
+        "--request-timeout", "60", "--suppress-health-check", "all",
+    ]  # fmt: skip
+    if not bounded:
+        command += ["--generation-database", "none"]
+    else:
+        command += ["--generation-deterministic", "--no-shrink", "--phases", "examples,fuzzing,stateful"]
+    if token is not None:
+        command += ["--header", f"Authorization:Bearer {token}"]
+    done = subprocess.run(
+        command, cwd=folder, env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONUTF8": "1"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert report.exists(), done.stdout + done.stderr
+    found = json.loads(report.read_text(encoding="utf-8"))
+    cases = found["test_cases"]
+    return Outcome(
+        role,
+        seed,
+        cases["generated"],
+        cases["unique_failures"] + cases["errored"] + len(found["errors"]),
+        sum(group["count"] for group in found["failures"] if group["code"] == SERVER_ERROR),
+        done.stdout + done.stderr,
+    )
 
 
 def main() -> int:
@@ -193,11 +215,12 @@ def main() -> int:
                 sys.stdout.write(outcome.told)
             sys.stdout.write(f"{outcome}\n")
             sys.stdout.flush()
-        bugs = served.log.count('"logger": "atlas.api", "message": "bug ')
-        bad = sum(outcome.failures for outcome in outcomes) + bugs
+        for line in (bugs := served.bugs):
+            sys.stdout.write(f"{line}\n")
+        bad = sum(outcome.failures for outcome in outcomes) + len(bugs)
         cases, errors = sum(o.cases for o in outcomes), sum(o.server_errors for o in outcomes)
         sys.stdout.write(
-            f"seed {given.seed}: {cases} cases, {bad} failures, {errors} 5xx, {bugs} bugs in the log, "
+            f"seed {given.seed}: {cases} cases, {bad} failures, {errors} 5xx, {len(bugs)} bugs in the log, "
             f"{time.monotonic() - began:.0f} s\n"
         )
     return 1 if bad else 0

@@ -3,15 +3,21 @@
 import asyncio
 import logging
 import socket
+import threading
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import httpx
 import pytest
 import redis
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
+from limits.storage import memory
 
 from api import problems
 from api.inside import inside
@@ -269,3 +275,21 @@ def test_what_many_people_said_counts_as_theirs_and_not_as_their_bot_s(tmp_path:
     assert min(kim["wait"] or 0, bo["wait"] or 0) >= 1
     assert (bool(ann["id"]), ann["wait"]) == (True, None)
     embedded.close()
+
+
+def test_callers_at_the_same_moment_are_all_counted(tmp_path: Path) -> None:
+    def slowly(frame: FrameType, what: str, _: object) -> Any:
+        if frame.f_code.co_filename == memory.__file__:
+            time.sleep(0.001)  # at each line of the storage the others get their turn
+            return slowly
+        return None
+
+    limits = Limits(load({"ATLAS_HOME": str(tmp_path), **FEW}))
+    together = threading.Barrier(4, timeout=60)
+    threading.settrace(slowly)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            counted = list(pool.map(lambda name: (together.wait(), taken(limits, name))[1], "abcd"))
+    finally:
+        threading.settrace(None)  # type: ignore[arg-type]
+    assert counted == [8] * 4
