@@ -158,11 +158,16 @@ class Worker:
         stopping = threading.Thread(target=self._controller.stop, daemon=True)
         stopping.start()
         end = time.monotonic() + seconds
-        while (stopping.is_alive() or self._held) and time.monotonic() < end:  # some work without a message
+        while (stopping.is_alive() or self.working) and time.monotonic() < end:  # some work without a message
             inproc.stir()
             time.sleep(0.02)
         self._stopping.set()  # the pulse goes last: what still ran was kept alive by it
-        return not stopping.is_alive() and not self._held
+        return not stopping.is_alive() and not self.working
+
+    @property
+    def working(self) -> bool:
+        """Whether a part is being worked on here."""
+        return bool(self._held)
 
     def wait(self) -> None:
         """Works until something stops it."""
@@ -233,6 +238,9 @@ class Worker:
         except AtlasError as error:
             return self._after(claim, error)
         except Exception as error:  # noqa: BLE001 - a bug in one part must end its run, not the worker
+            if self._stopping.is_set():  # an interpreter that ends takes its threads away: the lease ends, others go on
+                log.warning("a part is left to others (%s): this process ends", type(error).__name__)
+                return "left"
             return self._bug(claim, error)
         return "done"
 

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+import connectors
+from core import parts
 from core.errors import LeaseLost
 from core.pipeline import Pipeline
 from core.settings import Settings, load
-from engine import pipeline
+from engine import catalog, pipeline
 from engine.home import Home, open_home
 from engine.store import datasets, leases, runs
 from engine.store.tables import Part, Run
 from engine.worker import Worker, celery_app
-from tests.program import HANGS
+from tests.program import HANGS, wait_for
 
 ROWS = 150_000
 ELSEWHERE = "another-machine/4026531836:17:123456"
@@ -182,3 +184,41 @@ def test_a_worker_that_is_told_to_stop_ends_what_it_does_and_begins_nothing(anot
         assert [part.attempt for other in others for part in runs.parts(db, other)] == [0, 0]
         for left in (number, *others):
             runs.end(db, left, "cancelled")
+
+
+@pytest.fixture
+def more_connectors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(connectors, "__path__", [*connectors.__path__, str(Path(__file__).parent / "more_connectors")])
+    parts.names.cache_clear()
+    yield
+    parts.names.cache_clear()
+
+
+@pytest.mark.parametrize("told_to_stop", [True, False])
+@pytest.mark.usefixtures("more_connectors")
+def test_what_breaks_because_the_process_ends_is_left_to_others(
+    another_home: Home, tmp_path: Path, told_to_stop: bool
+) -> None:
+    home, when = another_home, tmp_path / "now"
+    (tmp_path / "pipelines" / "odd.yml").write_text(
+        f"name: odd\nowner: web-team\nsource: {{connector: breaking, when: {when}}}\n", encoding="utf-8"
+    )
+    with home.database.write() as db:
+        number = pipeline.start(db, catalog.pipeline(home.settings.pipelines, "odd"), "anna")[0].id
+    ending = Worker(home, celery_app(home))
+    ending.wake()
+    assert wait_for(lambda: "explore" in steps_running(home, number))
+    if told_to_stop:
+        assert not ending.stop(0)
+    when.touch()
+    assert wait_for(lambda: not ending.working)
+    run = state(home, number)
+    if told_to_stop:
+        assert (run.state, steps_running(home, number)) == ("running", {"explore"})
+    else:
+        assert ending.stop(30)
+        assert run.state == "failed"
+        assert "A bug in Atlas stopped `explore`: RuntimeError" in run.error["message"]
+    with home.database.write() as db:
+        if run.state in runs.ACTIVE:
+            runs.end(db, number, "cancelled")

@@ -117,7 +117,7 @@ class Served:
         finally:
             code = end(process, signal.SIGTERM)
             log.close()
-        assert code == 0, self.log[-2000:]
+        assert code in (0, 130), self.log[-2000:]  # 130: a run was still being worked on, and is left to others
 
     @property
     def log(self) -> str:
