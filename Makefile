@@ -4,7 +4,7 @@ BIN := .venv/bin
 PACKAGES := core connectors engine api bot atlas
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-slack test test-api test-crash lint bench bench-pii docs lock clean
+.PHONY: help setup demo demo-slack test test-long test-api test-crash lint bench bench-pii docs lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ demo-slack: setup  ## the same in Slack, without a Slack: a played one, and a pa
 
 test: setup  ## the whole test suite
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+test-long: setup  ## the slow matrices whole, of which `make test` has a short form
+	$(BIN)/python -m pytest -m long
 
 test-api: setup  ## made-up requests to every route under every role, at length
 	$(BIN)/python -m tests.api.contract

@@ -21,6 +21,7 @@ ROWS = 200_001
 OUT = ROWS // 3 * 2
 # a part that three workers died of ends its run, and the contract is measured beside most other steps
 TWO_RUNS = (("plan", "explore", "verdicts", "chart", "navigate"), ("contract", "rejects"))
+SHORT = (("explore", "chart"),)
 COUNTRIES = ("Denmark", "Sweden", "Nowhere")
 RULES = """key: [id]
 quality:
@@ -94,8 +95,9 @@ def assert_done(answer: dict[str, Any]) -> None:
     assert (facts["rows_in"], facts["rows_out"], facts["rows_rejected"]) == (ROWS, OUT, ROWS - OUT)
 
 
-def test_a_run_that_is_killed_in_every_step_ends_well(program: Program) -> None:
-    for steps in TWO_RUNS:
+@pytest.mark.parametrize("runs_of", [SHORT, pytest.param(TWO_RUNS, marks=pytest.mark.long)])
+def test_a_run_that_is_killed_in_its_steps_ends_well(program: Program, runs_of: tuple[tuple[str, ...], ...]) -> None:
+    for steps in runs_of:
         before, number = seen(program), newest(program) + 1
         version = before[0] + 1 if before else 1
         for step in steps:
