@@ -30,14 +30,18 @@ IN_PROCESS = "http://localhost"  # how a client in the same process calls this a
 
 
 THREADS = 3  # Python runs one at a time: more of them only change places
+NEEDED = ("jwt", "pwdlib.hashers.argon2")  # by every server; a terminal, which has this app inside, does without
 
 
 @asynccontextmanager
 async def _tuned(_: FastAPI) -> AsyncIterator[None]:
-    """A server that is asked by many at once: few threads, and a collector that leaves alone what stays anyway.
+    """A server that is asked by many at once: few threads, all loaded before the first of them comes, and a collector
+    that leaves alone what stays anyway.
 
     A full collection over everything that was imported takes a tenth of a second, and comes every other second.
     """
+    for name in NEEDED:
+        importlib.import_module(name)
     current_default_thread_limiter().total_tokens = THREADS
     gc.collect()
     gc.freeze()
