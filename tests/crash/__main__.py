@@ -9,7 +9,8 @@ from collections import Counter
 
 from engine.faults import POINTS
 from tests.crash.cluster import Cluster
-from tests.crash.matrix import FAULTS, Matrix, Trial, all_trials, means_something
+from tests.crash.course import FAULTS, all_trials, means_something, tried
+from tests.crash.matrix import Matrix, Trial
 
 
 def main() -> None:
@@ -60,7 +61,7 @@ def run(
         matrix = Matrix(cluster, seed)
         begun = time.monotonic()
         for n, (point, fault) in enumerate(trials, 1):
-            trial = matrix.trial(point, fault)
+            trial = tried(matrix, point, fault)
             done.append(trial)
             told = "; ".join(trial.violations) or "ok"
             at = time.monotonic() - begun

@@ -11,7 +11,8 @@ from engine import steps
 from engine.faults import POINTS, STEPS
 from tests.conftest import REQUIRED
 from tests.crash.cluster import Cluster
-from tests.crash.matrix import NOTHING, Matrix
+from tests.crash.course import NOTHING, tried
+from tests.crash.matrix import Matrix
 
 ROOT = Path(__file__).parent.parent.parent
 CALLED = re.compile(r'faults\.point\(f?"([^"]+)"\)')
@@ -64,17 +65,17 @@ def matrix(servers: None) -> Iterator[Matrix]:
 @pytest.mark.services
 def test_a_run_without_faults_comes_to_every_point(matrix: Matrix) -> None:
     for point in WITHOUT_FAULTS:
-        assert matrix.trial(point, NOTHING).violations == [], point
+        assert tried(matrix, point, NOTHING).violations == [], point
     assert matrix.cluster.reached() == set(POINTS)
 
 
 @pytest.mark.services
 @pytest.mark.parametrize(("point", "fault"), TRIALS, ids=lambda word: word.replace(" ", "-"))
 def test_a_fault_loses_nothing_and_doubles_nothing(matrix: Matrix, point: str, fault: str) -> None:
-    assert matrix.trial(point, fault).violations == []
+    assert tried(matrix, point, fault).violations == []
 
 
 @pytest.mark.services
 def test_without_the_fence_the_matrix_fails(servers: None) -> None:
     with Cluster(beats=0, without_fence=True) as cluster:
-        assert Matrix(cluster, seed=1).trial("publish.written", "worker stopped").violations
+        assert tried(Matrix(cluster, seed=1), "publish.written", "worker stopped").violations
