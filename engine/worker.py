@@ -29,6 +29,7 @@ log = logging.getLogger("atlas.worker")
 
 PULSE_SECONDS = 0.5
 SEEN_SECONDS = 15.0  # so often a worker says that it lives
+PATIENCE = {"socket_timeout": 5, "socket_connect_timeout": 5}  # of Redis, in seconds
 AWAY_SECONDS = 30.0  # so long a broker that did not answer is not asked again
 LAST = 19  # the niceness of what has the least right to a core
 HOST = socket.gethostname()
@@ -51,8 +52,8 @@ def celery_app(home: Home) -> Celery:
         worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,  # else its consumer would end for good after an hour without a broker
-        # a Redis that hangs must hold up neither a request nor the pulse, which keeps leases alive
-        broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5} if url.startswith("redis") else {},
+        # one that is away or hangs must hold up neither a request nor the pulse, which keeps leases alive
+        broker_transport_options={"max_retries": 0, **(PATIENCE if url.startswith("redis") else {})},
     )
     return app
 
@@ -63,7 +64,8 @@ class Wakeups:
     def __init__(self, home: Home, app: Celery, instead: Callable[[int], bool] | None = None) -> None:
         """`instead` is called with the number of a part when the broker is away; says whether it is worked on."""
         self.home, self.app, self.instead = home, app, instead
-        self._away_until = 0.0
+        self._away_until = 0.0  # the broker did not answer
+        self._unheard_until = 0.0  # it did, and nobody came
 
     def send(self, *, late: bool = False) -> None:
         """`late`: what is due was called in vain, or never; whoever can works on it without a message."""
@@ -74,8 +76,10 @@ class Wakeups:
             due = leases.due(db)
         faults.point("wake.taken")
         for part in due:
-            away = time.monotonic() < self._away_until
-            if self.instead is not None and (late or away) and (self.instead(part) or away):
+            now = time.monotonic()
+            away, unheard = now < self._away_until, now < self._unheard_until
+            if self.instead is not None and (late or away or unheard) and (self.instead(part) or away):
+                self._unheard_until = now + AWAY_SECONDS if late else self._unheard_until
                 continue
             try:
                 self.app.send_task("atlas.work", (part,))

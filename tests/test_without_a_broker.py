@@ -1,15 +1,22 @@
 """No result depends on the broker: with Redis away, whoever has a worker works by itself."""
 
+import socket
+import threading
 from pathlib import Path
+
+from celery.signals import before_task_publish
+from pydantic import SecretStr
 
 from core.pipeline import Pipeline
 from core.settings import Settings
 from engine import pipeline
 from engine.home import open_home
 from engine.store import runs
-from engine.worker import Worker, celery_app
+from engine.worker import Wakeups, Worker, celery_app
 from tests.program import Program, wait_for
 from tests.test_servers import free_port
+
+ORDERS = Pipeline(name="orders", owner="web", source={"connector": "csv", "path": "orders.csv"})
 
 
 def test_a_run_succeeds_though_redis_is_away(tmp_path: Path) -> None:
@@ -20,15 +27,39 @@ def test_a_run_succeeds_though_redis_is_away(tmp_path: Path) -> None:
     assert program.say("show orders_model")["exit"] == 0
 
 
+def test_a_broker_that_refuses_is_asked_once_for_a_call(settings: Settings) -> None:
+    asked = []
+
+    def refuse() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:  # closed: the test is over
+                return
+            asked.append(1)
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=refuse, daemon=True).start()
+        url = f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+        home = open_home(settings.model_copy(update={"broker_url": SecretStr(url)}))
+        with home.database.write() as db:
+            pipeline.start(db, ORDERS, "anna")
+        Wakeups(home, celery_app(home)).try_to_send()
+        home.database.close()
+    assert len(asked) == 1
+
+
 def test_a_run_succeeds_though_no_wake_up_call_ever_arrives(settings: Settings) -> None:
+    calls = []
+    before_task_publish.connect(called := lambda body, **_: calls.append(body[0][0]))
     (settings.pipelines / "orders.csv").write_text("id,country\n1,DK\n2,SE\n", encoding="utf-8")
     home = open_home(settings)
     app = celery_app(home)
     app.conf.task_routes = {"atlas.work": {"queue": "nobody-listens"}}
     worker = Worker(home, app)
-    wanted = Pipeline(name="orders", owner="web", source={"connector": "csv", "path": "orders.csv"})
     with home.database.write() as db:
-        number = pipeline.start(db, wanted, "anna")[0].id
+        number = pipeline.start(db, ORDERS, "anna")[0].id
     worker.wake()
 
     def state() -> str:
@@ -37,4 +68,7 @@ def test_a_run_succeeds_though_no_wake_up_call_ever_arrives(settings: Settings) 
 
     assert wait_for(lambda: state() == "succeeded")
     assert worker.stop(10)
+    before_task_publish.disconnect(called)
+    with home.database.read() as db:
+        assert len(calls) < len(runs.parts(db, number))  # once it knows that nobody comes, it calls nobody
     home.database.close()
