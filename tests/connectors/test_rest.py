@@ -347,6 +347,7 @@ def test_a_mistake_in_the_file_is_told_before_anything_runs(wrong: dict[str, Any
         source(**{"url": "https://x.example/", **wrong})
 
 
+@pytest.mark.long
 def test_memory_stays_flat_over_two_hundred_thousand_records(server: Server) -> None:
     def answer(query: Query, _: Server) -> Any:
         first = (int(query["page"]) - 1) * 1000

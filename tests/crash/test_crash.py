@@ -76,6 +76,7 @@ def test_a_fault_loses_nothing_and_doubles_nothing(matrix: Matrix, point: str, f
 
 
 @pytest.mark.services
+@pytest.mark.long
 def test_without_the_fence_the_matrix_fails(servers: None) -> None:
     with Cluster(beats=0, without_fence=True) as cluster:
         assert tried(Matrix(cluster, seed=1), "publish.written", "worker stopped").violations
