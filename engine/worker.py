@@ -67,14 +67,18 @@ class Wakeups:
         self._away_until = 0.0  # the broker did not answer
         self._unheard_until = 0.0  # it did, and nobody came
 
-    def send(self, *, late: bool = False) -> None:
-        """`late`: what is due was called in vain, or never; whoever can works on it without a message."""
+    def send(self, *, late: bool = False, keep: bool = False) -> int | None:
+        """`late`: what is due was called in vain, or never; whoever can works on it without a message.
+
+        With `keep` the first is not called but returned: whoever asks works on it.
+        """
         with self.home.database.read() as db:
             if not leases.has_due(db):
-                return
+                return None
         with self.home.database.write() as db:
             due = leases.due(db)
         faults.point("wake.taken")
+        kept = due.pop(0) if keep and due else None
         for part in due:
             now = time.monotonic()
             away, unheard = now < self._away_until, now < self._unheard_until
@@ -90,6 +94,7 @@ class Wakeups:
                 log.warning("the broker is away (%s): this process works by itself", type(error).__name__)
                 self._away_until = time.monotonic() + AWAY_SECONDS
                 self.instead(part)
+        return kept
 
     def try_to_send(self) -> None:
         """The same, for those who need not know: what is ready is in the database, and is called again."""
@@ -123,6 +128,7 @@ class Worker:
         self.wakeups = Wakeups(home, app, self._work_here)
         self.owner = owner.this_process()
         self._held: dict[tuple[int, int], Held] = {}
+        self._busy: set[int] = set()  # the threads that work on parts
         self._lock = threading.Lock()
         self._ending = False  # what runs may end, nothing begins
         self._stopping = threading.Event()
@@ -179,22 +185,36 @@ class Worker:
             pass
 
     def work(self, part: int) -> None:
-        """Does one part if nobody else does, and wakes others for what follows from it."""
+        """Does one part if nobody else does, and then others as long as there are any; wakes others for the rest."""
+        self._busy.add(threading.get_ident())
+        going_on: int | None = part
         try:
-            self._work(part)
+            while going_on is not None and self._work(going_on):
+                going_on = self._next()
         except DBAPIError as error:
             if not is_away(error):
                 raise
             # ready, it is called again; claimed, its lease ends: nobody keeps it
             log.warning("the database is away (%s): a part waits", type(error.orig).__name__)
+        finally:
+            self._busy.discard(threading.get_ident())
 
-    def _work(self, part: int) -> None:
+    def _next(self) -> int | None:
+        """A part to go on with. One that was called may lie with a worker that is busy: its call is not waited for."""
+        kept = self.wakeups.send(keep=not self._ending)
+        if kept is None and not self._ending:
+            with self.home.database.read() as db:
+                kept = leases.not_begun(db)
+        return kept
+
+    def _work(self, part: int) -> bool:
+        """Whether it was there to be worked on."""
         if self._gives_way and sys.platform == "linux":  # there a number of a thread is one of a process, too
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LAST)
         with self.home.database.write() as db:
             claim = leases.claim(db, part, self.owner, self.home.settings.lease_seconds)
             if claim is None:
-                return
+                return False
             faults.point("claim.saved")
         faults.point("claim.committed")
         held = self._held[claim.part, claim.token] = Held(claim)
@@ -206,7 +226,7 @@ class Worker:
                 del self._held[claim.part, claim.token]
             ms = round((time.perf_counter() - begun) * 1000, 1)
             log.info("worked on a part", extra={"step": claim.step, "outcome": outcome, "ms": ms})
-        self.wakeups.try_to_send()
+        return True
 
     def _work_here(self, part: int) -> bool:
         """Works on a part without a message, if a thread is free: no result depends on the broker."""
@@ -217,7 +237,7 @@ class Worker:
             finally:
                 self._here.release()
 
-        free = len(self._held) < self.home.settings.workers and not self._ending
+        free = len(self._busy) < self.home.settings.workers and not self._ending
         if not free or not self._here.acquire(blocking=False):  # it is called again soon
             return False
         threading.Thread(target=works, name="atlas-here", daemon=True).start()

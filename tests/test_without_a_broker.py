@@ -69,6 +69,5 @@ def test_a_run_succeeds_though_no_wake_up_call_ever_arrives(settings: Settings) 
     assert wait_for(lambda: state() == "succeeded")
     assert worker.stop(10)
     before_task_publish.disconnect(called)
-    with home.database.read() as db:
-        assert len(calls) < len(runs.parts(db, number))  # once it knows that nobody comes, it calls nobody
+    assert len(calls) <= 2  # for the first part, and one beside another: who ends a part goes on with what follows
     home.database.close()

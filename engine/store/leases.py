@@ -52,6 +52,15 @@ def has_due(db: Session) -> bool:
     return db.scalar(_to_be_called(now).limit(1)) is not None and _may_be_called(db, now) > 0
 
 
+def not_begun(db: Session) -> int | None:
+    """A part that was called and that nobody has begun with, the first that was called; None if its source is busy."""
+    busy = select(Part.lane).where(Part.state == "running", Part.lane.is_not(None)).group_by(Part.lane)
+    room = or_(Part.lane.is_(None), Part.lane.not_in(busy.having(func.count() >= MOST_AT_ONCE)))
+    # one that is tried again was not called yet: it waits for its time
+    query = select(Part.id).where(*_is_called(clock.now(db)), Part.attempt == 0, room)
+    return db.scalar(query.order_by(Part.wake_at, Part.id).limit(1))
+
+
 def _to_be_called(now: datetime) -> Select[int]:
     taken = select(Part.lane, func.count().label("parts")).where(or_(Part.state == "running", and_(*_is_called(now))))
     busy = taken.where(Part.lane.is_not(None)).group_by(Part.lane).subquery()

@@ -64,7 +64,7 @@ def test_many_small_batches_become_few_large_row_groups(tmp_path: Path) -> None:
     found = ingest((batch(at, 1000, "a") for at in range(0, total, 1000)), tmp_path, "x", quiet)
     assert [file.rows for file in found.files] == [FILE_ROWS, 10_000]
     groups = pq.ParquetFile(found.files[0].path).metadata
-    assert [groups.row_group(number).num_rows for number in range(groups.num_row_groups)] == [GROUP_ROWS] * 4
+    assert [groups.row_group(number).num_rows for number in range(groups.num_row_groups)] == [GROUP_ROWS] * 2
     assert raw(found)["a"].to_list() == [str(number) for number in range(total)]
     assert found.profile.rows == total
 

@@ -288,6 +288,27 @@ def test_of_very_many_ready_parts_only_so_many_are_called_at_once(database: Data
         assert not set(more) & set(first)
 
 
+def test_who_is_free_begins_with_what_was_called_and_not_with_what_waits_for_a_second_try(database: Database) -> None:
+    with database.write() as db:
+        run = runs.start(db, pipeline(), "anna", "plan")[0]
+        runs.offer(db, run.id, "explore", [{"n": n} for n in range(6)], "postgres db:5432/shop")
+        assert leases.not_begun(db) is None  # nobody was called
+        called = leases.due(db)
+        assert leases.not_begun(db) == called[0]
+    first = claimed(database, called[0])
+    assert first
+    with database.write() as db:
+        leases.try_again(db, first)
+        assert leases.not_begun(db) == called[1]
+    for part in called[1 : leases.MOST_AT_ONCE + 1]:
+        assert claimed(database, part)
+    with database.write() as db:
+        runs.offer(db, run.id, "chart", [{}])
+        leases.due(db)
+        left = {part.step for part in runs.parts(db, run.id) if part.id == leases.not_begun(db)}
+    assert left == {"chart"}  # its source has no room for more
+
+
 def test_every_one_of_very_many_parts_is_called_at_some_time(database: Database) -> None:
     """Though nobody who hears of it can take it."""
     run = start(database)
