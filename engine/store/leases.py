@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.errors import LeaseLost
@@ -35,7 +35,7 @@ class Claim:
 
 
 def due(db: Session) -> list[int]:
-    """Parts whose wake-up call is due, those first that wait longest; whoever gets them here sends it.
+    """Parts whose wake-up call is due, in the order in which they are to be worked on; whoever gets them here sends it.
 
     No more than are likely to find a worker, and of one source no more than may be worked on: whoever has finished
     one looks for more.
@@ -43,7 +43,7 @@ def due(db: Session) -> list[int]:
     now = clock.now(db)
     first = list(db.scalars(_to_be_called(now).limit(_may_be_called(db, now))))
     query = update(Part).where(Part.id.in_(first), *_is_due(now)).values(wake_at=now + WAKE_AGAIN)
-    return sorted(db.scalars(query.returning(Part.id)))
+    return sorted(db.scalars(query.returning(Part.id)), key=first.index)
 
 
 def has_due(db: Session) -> bool:
@@ -58,17 +58,28 @@ def not_begun(db: Session) -> int | None:
     room = or_(Part.lane.is_(None), Part.lane.not_in(busy.having(func.count() >= MOST_AT_ONCE)))
     # one that is tried again was not called yet: it waits for its time
     query = select(Part.id).where(*_is_called(clock.now(db)), Part.attempt == 0, room)
-    return db.scalar(query.order_by(Part.wake_at, Part.id).limit(1))
+    work = _at_work()
+    query = query.outerjoin(work, work.c.run_id == Part.run_id)
+    return db.scalar(query.order_by(func.coalesce(work.c.parts, 0), Part.wake_at, Part.id).limit(1))
 
 
 def _to_be_called(now: datetime) -> Select[int]:
     taken = select(Part.lane, func.count().label("parts")).where(or_(Part.state == "running", and_(*_is_called(now))))
     busy = taken.where(Part.lane.is_not(None)).group_by(Part.lane).subquery()
     place = func.row_number().over(partition_by=Part.lane, order_by=(Part.wake_at, Part.id))
-    ready = select(Part.id, Part.lane, Part.wake_at, (place + func.coalesce(busy.c.parts, 0)).label("place"))
+    place_in_lane = (place + func.coalesce(busy.c.parts, 0)).label("place")
+    ready = select(Part.id, Part.run_id, Part.lane, Part.wake_at, place_in_lane)
     queue = ready.outerjoin(busy, Part.lane == busy.c.lane).where(*_is_due(now)).subquery()
+    work = _at_work()
     fit = or_(queue.c.lane.is_(None), queue.c.place <= MOST_AT_ONCE)
-    return select(queue.c.id).where(fit).order_by(queue.c.wake_at, queue.c.id)
+    query = select(queue.c.id).outerjoin(work, work.c.run_id == queue.c.run_id).where(fit)
+    return query.order_by(func.coalesce(work.c.parts, 0), queue.c.wake_at, queue.c.id)
+
+
+def _at_work() -> Subquery:
+    """How many parts of a run are worked on: who has few comes first, so that a small run never waits for a large."""
+    query = select(Part.run_id, func.count().label("parts")).where(Part.state == "running")
+    return query.group_by(Part.run_id).subquery()
 
 
 def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -309,6 +309,20 @@ def test_who_is_free_begins_with_what_was_called_and_not_with_what_waits_for_a_s
     assert left == {"chart"}  # its source has no room for more
 
 
+def test_a_small_run_does_not_wait_for_the_parts_of_a_large_one(database: Database) -> None:
+    large = start(database, "large")
+    with database.write() as db:
+        runs.end(db, large.id, "succeeded")  # its first part is none of these
+        runs.offer(db, large.id, "chart", [{"name": str(n)} for n in range(3 * leases.CALLED_AT_ONCE)])
+        called = leases.due(db)
+    for part in called[:2]:
+        assert claimed(database, part)
+    small = start(database, "small")
+    with database.write() as db:
+        assert leases.due(db)[0] == first_part(database, small)
+        assert leases.not_begun(db) == first_part(database, small)
+
+
 def test_every_one_of_very_many_parts_is_called_at_some_time(database: Database) -> None:
     """Though nobody who hears of it can take it."""
     run = start(database)
