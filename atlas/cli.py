@@ -58,9 +58,9 @@ def chat(
     sys.exit(talk.chat(start.settings(talking=True), as_user))
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # `--full` is part of what is said
 def say(
-    text: Annotated[str, typer.Argument(help="What you would say in the chat.", metavar="TEXT")],
+    text: Annotated[list[str], typer.Argument(help="What you would say in the chat.", metavar="TEXT")],
     as_user: Annotated[str | None, typer.Option("--as", help="Speak as this user.", metavar="USER")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The answer as JSON.")] = False,
 ) -> None:
@@ -70,7 +70,7 @@ def say(
     """
     from atlas import talk
 
-    sys.exit(talk.say(start.settings(talking=True), text, as_user, as_json))
+    sys.exit(talk.say(start.settings(talking=True), " ".join(text), as_user, as_json))
 
 
 @app.command()

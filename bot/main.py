@@ -159,6 +159,8 @@ class Bot:
 
     async def ask(self, text: str, on_update: OnUpdate | None = None) -> Reply:
         """Says one thing and waits for the answer; `on_update` sees each step of something that takes time."""
+        if not text.strip():
+            return misread("Nothing was said.", "help")
         answers: list[Reply] = []
 
         def listen(reply: Reply, final: bool) -> None:

@@ -1,5 +1,6 @@
 """The main job as a person does it: say it, read the answer."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -72,12 +73,19 @@ def test_everything_in_the_readme_can_be_said(program: Program, sentence: str) -
         ("cancel 1", 1, "already succeeded"),
         ("retry 1", 1, "nothing to retry"),
         ("bake a cake", 2, "help"),
+        (" ", 2, "Nothing was said"),
     ],
 )
 def test_what_cannot_be_done_is_said_kindly(program: Program, sentence: str, code: int, part: str) -> None:
     answer = program.say(sentence)
     assert (answer["ok"], answer["exit"]) == (False, code)
     assert part.replace("`", "") in (answer["text"] + str(answer["actions"])).replace("`", "")
+
+
+def test_what_is_said_on_the_command_line_needs_no_quotes(program: Program) -> None:
+    said = program.run("say", "quality", "customers", "--json")
+    assert json.loads(said.stdout)["facts"] == program.say("quality customers")["facts"]
+    assert "--dear is too much here" in program.run("say", "run", "customers", "--dear").stdout.replace("`", "")
 
 
 def test_a_replay_changes_nothing_but_what_the_rules_changed(program: Program) -> None:
