@@ -30,6 +30,7 @@ ROUTES = {
     "/datasets/X/quality": "/api/v1/datasets/p00042/quality",
     "/datasets/X/quality/trend": "/api/v1/datasets/p00042/quality/trend",
 }
+PROMISED = ("/runs", "/datasets", "/datasets/X/quality")
 FILL = f"""
 INSERT INTO run (id, pipeline, definition, state, "full", requested_by, created_at, started_at, finished_at,
                  cancel_requested, resumed, rows_in, rows_out, rows_rejected, error, tables, warnings)
@@ -86,7 +87,8 @@ def measure() -> None:
                     times = asyncio.run(_ask(port, path, token, clients))
                     p50, p95, p99 = (times[int(len(times) * share)] * 1000 for share in (0.5, 0.95, 0.99))
                     who = f"GET {route}, {clients} at once" if clients > 1 else f"GET {route}, one client"
-                    tell(f"{who}: p50 {p50:.1f}, p95 {p95:.1f} ms, p99", f"{p99:.1f} ms", f"< {most} ms")
+                    must = f"< {most} ms" if route in PROMISED else "-"
+                    tell(f"{who}: p50 {p50:.1f}, p95 {p95:.1f} ms, p99", f"{p99:.1f} ms", must)
 
 
 def _engine(url: str) -> Engine:
