@@ -34,3 +34,4 @@ AfterName = Annotated[
     str | None, Query(max_length=255, pattern=_PRINTABLE, description="The `next` of the page before.")
 ]
 Moment = Annotated[AwareDatetime, BeforeValidator(_in_rfc_3339), AfterValidator(_in_utc)]
+AllUsers = Annotated[bool, Query(alias="all", description="Everybody's, for an administrator.")]

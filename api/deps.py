@@ -96,6 +96,16 @@ class Caller:
                 found |= access.owned(db, self.owns)
         return found if self.only is None else found & self.only
 
+    def whose(self, *, everybody: bool) -> int | None:
+        """The user whose things are shown, 0 = nobody's; None = everybody's, for an administrator alone.
+
+        Raises Forbidden.
+        """
+        if everybody:
+            self.needs("admin")
+            return None
+        return self.user or 0
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 of who this is and what they may do: an answer is given again to the same alone."""

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.asked import After, Limit
+from api.asked import After, AllUsers, Limit
 from api.deps import Caller, HomeDep, needs
 from core.errors import Refused
 from engine.store import access, links
@@ -76,15 +76,13 @@ class Links(BaseModel):
 def list_links(
     home: HomeDep,
     caller: Annotated[Caller, needs()],
-    all_users: Annotated[bool, Query(alias="all", description="Everybody's, for an administrator.")] = False,
+    all_users: AllUsers = False,
     limit: Limit = 50,
     after: After = None,
 ) -> Links:
     """Where one is known under which identity."""
-    if all_users:
-        caller.needs("admin")
     with home.database.read() as db:
-        page = links.links(db, None if all_users else caller.user or 0, after or 0, limit)
+        page = links.links(db, caller.whose(everybody=all_users), after or 0, limit)
     return Links(items=[_answer(*row) for row in page], next=page[-1][0].id if len(page) == limit else None)
 
 
@@ -135,7 +133,7 @@ def end_link(
     if not caller.may("admin"):
         caller.unlimited()
     with home.database.write() as db:
-        who = links.unlink(db, number, None if caller.may("admin") else caller.user or 0)
+        who = links.unlink(db, number, caller.whose(everybody=caller.may("admin")))
         caller.did(db, "link.end", str(who))
 
 

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.asked import After, Limit
+from api.asked import After, AllUsers, Limit
 from api.deps import Caller, HomeDep, needs
 from core.errors import Forbidden
 from engine.store import access
@@ -80,13 +80,13 @@ class Tokens(BaseModel):
 def list_tokens(
     home: HomeDep,
     caller: Annotated[Caller, needs()],
-    all_users: Annotated[bool, Query(alias="all", description="Everybody's, for an administrator.")] = False,
+    all_users: AllUsers = False,
     limit: Limit = 50,
     after: After = None,
 ) -> Tokens:
     """One's tokens that have not ended."""
     with home.database.read() as db:
-        page = access.tokens(db, _whose(caller, all_users), after or 0, limit)
+        page = access.tokens(db, caller.whose(everybody=all_users), after or 0, limit)
     return Tokens(
         items=[TokenAnswer(**_answer(row, user)) for row, user in page],
         next=page[-1][0].id if len(page) == limit else None,
@@ -122,15 +122,8 @@ def end_token(
     if not caller.may("admin"):
         caller.unlimited()
     with home.database.write() as db:
-        access.revoke(db, number, _whose(caller, caller.may("admin")))
+        access.revoke(db, number, caller.whose(everybody=caller.may("admin")))
         caller.did(db, "token.end", f"token {number}")
-
-
-def _whose(caller: Caller, everybody: bool) -> int | None:
-    if everybody:
-        caller.needs("admin")
-        return None
-    return caller.user if caller.user is not None else 0  # nobody's
 
 
 def _within(caller: Caller, wanted: NewToken) -> tuple[list[str] | None, list[str] | None, datetime]:
