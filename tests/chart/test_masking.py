@@ -112,6 +112,16 @@ def test_products_named_after_people_stay() -> None:
     assert Masker(verdicts(frame, {}, {}, set()), KEY)(frame).equals(frame)
 
 
+def test_towns_under_a_danish_header_are_no_names_and_names_under_an_english_one_are() -> None:
+    towns = ["København Ø", "Aarhus C", "Odense C", "Aalborg", "Esbjerg", "Køge"] * 20
+    people = ["Åse Kjær", "Bo Lund", "Ida Holm", "Per Dahl", "Søren Bak", "Mette Skov"] * 20
+    frame = pl.DataFrame({"Navn": people, "By": towns, "by": people, "entered by": people})
+    found = verdicts(frame, {}, {}, set())
+    assert {name: found[name].types for name in frame.columns} == {
+        "Navn": ("PERSON",), "By": (), "by": ("PERSON",), "entered by": ("PERSON",),
+    }  # fmt: skip
+
+
 def test_empty_tables_and_empty_columns_are_no_trouble() -> None:
     frame = pl.DataFrame({"email": [], "x": []}, schema={"email": pl.String, "x": pl.String})
     found = verdicts(frame, {}, {}, set())
