@@ -119,8 +119,9 @@ def as_json(reply: Reply, paths: Sequence[Path | str]) -> dict[str, Any]:
 def save(attachment: Attachment, folder: Path) -> Path:
     """Writes a file under a name of its own in the folder, readable by its owner alone. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    plain = unicodedata.normalize("NFKD", attachment.name).encode("ascii", "ignore").decode()
-    safe = Path(re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip(".-")[-100:] or "file")
+    plain = unicodedata.normalize("NFC", attachment.name)
+    # a letter has up to four bytes, a name of a file 255
+    safe = Path(re.sub(r"[^\w.-]+", "-", plain)[-60:].strip(".-") or "file")
     number = 1
     while True:
         path = folder / (safe.name if number == 1 else f"{safe.stem}-{number}{safe.suffix}")

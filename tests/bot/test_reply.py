@@ -111,7 +111,7 @@ def test_json_has_the_promised_keys(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../../etc/passwd", "/etc/passwd", "..", "", ".hidden", "a\x00b", "æ ø.png", "x" * 500]
+    "name", ["../../etc/passwd", "/etc/passwd", "..", "", ".hidden", "a\x00b", "æ ø.png", "x" * 500, "\U00010348" * 500]
 )
 def test_a_file_is_written_inside_the_folder_whatever_its_name(tmp_path: Path, name: str) -> None:
     path = drawing.save(Attachment("file", "x", b"content", name), tmp_path / "reports")
@@ -119,6 +119,11 @@ def test_a_file_is_written_inside_the_folder_whatever_its_name(tmp_path: Path, n
     assert path.read_bytes() == b"content"
     assert not path.name.startswith(".")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_danish_letters_stay_in_the_name_of_a_file(tmp_path: Path) -> None:
+    path = drawing.save(Attachment("image", "x", b"png", "lineage-medlemmer.Bemærkning på blå\u202egnp.png"), tmp_path)
+    assert path.name == "lineage-medlemmer.Bemærkning-på-blå-gnp.png"
 
 
 def test_a_file_never_replaces_another(tmp_path: Path) -> None:
