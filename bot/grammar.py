@@ -17,6 +17,7 @@ SMALL_TALK = FILLERS | frozenset(
     "what what's whats is are how good was does do did to in on from with about now".split()
 )
 GREETINGS = frozenset("hi hello hey help? ? hej start menu commands".split())
+HIGHEST = 2**31 - 1  # of a number that anything here can have
 NUMBERED = {"run": "A run", "alert": "An alert"}
 NAMED = {"subject": ("pipeline", "dataset", "run"), "node": ("dataset", "model", "table", "column")}
 
@@ -182,6 +183,9 @@ def _checked(reading: _Reading) -> Command | Reply:
             values.pop(slot.name, None)
             continue
         number = re.fullmatch(r"#?([0-9]{1,18})", value)
+        if number and slot.name in (*NUMBERED, "subject") and not 0 < int(number[1]) <= HIGHEST:
+            noun = slot.name if slot.name in NUMBERED else "run"
+            return Reply(f"There is no {noun} #{int(number[1])}.", ok=False, next=[f"{noun}s"])
         if slot.name in NUMBERED:
             if not number:
                 said, noun = " ".join(reading.pattern.words), NUMBERED[slot.name]

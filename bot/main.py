@@ -328,16 +328,19 @@ class Bot:
         noun = NOUNS.get(missing.slot.name, missing.slot.name)
         question = f"Which {noun}?"
         try:
-            names = await self._names(missing.slot.name, atlas)
+            names = await self._names(missing.slot.name, atlas, missing.skill.states)
         except AtlasProblem as problem:
             return misread(f"{question} {problem.message}")
         buttons = [Action(f"{missing.said} {grammar.quoted(name)}") for name in names[:6]]
-        return misread(f"{question} {listing(names, most=12) or 'There is none yet.'}", *buttons)
+        states = listing(missing.skill.states, last=" or ")
+        none = f"None of the newest is {states}." if states else "There is none yet."
+        return misread(f"{question} {listing(names, most=12) or none}", *buttons)
 
-    async def _names(self, kind: str, atlas: Atlas) -> list[str]:
+    async def _names(self, kind: str, atlas: Atlas, states: tuple[str, ...]) -> list[str]:
         """What a missing part could be, the likeliest first."""
         if kind == "run":
-            return [f"#{run['run']}" for run in (await atlas.runs(limit=6))["items"]]
+            newest = (await atlas.runs(limit=50))["items"]
+            return [f"#{run['run']}" for run in newest if not states or run["state"] in states][:6]
         if kind == "alert":
             return [f"#{alert['alert']}" for alert in alerts.heads(await atlas.alerts())]
         if kind == "type":

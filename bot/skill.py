@@ -91,6 +91,7 @@ class Skill:
     right: str | None
     help: str
     example: str
+    states: tuple[str, ...] = ()
 
     async def answer(self, atlas: Any, values: dict[str, Any]) -> AsyncIterator[Reply]:
         """The replies one after the other: progress, then the answer."""
@@ -102,10 +103,13 @@ class Skill:
             yield await result
 
 
-def skill(*sentences: str, right: str | None, help: str, example: str) -> Callable[[Function], Function]:
+def skill(
+    *sentences: str, right: str | None, help: str, example: str, states: tuple[str, ...] = ()
+) -> Callable[[Function], Function]:
     """Makes a function a skill. What stands in braces comes in as arguments of that name.
 
-    `right` is what the API asks of the caller, so that help shows people what they may say; the API decides.
+    `right` is what the API asks of the caller, so that help shows people what they may say; the API decides. `states`
+    are those of the runs that it is for: these are offered to who does not say which run.
     """
 
     def decorate(function: Function) -> Function:
@@ -114,7 +118,7 @@ def skill(*sentences: str, right: str | None, help: str, example: str) -> Callab
         for pattern in patterns:
             if missing := ({slot.name for slot in pattern.slots} | pattern.flags) - known:
                 raise TypeError(f"`{function.__name__}` takes no {', '.join(sorted(missing))}: `{pattern.usage}` does.")
-        named = Skill(function.__name__.rstrip("_"), patterns, function, right, help, example)
+        named = Skill(function.__name__.rstrip("_"), patterns, function, right, help, example, states)
         function.__atlas_skill__ = named  # type: ignore[attr-defined]  # a mark on a function
         return function
 

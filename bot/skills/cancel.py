@@ -10,7 +10,10 @@ from bot.skill import skill
 PATIENCE = 10.0  # seconds: a run looks at the flag between two batches
 
 
-@skill("cancel {run}", right="run", help="stop a run; what is published stays", example="cancel 12")
+@skill(
+    "cancel {run}", right="run", help="stop a run; what is published stays", example="cancel 12",
+    states=("queued", "running"),
+)  # fmt: skip
 async def cancel(atlas: Atlas, run: int) -> Reply:
     seen = await atlas.cancel(run)
     with contextlib.suppress(AtlasProblem):  # it takes longer: said below

@@ -125,6 +125,13 @@ def test_a_beginning_with_several_ends_tells_them() -> None:
     assert reply.exit_code == 2
 
 
+@pytest.mark.parametrize("line", ["status 0", "cancel #0", "why 99999999999", "ack 0"])
+def test_a_number_that_nothing_can_have_is_told_as_such(line: str) -> None:
+    told = answered(line)
+    assert told.text.startswith("There is no ")
+    assert told.exit_code == 1
+
+
 def test_a_run_that_is_no_number_is_told_so() -> None:
     assert "told by its number" in answered("cancel abc").text
 
