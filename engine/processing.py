@@ -29,7 +29,7 @@ def _activity(db: Session, pipeline: Pipeline, ways: set[tuple[str, str]]) -> Ac
         pipeline.privacy,
         [
             {"column": v.column, "types": v.types, "confidence": round(v.confidence, 2), "reason": v.reason,
-             "action": v.action, "scope": v.scope, "rows": v.rows, "masked": v.masked}
+             "action": v.action, "scope": v.scope, "rows": v.rows, "masked": v.masked, "ruled": "ruling" in v.options}
             for v in verdicts
         ],
         {

@@ -52,6 +52,7 @@ class RecordColumn(BaseModel):
     is_masked: bool
     rows: int
     masked: int
+    ruled: bool
 
 
 class Counts(BaseModel):

@@ -59,9 +59,9 @@ MEASURES = (
 class Activity:
     """What is known of the processing of one dataset.
 
-    `verdicts` are dicts: column, types, confidence, reason, action, scope, rows, masked. `quality` has score,
-    measured and dimensions; `version` has number, run, rows and published_at. `sources` are the names of what
-    it is read from, `tables` those that are built from it.
+    `verdicts` are dicts: column, types, confidence, reason, action, scope, rows, masked, and ruled, if a person has
+    said so. `quality` has score, measured and dimensions; `version` has number, run, rows and published_at.
+    `sources` are the names of what it is read from, `tables` those that are built from it.
     """
 
     dataset: str
@@ -300,6 +300,7 @@ def _column(verdict: Mapping[str, Any]) -> dict[str, Any]:
         "is_masked": action != "keep",
         "rows": int(verdict.get("rows") or 0),
         "masked": masked,
+        "ruled": bool(verdict.get("ruled")),
     }
 
 

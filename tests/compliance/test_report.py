@@ -59,6 +59,13 @@ def test_the_document_contains_the_facts(text: str, fact: str) -> None:
     assert fact in text
 
 
+def test_what_a_person_has_ruled_is_not_told_as_found_by_atlas() -> None:
+    said = {**finding("by"), "reason": "ruled not personal by kim on 2026-11-27: towns alone", "ruled": True}
+    _, text = read(record([Activity("members", verdicts=[finding("id"), finding("email", "EMAIL"), said])], {}, NOW))
+    assert "No personal data was found in 1 other column: id." in text
+    assert "by: ruled not personal by kim on 2026-11-27: towns alone." in text
+
+
 def test_the_document_never_says_compliant(text: str) -> None:
     assert "complian" not in text.lower()
 
