@@ -104,6 +104,8 @@ def _facts(home: Home, db: Session, run: Run, now: datetime) -> Facts:
     privacy_rules = run.definition.get("privacy") or {}
     return replace(
         told,
+        rows=datasets.rows_of(db, name, run.id), rows_before=datasets.rows_of(db, name, before) if before else None,
+        unbuilt=tuple(table["name"] for table in run.tables or () if table["state"] == "failed"),
         score=score.overall if score else None, score_before=score_before.overall if score_before else None,
         kinds=_kinds(db, run.id), kinds_before=_kinds(db, before) if before else {},
         personal={column: types for column, types in found.items() if types},

@@ -260,7 +260,8 @@ def changes(db: Session, dataset: str, verdicts: Verdicts) -> list[str]:
     told = []
     for column, now in verdicts.items():
         was = before.get(column)
-        if was and (set(was.types), was.action, was.scope) != (set(now.types), now.action, now.scope):
+        same = was and (set(was.types), was.action, was.scope) == (set(now.types), now.action, now.scope)
+        if was and not same and _words(was) != _words(now):  # a ruling may say of nothing that it is nothing
             told.append(f"{column} was {_words(was)}; now it is {_words(now)}.")
     return told
 

@@ -33,8 +33,8 @@ def explain(db: Session, run: Run) -> Why:
         for points, check in _points(checks, measured.measured):
             why.sentences.append(_sentence(check, points, earlier.get(check.name)))
         rejected = sum(group.rows for group in privacy.dead_letters(db, run.id))
-        if rejected and run.rows_in:
-            why.sentences.append(f"{rejected:,} of {run.rows_in:,} rows were rejected.")
+        if rejected and (read := runs.rows_read(run, rejected)):
+            why.sentences.append(f"{rejected:,} of {read:,} rows were rejected.")
         why.not_checked = [
             f"{dimension} ({_no_measure(dimension, checks)})"
             for dimension in DIMENSIONS

@@ -351,12 +351,13 @@ def list_dead_letters(
         run = runs.get(db, number)
         merges = any(plan.get("base") for plan in runs.results(db, number, "plan"))
         groups, last = answers.cut(privacy.dead_letter_page(db, number, after, limit + 1), limit)
+        total = privacy.rejected(db, number) or run.rows_rejected or 0
         return DeadLetters(
             pipeline=name,
             run=run.id,
             state=run.state,
-            total=privacy.rejected(db, number) or run.rows_rejected or 0,
-            rows_in=run.rows_in,
+            total=total,
+            rows_in=runs.rows_read(run, total),
             earlier=privacy.rejected_in(db, datasets.runs_merged(db, name) - {number}) if merges else 0,
             groups=[
                 Group(

@@ -35,6 +35,9 @@ class Facts:
     error: Mapping[str, Any] = field(default_factory=dict)
     rows_in: int | None = None
     rows_rejected: int | None = None
+    rows: int | None = None  # of the version it has published
+    rows_before: int | None = None
+    unbuilt: tuple[str, ...] = ()  # models that could not be built after it
     score: float | None = None
     score_before: float | None = None
     kinds: Mapping[str, str] = field(default_factory=dict)  # column -> what its source holds: text, integer …

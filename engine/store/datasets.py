@@ -175,6 +175,11 @@ def runs_merged(db: Session, dataset: str) -> set[int]:
     return set(db.scalars(select(chain.c.run_id)))
 
 
+def rows_of(db: Session, dataset: str, run: int) -> int | None:
+    """How many rows the version has that a run has published."""
+    return db.scalar(select(Version.rows).where(Version.run_id == run, Version.dataset == dataset))
+
+
 def version_of(db: Session, dataset: str, run: int) -> int | None:
     """The number of the version that a run has published."""
     return db.scalar(select(Version.number).where(Version.run_id == run, Version.dataset == dataset))

@@ -248,6 +248,11 @@ def results(db: Session, run: int, step: str) -> list[dict[str, Any]]:
     return [row or {} for row in rows]
 
 
+def rows_read(run: Run, rejected: int) -> int | None:
+    """The rows that so many were rejected of: a run that masks what is published has only the others in hand."""
+    return None if run.rows_in is None else run.rows_in + max(0, rejected - (run.rows_rejected or 0))
+
+
 def sources(db: Session, run: int) -> int:
     """How many files, tables or APIs a run reads: a large file is one, however many its parts."""
     names = func.count(func.distinct(Part.spec["name"].as_string()))

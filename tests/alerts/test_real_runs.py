@@ -105,6 +105,31 @@ def test_a_score_that_falls_and_comes_back(home: Home) -> None:
     assert live(home) == set()
 
 
+def test_rows_that_are_gone_and_come_back(home: Home) -> None:
+    write(home)
+    run(home)
+    write(home, rows=30)
+    ran = run(home)
+    assert seen(home)["lost_rows"].cause == f"It had 100 rows and has 30 since run #{ran.id}."
+    run(home)
+    assert "lost_rows" in live(home)  # still as few
+    write(home)
+    run(home)
+    assert "lost_rows" not in live(home)
+
+
+def test_a_model_that_cannot_be_built_and_one_that_can(home: Home) -> None:
+    write(home)
+    (home.settings.pipelines / "navigate").mkdir(exist_ok=True)
+    model = home.settings.pipelines / "navigate" / "shops.sql"
+    model.write_text("select sum(country) as n from orders", encoding="utf-8")
+    run(home)
+    assert seen(home)["unbuilt_model"].title == "shops could not be built"
+    model.write_text("select count(country) as n from orders", encoding="utf-8")
+    run(home)
+    assert "unbuilt_model" not in live(home)
+
+
 def test_a_score_below_the_minimum_and_rows_that_are_rejected(home: Home) -> None:
     write(home, bad=99)
     ran = run(home)
