@@ -29,7 +29,8 @@ def _activity(db: Session, pipeline: Pipeline, ways: set[tuple[str, str]]) -> Ac
         pipeline.privacy,
         [
             {"column": v.column, "types": v.types, "confidence": round(v.confidence, 2), "reason": v.reason,
-             "action": v.action, "scope": v.scope, "rows": v.rows, "masked": v.masked, "ruled": "ruling" in v.options}
+             "action": v.action, "scope": v.scope, "rows": v.rows, "masked": v.masked, "ruled": "ruling" in v.options,
+             "found": (v.options.get("found") or {}).get("types", [])}
             for v in verdicts
         ],
         {
@@ -44,6 +45,7 @@ def _activity(db: Session, pipeline: Pipeline, ways: set[tuple[str, str]]) -> Ac
         else None,
         sorted({source for source, target in ways if target == f"explore.{pipeline.name}"}),
         why.dependents(ways, pipeline.name),
+        tuple(pipeline.subject.values()),
     )  # fmt: skip
 
 

@@ -60,8 +60,9 @@ class Activity:
     """What is known of the processing of one dataset.
 
     `verdicts` are dicts: column, types, confidence, reason, action, scope, rows, masked, and ruled, if a person has
-    said so. `quality` has score, measured and dimensions; `version` has number, run, rows and published_at.
-    `sources` are the names of what it is read from, `tables` those that are built from it.
+    said so, with what was found else. `quality` has score, measured and dimensions; `version` has number, run, rows
+    and published_at. `sources` are the names of what it is read from, `tables` those that are built from it;
+    `subjects` are its columns that say who a row is about.
     """
 
     dataset: str
@@ -73,6 +74,7 @@ class Activity:
     version: Mapping[str, Any] | None = None
     sources: Sequence[str] = ()
     tables: Sequence[str] = ()
+    subjects: Sequence[str] = ()
 
 
 def record(
@@ -178,7 +180,7 @@ def _activity(
         _measures(personal, measures),
     ]
     for cell in cells:  # where no personal data were found, nothing has to be stated about them
-        cell["needed"] = bool(personal) or not columns
+        cell["needed"] = bool(personal or activity.subjects) or not columns
     return {
         "dataset": activity.dataset,
         "description": activity.description,
@@ -199,6 +201,10 @@ def _attention(activity: Activity, personal: Sequence[Mapping[str, Any]]) -> lis
     if open_columns:
         names = ", ".join(column["column"] for column in open_columns)
         told.append(f"{activity.dataset}: personal and not masked: {names}.")
+    for verdict in activity.verdicts:
+        if verdict.get("ruled") and not verdict["types"] and verdict["action"] == "keep" and verdict.get("found"):
+            kinds = ", ".join(KINDS.get(kind, kind.lower()) for kind in verdict["found"])
+            told.append(f"{activity.dataset}: {verdict['column']} looks like {kinds} and is {verdict['reason']}.")
     if any("CPR" in column["types"] for column in open_columns):
         told.append(f"{activity.dataset}: unmasked CPR numbers; see the Danish Data Protection Act § 11.")
     if activity.version is None:
@@ -220,6 +226,8 @@ def _people(activity: Activity, personal: Sequence[Mapping[str, Any]]) -> list[C
     persons = ", ".join(activity.privacy.persons)
     kinds = list(dict.fromkeys(kind for column in personal for kind in column["kinds"]))
     found = ", ".join(kinds) or ("none found" if activity.verdicts else None)
+    if found and activity.subjects:
+        found += f"; its rows are linked to persons by {', '.join(activity.subjects)}"
     return [
         _cell(
             "Categories of data subjects",

@@ -15,7 +15,7 @@ from pypdf import PdfReader
 from core.pipeline import Privacy
 from engine.compliance.record import Activity, record
 from engine.compliance.report import pages, pdf
-from tests.compliance.test_record import CONTROLLER, CUSTOMERS, NOW, finding
+from tests.compliance.test_record import CONTROLLER, CUSTOMERS, NOW, cells, finding
 from tests.pictures import ink, size
 
 
@@ -51,7 +51,7 @@ def text() -> str:
         "Version 7 of run #12, published 23 November 2026, 05:19, 100 rows",
         "23 November 2026, 05:19 (Europe/Copenhagen)",
         "not anonymisation",
-        "No personal data was found in 1 other column: id",
+        "No direct identifiers were found in 1 other column: id",
         "Page 1 of 2",
     ],
 )
@@ -60,10 +60,20 @@ def test_the_document_contains_the_facts(text: str, fact: str) -> None:
 
 
 def test_what_a_person_has_ruled_is_not_told_as_found_by_atlas() -> None:
-    said = {**finding("by"), "reason": "ruled not personal by kim on 2026-11-27: towns alone", "ruled": True}
+    said = {**finding("by"), "reason": "ruled not personal by kim on 2026-11-27: towns alone", "ruled": True,
+            "found": ["PERSON"]}  # fmt: skip
     _, text = read(record([Activity("members", verdicts=[finding("id"), finding("email", "EMAIL"), said])], {}, NOW))
-    assert "No personal data was found in 1 other column: id." in text
+    assert "No direct identifiers were found in 1 other column: id." in text
     assert "by: ruled not personal by kim on 2026-11-27: towns alone." in text
+    assert "members: by looks like names and is ruled not personal by kim on 2026-11-27: towns alone." in text
+
+
+def test_rows_that_a_number_links_to_persons_are_told_as_personal() -> None:
+    orders = Activity("orders", verdicts=[finding("id"), finding("customer_id")], subjects=["customer_id"])
+    made = record([orders], CONTROLLER, NOW)
+    told = cells(made)["Categories of personal data"]["value"]
+    assert told == "none found; its rows are linked to persons by customer_id"
+    assert cells(made)["Purpose"]["needed"]
 
 
 def test_the_document_never_says_compliant(text: str) -> None:
