@@ -168,7 +168,9 @@ def mixed(best: Evidence) -> bool:
     """Whether cells that are clearly something else stand among the personal ones."""
     if best.recognizer.type not in ("PERSON", "USERNAME", "IP", "ADDRESS", "LICENSE_PLATE"):
         return best.header < 3 and best.none > 0.1
-    return best.header < 3 and best.none > (0.2 if best.recognizer.type == "USERNAME" else 0.05)
+    # where the name fits, what is not known for a name is rather a rare one than something else
+    rare = 0.2 if best.recognizer.type == "USERNAME" or best.header > 0 else 0.05
+    return best.header < 3 and best.none > rare
 
 
 def threshold(best: Evidence) -> dict[str, float]:

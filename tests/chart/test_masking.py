@@ -107,6 +107,13 @@ def test_persons_among_companies_are_masked_cell_by_cell() -> None:
     assert set(after) & set(cells) == {"Hansen Byg ApS", "Nordjysk Transport A/S", "Lyngby Kommune"}
 
 
+def test_a_few_names_of_everyday_words_in_a_column_called_name_are_masked_with_the_others() -> None:
+    usual = ["Peter Møller", "Anna Nielsen", "Søren Ågård", "Mette Kjær", "Jens Hansen", "Lise Holm", "Pia Strøm"] * 8
+    frame = pl.DataFrame({"navn": [*usual, *["Lærke Øst", "Maj Skov", "Tróndur í Gøtu", "Bo By"] * 2]})
+    after = Masker(verdicts(frame, {}, {}, set()), KEY)(frame)["navn"]
+    assert after.str.starts_with("h_").all()
+
+
 def test_products_named_after_people_stay() -> None:
     frame = pl.DataFrame({"sku": ["A1", "A2", "A3"] * 9, "name": ["Ida stol", "Egon lampe", "Bodil sofabord"] * 9})
     assert Masker(verdicts(frame, {}, {}, set()), KEY)(frame).equals(frame)
