@@ -138,7 +138,7 @@ def beat() -> None:
 
 @app.command()
 def mask(
-    files: Annotated[list[Path], typer.Argument(help="CSV files, or JSONL with a `text` field.", metavar="FILE…")],
+    files: Annotated[list[Path], typer.Argument(help="CSV files, or JSONL: all fields are masked.", metavar="FILE…")],
     out: Annotated[Path, typer.Option("--out", help="Where the masked files go.", metavar="DIR")],
     findings: Annotated[Path | None, typer.Option(help="What was found, as JSON.", metavar="FILE.json")] = None,
 ) -> None:
@@ -149,7 +149,9 @@ def mask(
     from engine.chart.mask_files import mask_files
     from engine.home import masking_key, open_home
 
-    home = open_home(start.settings())
+    settings = start.settings()
+    new_key = settings.masking_key is None and not (settings.keys / "masking.key").exists()
+    home = open_home(settings)
     start.loaded()
     left_out: dict[str, list[int]] = {}
     failed: dict[str, AtlasError] = {}
@@ -163,6 +165,8 @@ def mask(
         masked = {column: f["masked"] for column, f in columns.items() if f["masked"]}
         what = ", ".join(f"{column} ({count:,} cells)" for column, count in masked.items())
         typer.echo(f"{out / name}: {what or 'nothing personal found'}")
+    if new_key:
+        typer.echo(f"Masked with a new key, kept in {settings.keys}: only hashes of the same key match.", err=True)
     for name, lines in left_out.items():
         where = ", ".join(map(str, lines[:5])) + (" …" if len(lines) > 5 else "")
         typer.echo(f"{name}: {len(lines):,} lines are no rows of the table and were left out: {where}", err=True)

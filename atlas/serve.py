@@ -144,7 +144,8 @@ def work(settings: Settings) -> int:
         worker.start()
         scheduler.start()
         start.loaded()
-        print(f"This worker works with {settings.workers} threads. Ctrl-C ends it.", flush=True)
+        threads = "thread" if settings.workers == 1 else "threads"
+        print(f"This worker works with {settings.workers} {threads}. Ctrl-C ends it.", flush=True)
         ended.wait()
     scheduler.stop()
     return 0 if worker.stop(60) else 130

@@ -324,7 +324,7 @@ class Bot:
     async def _ask_for(self, missing: Missing, atlas: Atlas) -> Reply:
         """Asks for the missing part, with what there is to choose from."""
         if missing.slot.rest:
-            return misread(f"Say the rest, too: {missing.said} …")
+            return misread(f"Say the rest, too: {missing.said} … For example: {missing.skill.example}")
         noun = NOUNS.get(missing.slot.name, missing.slot.name)
         question = f"Which {noun}?"
         try:

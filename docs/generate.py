@@ -9,6 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import typer.main
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import CoreSchema
 
 from api.main import create_app
 from atlas import cli
@@ -23,6 +25,11 @@ from engine.store import access
 REFERENCE = Path(__file__).parent / "reference"
 OPENAPI = REFERENCE / "openapi.json"
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
+SOURCE = "a connector and what it asks for, below"
+SHAPES = {
+    "string": "text", "number": "a number", "integer": "a whole number", "boolean": "`true` or `false`",
+    "secret": '`"${secret:NAME}"`',
+}  # fmt: skip
 MADE = "<!-- Written by `make docs`; change the code instead. -->\n\n"
 
 
@@ -60,7 +67,7 @@ def example() -> str:
 def _chat() -> str:
     lines = ["# What one can say", "", "| say | what it does | needs the right | example |", "|---|---|---|---|"]
     for skill in skills():
-        said = "<br>".join(f"`{pattern.usage}`" for pattern in skill.patterns)
+        said = "<br>".join(f"`{pattern.usage}`" for pattern in skill.patterns).replace("|", "\\|")
         lines.append(f"| {said} | {skill.help} | {skill.right or '-'} | `{skill.example}` |")
     return "\n".join(lines)
 
@@ -165,7 +172,10 @@ def _pipeline_file() -> str:
         "mistake with its line.", "",
     ]  # fmt: skip
     schema = Pipeline.model_json_schema()
-    for title, model in [("The file", schema), *sorted(schema["$defs"].items())]:
+    sources = {f"source: {name}": parts.load("connector", name).Source for name in parts.names("connector")}
+    read = {title: model.model_json_schema(schema_generator=_WithSecrets) for title, model in sources.items()}
+    more = {name: found for model in (schema, *read.values()) for name, found in model.get("$defs", {}).items()}
+    for title, model in [("The file", schema), *read.items(), *sorted(more.items())]:
         lines += [
             f"## {title}",
             "",
@@ -176,9 +186,17 @@ def _pipeline_file() -> str:
         ]
         for key, value in model.get("properties", {}).items():
             must = "yes" if key in model.get("required", []) else "no"
-            lines.append(f"| `{key}` | {must} | {_shape(value)} |")
+            what = (
+                "a connector and what it asks for, below" if (title, key) == ("The file", "source") else _shape(value)
+            )
+            lines.append(f"| `{key}` | {must} | {what} |")
         lines.append("")
     return "\n".join(lines).strip()
+
+
+class _WithSecrets(GenerateJsonSchema):
+    def handle_invalid_for_json_schema(self, schema: CoreSchema, error_info: str) -> dict[str, Any]:
+        return {"type": "secret"}
 
 
 def _shape(value: dict[str, Any]) -> str:
@@ -190,9 +208,12 @@ def _shape(value: dict[str, Any]) -> str:
         return value["$ref"].rpartition("/")[2]
     if value.get("type") == "array":
         return f"a list of {_shape(value.get('items', {}))}"
-    if isinstance(value.get("additionalProperties"), dict):
-        return f"names with {_shape(value['additionalProperties'])}"
-    return {"string": "text", "number": "a number", "integer": "a whole number"}.get(value.get("type", ""), "values")
+    if "const" in value:
+        return f"`{value['const']}`"
+    named = [*value.get("patternProperties", {}).values(), value.get("additionalProperties")]
+    if isinstance(named[0], dict):
+        return f"names with {_shape(named[0])}"
+    return SHAPES.get(value.get("type", ""), "values")
 
 
 def main() -> None:

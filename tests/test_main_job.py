@@ -75,6 +75,7 @@ def test_everything_in_the_readme_can_be_said(program: Program, sentence: str) -
         ("bake a cake", 2, "help"),
         (" ", 2, "Nothing was said"),
         ("cancel", 2, "None of the newest is queued or running."),
+        ("schedule customers hver dag", 2, "five fields"),
     ],
 )
 def test_what_cannot_be_done_is_said_kindly(program: Program, sentence: str, code: int, part: str) -> None:

@@ -70,7 +70,7 @@ def downstream_of(models: dict[str, Model], dataset: str) -> list[Model]:
 
 def _model(name: str, path: Path, known: Collection[str], datasets: Collection[str]) -> Model:
     if not NAME.fullmatch(name):
-        raise BadPipeline(f"`{name}` is no name for a model: a-z, 0-9 and _, a letter first.")
+        raise BadPipeline(f"`{name}` is no name for a model: a-z, 0-9 and _, a letter first, 63 at most.")
     if name in datasets:
         raise BadPipeline(f"There is a dataset `{name}` already; a model needs a name of its own.")
     try:

@@ -95,7 +95,11 @@ def test_what_is_hashed_already_needs_no_run(atlas: Embedded) -> None:
         ("pii people.who is PERSN", "There is no type PERSN. Did you mean PERSON?", "pii people.who is PERSON"),
         ("pii peple.who is PERSON", "There is no dataset peple that has been published.", None),
         ("pii people is PERSON", "Say which column: pii people.COLUMN is …", "pii people"),
-        ("pii people.who is not pii because", "Say the rest, too: pii people.who is not pii because …", None),
+        (
+            "pii people.who is not pii because",
+            "Say the rest, too: pii people.who is not pii because … For example: ",
+            None,
+        ),
         ("pii people.who is not pii", "pii DATASET.COLUMN is not pii because REASON…", None),
         ("pii people.who is", "Which type? PERSON, EMAIL, PHONE", "pii people.who is PERSON"),
     ],
