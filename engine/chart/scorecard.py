@@ -204,13 +204,15 @@ def _chart(rows: Sequence[tuple[datetime, float | None, dict[str, float | None],
         shapes.append(f'<path d="M{left - 4:.1f},{y:.1f}H{right + 4:.1f}" stroke="{LINE}"/>')
         shapes.append(text(left - 12, y + 4, f"{level:g}", 11.5, fill=QUIET, anchor="end"))
     shapes += _line([place(i, s) if s is not None else None for i, (_, s, _, _) in enumerate(rows)], BLUE, 2.4, 4)
+    form = "%d.%m." if len({at.date() for at, _, _, _ in rows}) > 1 else "%H:%M"
     for i, (at, score, _, run) in enumerate(rows):
         x = place(i, 0)[0]
-        if score is None:
-            shapes.append(text(x, bottom - 6, "not measured", 10.5, fill=QUIET, anchor="middle"))
+        if score is None:  # the first one's would stand on the axis
+            anchor = "start" if i == 0 and len(rows) > 1 else "middle"
+            shapes.append(text(x, bottom - 6, "not measured", 10.5, fill=QUIET, anchor=anchor))
         every = max(1, -(-len(rows) // 8))
         if (len(rows) - 1 - i) % every == 0:
-            shapes.append(text(x, bottom + 20, at.strftime("%d.%m."), 11.5, fill=QUIET, anchor="middle"))
+            shapes.append(text(x, bottom + 20, at.strftime(form), 11.5, fill=QUIET, anchor="middle"))
             if run is not None:
                 shapes.append(text(x, bottom + 35, f"#{run}", 10.5, fill=FAINT, anchor="middle"))
     if not rows:
