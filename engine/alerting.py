@@ -255,11 +255,16 @@ def _place(home: Home, db: Session, alert: Alert, now: datetime) -> None:
         ways = _ways(db)
         roots = [a for a in alerts.live(db) if a.spreads and a.root_id is None and a.id != alert.id]
         same = [a for a in roots if a.dataset == alert.dataset and _by_itself(alert) and not _by_itself(a)]
-        up = same or [a for a in roots if alert.dataset in _below(ways, a.dataset)]
+        up = same or [a for a in roots if alert.dataset in _below(ways, a.dataset) and _may_bring_about(a, alert)]
         root, below = up[0] if up else alert, _below(ways, alert.dataset)
-        down = [a for a in roots if a.dataset in below and a is not root]
+        down = [a for a in roots if a.dataset in below and a is not root and _may_bring_about(root, a)]
         _attach(home, db, [alert, *down] if up else down, root, now)
     _route(home, db, alert, now)
+
+
+def _may_bring_about(root: Alert, alert: Alert) -> bool:
+    """That data are old makes what is built from them old. It makes no run fail."""
+    return _by_itself(alert) or not _by_itself(root)
 
 
 def _by_itself(alert: Alert) -> bool:

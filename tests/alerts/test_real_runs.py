@@ -49,10 +49,10 @@ def write(home: Home, rows: int = 100, bad: int = 0, empty: int = 0, hours: floa
     (home.settings.pipelines / "orders.csv").write_text("\n".join([*lines, ""]), "utf-8")
 
 
-def run(home: Home, *, full: bool = False) -> Run:
+def run(home: Home, name: str = "orders", *, full: bool = False) -> Run:
     """A run from its start to its end, as workers do it."""
     with home.database.write() as db:
-        number = pipeline.start(db, catalog.pipeline(home.settings.pipelines, "orders"), "bo", full=full)[0].id
+        number = pipeline.start(db, catalog.pipeline(home.settings.pipelines, name), "bo", full=full)[0].id
     while True:
         with home.database.read() as db:
             ready = [part for part in runs.parts(db, number) if part.state == "ready"]
@@ -211,6 +211,20 @@ def test_data_that_get_old_because_runs_fail_are_told_with_the_failure(home: Hom
     run(home)
     alerting.look(home, now + timedelta(hours=9))
     assert seen(home)["freshness"].root_id == seen(home)["failed_run"].id
+
+
+def test_a_run_that_fails_is_not_told_with_old_data_that_it_looks_at(home: Home) -> None:
+    now = datetime.now(UTC)
+    write(home, hours=40)
+    run(home)
+    alerting.look(home, now + timedelta(hours=9))
+    (home.settings.pipelines / "lines.yml").write_text(
+        "name: lines\nowner: web-team\nsource: {connector: csv, path: lines.csv}\n"
+        "quality: {consistency: [{column: order, references: orders.id}]}\n", "utf-8",
+    )  # fmt: skip
+    run(home, "lines")
+    assert live(home) == {"freshness", "failed_run"}
+    assert seen(home)["failed_run"].root_id is None
 
 
 def test_a_pipeline_that_is_gone_gets_no_older(home: Home) -> None:
