@@ -43,8 +43,9 @@ def after_run(home: Home, db: Session, run: Run) -> None:
     alerts.alone(db)
     owner = str(run.definition.get("owner") or "")
     live = alerts.live(db, run.pipeline)
+    masked = run.state == "succeeded" and rulings.is_masking(db, run)
     for name, rule in _rules():
-        if not rule.BY_CLOCK:
+        if not rule.BY_CLOCK and (rule.MASKING or not masked):
             _ask(home, db, name, rule, facts, owner, live)
     _by_clock(home, db, run.pipeline, run.definition, now)
 

@@ -1,8 +1,9 @@
 """What a rule is told, and what it says.
 
 A rule is a module with `SEVERITY` (high or low), `SPREADS` (whether trouble downstream may come of it), `BY_CLOCK`
-(whether it is asked now and then, too, and not only when a run has ended), and `problems(facts)`: those there are,
-none, or None if these facts do not tell.
+(whether it is asked now and then, too, and not only when a run has ended), `MASKING` (whether a run that only masked
+what is published tells anything of it: such a run reads no source), and `problems(facts)`: those there are, none, or
+None if these facts do not tell.
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 from engine.alerts._rule import Facts, Problem
 
-SEVERITY, SPREADS, BY_CLOCK = "low", False, False
+SEVERITY, SPREADS, BY_CLOCK, MASKING = "low", False, False, False
 
 SHARE = 0.05
 

@@ -3,7 +3,7 @@
 from core.models import LAYERS
 from engine.alerts._rule import Facts, Problem
 
-SEVERITY, SPREADS, BY_CLOCK = "high", True, False
+SEVERITY, SPREADS, BY_CLOCK, MASKING = "high", True, False, False
 
 LAYER = {"plan": "explore", "explore": "explore", "navigate": "navigate"}  # of the other steps: chart
 

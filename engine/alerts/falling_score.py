@@ -3,7 +3,7 @@
 from engine.alerts._rule import Facts, Problem
 from engine.chart.score import text
 
-SEVERITY, SPREADS, BY_CLOCK = "low", True, False
+SEVERITY, SPREADS, BY_CLOCK, MASKING = "low", True, False, False
 
 POINTS = 5.0
 

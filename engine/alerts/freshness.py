@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from engine.alerts._rule import Facts, Problem
 
-SEVERITY, SPREADS, BY_CLOCK = "high", True, True
+SEVERITY, SPREADS, BY_CLOCK, MASKING = "high", True, True, False
 
 
 def problems(facts: Facts) -> list[Problem] | None:

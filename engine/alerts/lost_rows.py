@@ -2,7 +2,7 @@
 
 from engine.alerts._rule import Facts, Problem
 
-SEVERITY, SPREADS, BY_CLOCK = "high", True, False
+SEVERITY, SPREADS, BY_CLOCK, MASKING = "high", True, False, False
 
 SHARE, LEAST = 0.5, 20  # of the rows before, if there were so many
 
@@ -13,6 +13,6 @@ def problems(facts: Facts) -> list[Problem] | None:
     before = facts.live[""]["before"] if facts.live else facts.rows_before
     if before is None or before < LEAST or facts.rows >= SHARE * before:
         return []
-    cause = f"It had {before:,} rows and has {facts.rows:,} since run #{facts.run}."
+    cause = f"It had {before:,} rows and has {facts.rows:,} after run #{facts.run}."
     next = (f"status {facts.run}", f"dead {facts.dataset}")
     return [Problem(f"{facts.dataset} has lost most of its rows", cause, next, detail={"before": before})]

@@ -2,7 +2,7 @@
 
 from engine.alerts._rule import Facts, Problem
 
-SEVERITY, SPREADS, BY_CLOCK = "high", True, False
+SEVERITY, SPREADS, BY_CLOCK, MASKING = "high", True, False, False
 
 
 def problems(facts: Facts) -> list[Problem] | None:

@@ -2,7 +2,7 @@
 
 from engine.alerts._rule import Facts, Problem
 
-SEVERITY, SPREADS, BY_CLOCK = "low", False, False
+SEVERITY, SPREADS, BY_CLOCK, MASKING = "low", False, False, False
 
 MOST = 8  # columns that are named
 

@@ -2,7 +2,7 @@
 
 from engine.alerts._rule import Facts, Problem
 
-SEVERITY, SPREADS, BY_CLOCK = "high", False, False
+SEVERITY, SPREADS, BY_CLOCK, MASKING = "high", False, False, True
 
 
 def problems(facts: Facts) -> list[Problem] | None:

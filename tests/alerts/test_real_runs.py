@@ -53,6 +53,11 @@ def run(home: Home, name: str = "orders", *, full: bool = False) -> Run:
     """A run from its start to its end, as workers do it."""
     with home.database.write() as db:
         number = pipeline.start(db, catalog.pipeline(home.settings.pipelines, name), "bo", full=full)[0].id
+    return finished(home, number)
+
+
+def finished(home: Home, number: int) -> Run:
+    """A run, worked on to its end."""
     while True:
         with home.database.read() as db:
             ready = [part for part in runs.parts(db, number) if part.state == "ready"]
@@ -110,7 +115,7 @@ def test_rows_that_are_gone_and_come_back(home: Home) -> None:
     run(home)
     write(home, rows=30)
     ran = run(home)
-    assert seen(home)["lost_rows"].cause == f"It had 100 rows and has 30 since run #{ran.id}."
+    assert seen(home)["lost_rows"].cause == f"It had 100 rows and has 30 after run #{ran.id}."
     run(home)
     assert "lost_rows" in live(home)  # still as few
     write(home)
@@ -140,6 +145,20 @@ def test_a_score_below_the_minimum_and_rows_that_are_rejected(home: Home) -> Non
     write(home)
     run(home)
     assert live(home) == set()
+
+
+def test_masking_what_is_published_says_nothing_of_the_source(home: Home) -> None:
+    write(home, bad=20, note=lambda n: f"n{n}")
+    run(home)
+    (home.settings.pipelines / "orders.csv").rename(home.settings.pipelines / "away.csv")
+    run(home)
+    before = live(home)
+    assert {"failed_run", "dead_letters"} <= before
+    with home.database.write() as db:
+        masking = rulings.rule(db, "orders", "note", "PERSON", "", "anna").run
+        assert masking
+    assert finished(home, masking.id).state == "succeeded"
+    assert live(home) == before
 
 
 def test_other_columns_are_told_by_name_until_the_next_run_has_the_same(home: Home) -> None:
