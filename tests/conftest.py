@@ -95,6 +95,7 @@ def _postgres_answers() -> None:
     except psycopg.OperationalError:
         if REQUIRED:
             raise
+        # where services are required, as in CI, it has failed by now
         pytest.skip("PostgreSQL does not answer; ATLAS_TEST_POSTGRES says where it is")
 
 

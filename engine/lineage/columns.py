@@ -85,7 +85,7 @@ def columns(
     written = tree.named_selects if isinstance(tree, exp.Query) else []
     try:
         traced = tracer.model(tree)
-    except Exception:  # noqa: BLE001 - whatever stops sqlglot from reading valid SQL, no column may be lost for it
+    except Exception:  # noqa: BLE001 - sqlglot breaks on some valid SQL: then every column read leads to every one written
         traced = _unknown(outputs or [name for name in written if name != "*"], read)
     if outputs is not None and len(outputs) != len(traced.columns):
         traced = _unknown(outputs, read)

@@ -49,6 +49,7 @@ def prefix() -> Iterator[str]:
     except redis.ConnectionError:
         if REQUIRED:
             raise
+        # where services are required, as in CI, it has failed by now
         pytest.skip("Redis does not answer; ATLAS_TEST_REDIS says where it is")
     name = f"atlas-test-{uuid.uuid4().hex}"
     yield name
@@ -87,6 +88,7 @@ def test_processes_share_their_counts_in_redis(tmp_path: Path, prefix: str) -> N
     assert taken(other, "192.0.2.1") == 3
     with pytest.raises(TooMany) as refused:
         one.address("192.0.2.1", "/")
+    # an hour is the window: 0, a time in the past or one beyond it fails
     assert 1 <= int(str(refused.value.members["retry_after"])) <= 3600
     assert all(server_key.startswith(prefix.encode()) for server_key in redis.Redis.from_url(REDIS).keys(f"{prefix}*"))
 

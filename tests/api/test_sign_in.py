@@ -69,6 +69,7 @@ def test_after_five_failures_one_has_to_wait_whoever_it_is(client: Client, anna:
     assert statuses == [401] * 5 + [429]
     refused = sign_in(nobody, user)  # the right one has to wait as well, else it could be told from the wrong ones
     assert refused.status_code == 429
+    # a quarter of an hour is the longest wait: 0 or more than that fails
     assert 1 <= int(refused.headers["Retry-After"]) <= 15 * 60
 
 

@@ -218,6 +218,7 @@ def test_a_missing_file_a_folder_and_an_empty_glob_are_named(tmp_path: Path) -> 
         read(tmp_path / "*.csv")
 
 
+# no file is closed to root: whoever runs the tests as another user runs this one
 @pytest.mark.skipif(os.geteuid() == 0, reason="the administrator may read everything")
 def test_a_file_one_may_not_read_is_named(file: Any) -> None:
     path = file("a,b\n")

@@ -67,7 +67,7 @@ class Service(CloudAdapterBase):
             claims = proved.claims_identity.claims
             # the SDK takes tokens without an end, and those of an emulator
             good = proved.claims_identity.is_authenticated and claims["iss"] == ISSUER and "exp" in claims
-        except Exception:  # noqa: BLE001 - whatever it cannot read proves nothing
+        except Exception:  # noqa: BLE001 - whatever the SDK breaks on proves nothing, and the caller is refused below
             good = False
         if not good:
             raise NotProved
