@@ -4,7 +4,7 @@ BIN := .venv/bin
 PACKAGES := core connectors engine api bot atlas
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-slack test test-long test-api test-crash lint bench bench-pii docs lock clean
+.PHONY: help setup demo demo-slack test test-long test-attack test-api test-crash lint bench bench-pii docs lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ test: setup  ## the whole test suite
 
 test-long: setup  ## the slow matrices whole, of which `make test` has a short form
 	$(BIN)/python -m pytest -m long
+
+test-attack: setup  ## what got through once, and all like it; and that each guard is needed
+	$(BIN)/python -m pytest tests/attack -m "" --numprocesses $$(getconf _NPROCESSORS_ONLN) --dist loadgroup
 
 test-api: setup  ## made-up requests to every route under every role, at length
 	$(BIN)/python -m tests.api.contract
