@@ -1,4 +1,4 @@
-"""What is tried against Atlas, counted; and the guards that keep it out, each of which must be missed when it is gone."""
+"""Counts the attacks that tests try, and names the guards that stop them."""
 
 from dataclasses import dataclass, field
 
