@@ -1,4 +1,4 @@
-"""How an alert is told, and the loop that posts alerts by itself: one message each in a place, edited in place."""
+"""How an alert is told, and how alerts are posted by themselves: one message each in a place, edited in place."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bot.client import Answer, Atlas, AtlasProblem
+from bot.client import Answer, Atlas
 from bot.posting import CannotPost
 from bot.reply import Action, Reply
 from bot.words import listing, many, one_line, when
@@ -15,7 +15,6 @@ from bot.words import listing, many, one_line, when
 log = logging.getLogger("atlas.bot")
 
 WAIT = 20.0  # seconds that the API may wait until something is due
-LONGEST_PAUSE = 60.0  # seconds between two questions to an API that does not answer
 LIVE = ("open", "acknowledged", "assigned", "snoozed")
 
 
@@ -42,6 +41,7 @@ def told(alert: Answer, zone: ZoneInfo, now: datetime | None = None) -> Reply:
         facts=alert,
         next=buttons if live else [],
         ok=True,
+        holds="counts",
     )
 
 
@@ -64,23 +64,17 @@ def _state(alert: Answer, zone: ZoneInfo, now: datetime | None) -> str:
     return f"{one_line(alert['assignee'])} sees to it." if alert["assignee"] else ""
 
 
-async def keep_posting(atlas: Atlas, platforms: Mapping[str, Any]) -> None:
-    """Posts and edits what is due on these platforms, for ever. What cannot be posted is kept and tried again."""
-    failures = 0
-    while True:
-        try:
-            due = await atlas.notices([*platforms], wait=WAIT)
-            zone = await atlas.zone()
-            await asyncio.gather(*(_post(atlas, platforms[one["platform"]], one, zone) for one in due))
-            failures = 0
-        except AtlasProblem as problem:  # nothing is lost: who does not say that it was posted loses the lease
-            failures += 1
-            log.warning("alerts wait: %s", problem.code)
-            await asyncio.sleep(min(2.0 ** min(failures, 6), LONGEST_PAUSE))
+async def post_due(atlas: Atlas, platforms: Mapping[str, Any]) -> None:
+    """Posts and edits what is due on these platforms. What cannot be posted is kept by the API and tried again."""
+    due = await atlas.notices([*platforms], wait=WAIT)
+    zone = await atlas.zone()
+    ends = await asyncio.gather(*(_post(atlas, platforms, one, zone) for one in due), return_exceptions=True)
+    for error in (end for end in ends if isinstance(end, Exception)):  # the others are posted all the same
+        raise error
 
 
-async def _post(atlas: Atlas, platform: Any, notice: Answer, zone: ZoneInfo) -> None:
-    reply = told(notice["alert"], zone)
+async def _post(atlas: Atlas, platforms: Mapping[str, Any], notice: Answer, zone: ZoneInfo) -> None:
+    platform, reply = platforms[notice["platform"]], told(notice["alert"], zone)
     try:
         # half of the time that it is ours: what is on its way then has arrived when another bot looks for it
         async with asyncio.timeout(notice["seconds"] / 2):

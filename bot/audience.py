@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from bot.reply import HOLDS, Reply
 
-ALONE = "That answer is for whoever asked alone: it holds more than counts and scores."
+ALONE = "That answer went to whoever asked, alone: it may hold more than counts and scores."
 
 
 def may_see(reply: Reply, place: str, channels_with_rows: Collection[str]) -> bool:

@@ -68,14 +68,15 @@ class Atlas:
     async def store(self, said: list[Answer], *, seconds: float) -> list[Answer]:
         """Keeps what people have said until it is answered: a key, a person, a text and a place each."""
         body = {"items": said, "seconds": seconds}
-        items: list[Answer] = _json(await self._send("POST", "/inbox", json=body, patience=STORING))["items"]
+        items = _items(_json(await self._send("POST", "/inbox", json=body, patience=STORING)))
+        if len(items) != len(said) or not all({"id", "wait"} <= item.keys() for item in items):
+            raise _not_atlas()
         return items
 
     async def take(self, platforms: Sequence[str], *, seconds: float) -> list[Answer]:
         """What was said and is not answered, because its bot has gone."""
         body = {"platforms": [*platforms], "seconds": seconds}
-        items: list[Answer] = _json(await self._send("POST", "/inbox/take", json=body, patience=PATIENCE))["items"]
-        return items
+        return _items(_json(await self._send("POST", "/inbox/take", json=body, patience=PATIENCE)))
 
     async def hold(self, held: Mapping[int, int], *, seconds: float) -> None:
         """Goes on working on what was said: numbers, each with its tries."""
@@ -94,24 +95,28 @@ class Atlas:
     async def recall(self, about: str) -> Answer | None:
         """What was kept; None if nothing was."""
         try:
-            value: Answer = (await self._get(f"/memory/{_sha256(about)}"))["value"]
+            value = (await self._get(f"/memory/{_sha256(about)}")).get("value")
         except AtlasProblem as problem:
             if problem.status == 404:
                 return None
             raise
+        if not isinstance(value, dict):
+            raise _not_atlas()
         return value
 
     async def share(self, name: str, kind: str, content: bytes) -> str:
         """A link to a file, for some minutes."""
         body = {"name": name, "kind": kind, "content": base64.b64encode(content).decode()}
         answer = _json(await self._send("POST", "/files", json=body, patience=PATIENCE))
+        if not isinstance(answer.get("url"), str):
+            raise _not_atlas()
         return str(answer["url"])
 
     async def zone(self) -> ZoneInfo:
         """The person's time zone; UTC where this machine does not know it."""
         try:
             return ZoneInfo((await self.me())["timezone"])
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, KeyError, TypeError):
             return ZoneInfo("UTC")
 
     async def pipelines(self) -> Answer:
@@ -135,8 +140,7 @@ class Atlas:
 
     async def alerts(self) -> list[Answer]:
         """Those that have not ended."""
-        items: list[Answer] = (await self._all("/alerts", {"live": True}))["items"]
-        return items
+        return _items(await self._all("/alerts", {"live": True}))
 
     async def alert(self, number: int) -> Answer:
         return await self._get(f"/alerts/{number}")
@@ -156,8 +160,7 @@ class Atlas:
         """Messages about alerts that are due; waits until there are some. They are this bot's for a while."""
         body, params = {"platforms": [*platforms]}, {"wait": wait}
         answer = await self._send("POST", "/notices/lease", json=body, params=params, patience=wait + PATIENCE)
-        items: list[Answer] = _json(answer)["items"]
-        return items
+        return _items(_json(answer))
 
     async def notice_sent(self, notice: Answer, ref: str) -> None:
         body = {"token": notice["token"], "ref": ref, "revision": notice["alert"]["revision"]}
@@ -257,11 +260,14 @@ class Atlas:
     async def _all(self, path: str, params: Answer | None = None) -> Answer:
         """A list in one piece, whatever the pages it comes in."""
         whole: Answer = {}
-        page: Answer = {"next": None}
-        while not whole or page["next"] is not None:
-            page = await self._get(path, {"limit": 200, **(params or {})} | ({"after": page["next"]} if whole else {}))
+        after: Answer = {}
+        while True:
+            page = await self._get(path, {"limit": 200, **(params or {}), **after})
+            _items(page)
             whole = {key: whole.get(key, []) + page[key] for key in page if isinstance(page[key], list)}
-        return whole
+            if page.get("next") is None:
+                return whole
+            after = {"after": page["next"]}
 
     async def _get(self, path: str, params: Answer | None = None, *, patience: float = PATIENCE) -> Answer:
         return _json(await self._send("GET", path, params=params, patience=patience))
@@ -282,7 +288,7 @@ class Atlas:
     async def _bytes(self, path: str, params: Answer, media_type: str) -> bytes:
         response = await self._send("GET", path, params=params, headers={"Accept": media_type}, patience=DRAWING)
         if response.headers.get("content-type", "").split(";")[0] != media_type:
-            raise AtlasProblem("unexpected", f"Atlas sent no {media_type} for `{path}`.", status=response.status_code)
+            raise AtlasProblem("unexpected", f"Atlas sent no {media_type} for `{path}`.", status=502)
         return response.content
 
     async def _send(self, method: str, path: str, *, patience: float, **more: Any) -> httpx.Response:
@@ -322,12 +328,23 @@ def _sha256(text: str) -> str:
 def _json(response: httpx.Response) -> Answer:
     try:
         answer = response.json()
-    except (JSONDecodeError, UnicodeDecodeError):
+    except (JSONDecodeError, UnicodeDecodeError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise AtlasProblem("unexpected", "What answers at this address is not Atlas.", "Is ATLAS_API_URL right?",
-                           response.status_code)  # fmt: skip
+        raise _not_atlas()
     return answer
+
+
+def _items(answer: Answer) -> list[Answer]:
+    items = answer.get("items")
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise _not_atlas()
+    return items
+
+
+def _not_atlas() -> AtlasProblem:
+    """502, whatever was answered: a platform sends again what could not be stored because of it."""
+    return AtlasProblem("unexpected", "What answers at this address is not Atlas.", "Is ATLAS_API_URL right?", 502)
 
 
 def _problem(response: httpx.Response) -> AtlasProblem:

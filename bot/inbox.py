@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 import logging
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
 from bot.client import Answer, Atlas, AtlasProblem
+from bot.loops import Loops
 from bot.posting import CannotPost
 from bot.together import Together
 
@@ -40,6 +42,14 @@ class Heard:
     told: Any = field(default=None, repr=False)  # what the platform remembers while it answers
     turn: Callable[[], None] | None = field(default=None, repr=False)
 
+    @classmethod
+    def read(cls, item: Answer) -> Self:
+        """From an answer of the API, which may hold more than is needed. Raises KeyError or TypeError for less."""
+        number, tries, place = item["id"], item["tries"], item["place"]
+        if not (isinstance(number, int) and isinstance(tries, int) and isinstance(place, dict)):
+            raise TypeError
+        return cls(str(item["key"]), str(item["person"]), str(item["text"]), place, number, tries)
+
     def goes_on(self) -> None:
         """It is thought about: from here on it waits for a run or for the platform, and others may have its turn."""
         if self.turn is not None:
@@ -66,13 +76,12 @@ class Inbox:
         self._storing: Together[Heard, Answer] = Together(self._store, MOST)
         self._ending: Together[Heard, None] = Together(self._end, MOST)
         self._held: dict[int, int] = {}  # what is worked on here: its number and tries
-        self._loops: list[asyncio.Task[None]] = []
         self.held, self.look = HELD, LOOK
 
-    async def start(self) -> None:
+    def start(self, loops: Loops) -> None:
         """Takes up what was left, now and from time to time."""
-        await self._take_up()
-        self._loops = [asyncio.create_task(loop()) for loop in (self._look, self._hold)]
+        loops.start("inbox: messages that another bot left", self._take_up, every=self.look)
+        loops.start("inbox: messages that are being answered", self._hold, every=self.held / 3)
 
     @property
     def busy(self) -> bool:
@@ -94,25 +103,28 @@ class Inbox:
 
     async def close(self) -> None:
         """Works no longer; what is not answered goes to whoever comes next."""
-        tasks = [*self._working, *self._loops]
+        tasks = [*self._working]
         for task in tasks:
             task.cancel()
         held = dict(self._held)
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._hold_all(held, 0)
-
-    async def _look(self) -> None:
-        while True:
-            await asyncio.sleep(self.look)
-            await self._take_up()
+        with contextlib.suppress(AtlasProblem):
+            await self._hold_all(held, 0)
 
     async def _take_up(self) -> None:
-        try:
-            while items := await self._atlas.take(self._platforms, seconds=self.held):
-                for item in items:
-                    self._begin(Heard(**item))
-        except AtlasProblem as problem:
-            log.warning("what was left in the inbox cannot be taken up: %s", problem.code)
+        """Until nothing is left that can be read; the rest is looked at again when its time is over."""
+        begun = True
+        while begun:
+            begun = False
+            for item in await self._atlas.take(self._platforms, seconds=self.held):
+                try:
+                    heard = Heard.read(item)
+                except (KeyError, TypeError) as error:
+                    log.error("a message in the inbox cannot be read: %s", type(error).__name__)
+                    continue
+                if heard.id not in self._held:
+                    self._begin(heard)
+                    begun = True
 
     def _begin(self, heard: Heard) -> None:
         task = asyncio.create_task(self._work(heard))
@@ -124,6 +136,10 @@ class Inbox:
         try:
             await self._its_turn(heard)
             await self._answer(heard)
+        except Exception as error:  # noqa: BLE001 - one message must not end silently; it is answered again, and logged
+            frames = "".join(traceback.format_tb(error.__traceback__))  # no message: it may quote what was said
+            log.error("a message could not be answered: %s\n%s", type(error).__name__, frames)
+            return
         finally:
             heard.goes_on()
             self._held.pop(heard.id, None)
@@ -142,15 +158,12 @@ class Inbox:
             await asyncio.sleep(QUIET / 2)
 
     async def _hold(self) -> None:
-        while True:
-            await asyncio.sleep(self.held / 3)
-            await self._hold_all(self._held, self.held)
+        await self._hold_all(self._held, self.held)
 
     async def _hold_all(self, held: Mapping[int, int], seconds: float) -> None:
         numbers = list(held.items())
         for first in range(0, len(numbers), MOST):
-            with contextlib.suppress(AtlasProblem):
-                await self._atlas.hold(dict(numbers[first : first + MOST]), seconds=seconds)
+            await self._atlas.hold(dict(numbers[first : first + MOST]), seconds=seconds)
 
     async def _store(self, said: list[Heard]) -> list[Answer]:
         return await self._atlas.store([_to_store(heard) for heard in said], seconds=self.held)

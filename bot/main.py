@@ -18,6 +18,7 @@ from bot.client import Atlas, AtlasProblem
 from bot.droid import Answer, Droid, Message
 from bot.grammar import Command, Missing
 from bot.inbox import Heard, Inbox
+from bot.loops import Loops
 from bot.posting import CannotPost
 from bot.reply import Action, Reply, misread
 from bot.skill import skills
@@ -73,7 +74,7 @@ class Bot:
             raise ValueError(f"There is no platform `{min(unknown)}`. Known: {', '.join(known)}.")
         self._droid = Droid(config=self._config(), loopless=True)
         self._running: asyncio.Task[None] | None = None
-        self._posting: asyncio.Task[None] | None = None  # of alerts
+        self.loops = Loops()
         self._talks: set[Talk] = set()
         self._asked: dict[tuple[str, str], str] = {}  # who was asked for the rest of a command, and its beginning
         self._offered: dict[tuple[str, str], str] = {}  # who was asked "did you mean …?"
@@ -109,29 +110,26 @@ class Bot:
             self._droid.__exit__()
             self._running.result()  # raises what kept a platform from connecting
         if self.inbox:
-            await self.inbox.start()
+            self.inbox.start(self.loops)
         if routes := [route for connector in self._droid.connectors for route in getattr(connector, "routes", ())]:
             from bot.web import Web
 
-            self.web = Web(self._listen, routes)
+            self.web = Web(self._listen, routes, self.loops)
             try:
                 await self.web.start()
             except OSError:
                 await self.__aexit__()
                 raise
         if posting := {c.name: c for c in self._droid.connectors if hasattr(c, "post")}:
-            self._posting = asyncio.create_task(alerts.keep_posting(self.atlas, posting))
+            self.loops.start("alerts", lambda: alerts.post_due(self.atlas, posting))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self.web:
             await self.web.stop()
+        await self.loops.close()
         if self.inbox:
             await self.inbox.close()
-        if self._posting:
-            self._posting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._posting
         for talk in list(self._talks):
             if talk.task:
                 talk.task.cancel()
@@ -160,7 +158,7 @@ class Bot:
     async def ask(self, text: str, on_update: OnUpdate | None = None) -> Reply:
         """Says one thing and waits for the answer; `on_update` sees each step of something that takes time."""
         if not text.strip():
-            return misread("Nothing was said.", "help")
+            return misread("Nothing was said.", "help", holds="counts")
         answers: list[Reply] = []
 
         def listen(reply: Reply, final: bool) -> None:
@@ -171,7 +169,7 @@ class Bot:
 
         message = Message(text, user="me", user_id="me", target="say", connector=self.platform("say"), raw_event=listen)
         await self._droid.parse(message)
-        return answers[0] if answers else Reply("Atlas has no answer to that.", ok=False)
+        return answers[0] if answers else Reply("Atlas has no answer to that.", ok=False, holds="counts")
 
     def interrupt(self) -> bool:
         """Ctrl-C, from the host's signal handler. A run that is waited for is cancelled, any other work is left, and
@@ -279,7 +277,7 @@ class Bot:
                     yield strangers.unknown()
                     return
             except AtlasProblem as problem:
-                yield Reply(" ".join(filter(None, [problem.message, problem.hint])), ok=False)
+                yield Reply(" ".join(filter(None, [problem.message, problem.hint])), ok=False, holds="counts")
                 return
         if isinstance(command, Missing):
             self._asked[who] = command.said
@@ -307,6 +305,7 @@ class Bot:
                 f"A bug in Atlas kept `{command.skill.name}` from answering: {type(error).__name__}, "
                 f"reference {reference}.",
                 ok=False,
+                holds=command.skill.holds,
             )
 
     def _meant(self, line: str, who: tuple[str, str]) -> Command | Missing | Reply | None:
@@ -323,18 +322,19 @@ class Bot:
 
     async def _ask_for(self, missing: Missing, atlas: Atlas) -> Reply:
         """Asks for the missing part, with what there is to choose from."""
+        holds = missing.skill.holds
         if missing.slot.rest:
-            return misread(f"Say the rest, too: {missing.said} … For example: {missing.skill.example}")
+            return misread(f"Say the rest, too: {missing.said} … For example: {missing.skill.example}", holds=holds)
         noun = NOUNS.get(missing.slot.name, missing.slot.name)
         question = f"Which {noun}?"
         try:
             names = await self._names(missing.slot.name, atlas, missing.skill.states)
         except AtlasProblem as problem:
-            return misread(f"{question} {problem.message}")
+            return misread(f"{question} {problem.message}", holds=holds)
         buttons = [Action(f"{missing.said} {grammar.quoted(name)}") for name in names[:6]]
         states = listing(missing.skill.states, last=" or ")
         none = f"None of the newest is {states}." if states else "There is none yet."
-        return misread(f"{question} {listing(names, most=12) or none}", *buttons)
+        return misread(f"{question} {listing(names, most=12) or none}", *buttons, holds=holds)
 
     async def _names(self, kind: str, atlas: Atlas, states: tuple[str, ...]) -> list[str]:
         """What a missing part could be, the likeliest first."""
@@ -370,14 +370,14 @@ class Bot:
                 hint = None if hint in (said.line, f"Say: {said.line}") else hint
         if hint:
             text += f" {hint}"
-        return Reply(text, ok=False, next=buttons, facts={"code": problem.code})
+        return Reply(text, ok=False, next=buttons, facts={"code": problem.code}, holds=command.skill.holds)
 
 
 def _left(reply: Reply | None) -> Reply:
     """The answer to a person who does not want to wait."""
     run = reply.facts.get("run") if reply else None
     if reply is None or run is None:
-        return Reply("Stopped.", ok=False)
+        return Reply("Stopped.", ok=False, holds="counts")
     return replace(reply, text=f"Stopped waiting for run #{run}.", next=[f"status {run}", f"cancel {run}"], ok=False)
 
 

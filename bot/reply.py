@@ -6,7 +6,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 Holds = Literal["counts", "rows", "subjects"]
-HOLDS: tuple[Holds, ...] = ("counts", "rows", "subjects")  # what an answer shows of the data, the least first
+# what an answer shows of the data, the least first: counts, scores and names; values of rows; what is about one person
+HOLDS: tuple[Holds, ...] = ("counts", "rows", "subjects")
 Cell = Any  # what JSON can hold in a table cell: text, a number, true or false, nothing
 
 
@@ -77,7 +78,8 @@ class Reply:
     """One answer: a title and the steps of what runs, then the text, a table, files and the next commands.
 
     `ok` is whether Atlas did what was asked, `understood` whether it knew what that was, `going` whether this is an
-    update of something that goes on. `holds` is what it shows of the data, and so who may see it.
+    update of something that goes on. `holds` is what it shows of the data, and so who may see it; it has no default,
+    so that nothing is shown in a channel because somebody forgot to say what it holds.
     """
 
     text: str = ""
@@ -90,7 +92,7 @@ class Reply:
     ok: bool = True
     understood: bool = True
     going: bool = False
-    holds: Holds = "counts"
+    holds: Holds = field(kw_only=True)
 
     @property
     def actions(self) -> list[Action]:
@@ -103,6 +105,6 @@ class Reply:
         return 2 if not self.understood else 0 if self.ok else 1
 
 
-def misread(text: str, *suggestions: str | Action) -> Reply:
+def misread(text: str, *suggestions: str | Action, holds: Holds) -> Reply:
     """The answer to what was not understood; the suggestions become buttons."""
-    return Reply(text, next=suggestions, ok=False, understood=False)
+    return Reply(text, next=suggestions, ok=False, understood=False, holds=holds)

@@ -34,7 +34,9 @@ def progress(run: Answer, note: str = "") -> Reply:
     """A run that goes on."""
     text = "Cancelling: it stops at the next batch." if run["cancel_requested"] else ""
     cancel = [] if run["cancel_requested"] else [Action(f"cancel {run['run']}", "cancel")]
-    return Reply(text, title=_title(run, note), steps=steps(run), facts=facts(run, []), next=cancel, going=True)
+    return Reply(
+        text, title=_title(run, note), steps=steps(run), facts=facts(run, []), next=cancel, going=True, holds="counts"
+    )
 
 
 async def outcome(atlas: Atlas, run: Answer, zone: ZoneInfo, note: str = "") -> Reply:
@@ -48,6 +50,7 @@ async def outcome(atlas: Atlas, run: Answer, zone: ZoneInfo, note: str = "") -> 
         facts=facts(run, after),
         next=after,
         ok=run["state"] == "succeeded",
+        holds="counts",
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from bot.reply import Reply
+from bot.reply import Holds, Reply
 
 SHOWN = {
     "node": "NAME[.COLUMN]",
@@ -91,6 +91,7 @@ class Skill:
     right: str | None
     help: str
     example: str
+    holds: Holds
     states: tuple[str, ...] = ()
 
     async def answer(self, atlas: Any, values: dict[str, Any]) -> AsyncIterator[Reply]:
@@ -104,12 +105,13 @@ class Skill:
 
 
 def skill(
-    *sentences: str, right: str | None, help: str, example: str, states: tuple[str, ...] = ()
+    *sentences: str, right: str | None, help: str, example: str, holds: Holds, states: tuple[str, ...] = ()
 ) -> Callable[[Function], Function]:
     """Makes a function a skill. What stands in braces comes in as arguments of that name.
 
-    `right` is what the API asks of the caller, so that help shows people what they may say; the API decides. `states`
-    are those of the runs that it is for: these are offered to who does not say which run.
+    `right` is what the API asks of the caller, so that help shows people what they may say; the API decides. `holds`
+    is the most that its answers show; an error of it is shown to nobody else, because it may quote what was asked for.
+    `states` are those of the runs that it is for: these are offered to who does not say which run.
     """
 
     def decorate(function: Function) -> Function:
@@ -118,7 +120,7 @@ def skill(
         for pattern in patterns:
             if missing := ({slot.name for slot in pattern.slots} | pattern.flags) - known:
                 raise TypeError(f"`{function.__name__}` takes no {', '.join(sorted(missing))}: `{pattern.usage}` does.")
-        named = Skill(function.__name__.rstrip("_"), patterns, function, right, help, example, states)
+        named = Skill(function.__name__.rstrip("_"), patterns, function, right, help, example, holds, states)
         function.__atlas_skill__ = named  # type: ignore[attr-defined]  # a mark on a function
         return function
 

@@ -11,4 +11,5 @@ def unknown() -> Reply:
         facts={"user": None},
         next=["link", "help"],
         ok=False,
+        holds="counts",
     )

@@ -27,4 +27,4 @@ class Say(connector.Connector):
     @register_event(Message)
     async def send_message(self, message: Message) -> None:
         """What opsdroid itself has to say: that a skill broke."""
-        message.linked_event.raw_event(Reply(message.text, ok=False), True)
+        message.linked_event.raw_event(Reply(message.text, ok=False, holds="subjects"), True)

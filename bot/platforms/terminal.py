@@ -90,7 +90,7 @@ class Terminal(connector.Connector):
     @register_event(Message)
     async def send_message(self, message: Message) -> None:
         """What opsdroid itself has to say: that a skill broke."""
-        self.screen.show(Reply(message.text, ok=False), final=True)
+        self.screen.show(Reply(message.text, ok=False, holds="subjects"), final=True)
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         """A thread: reading blocks. It reads when a line is wanted, so that the prompt follows the answer."""

@@ -6,6 +6,6 @@ from bot.reply import Reply
 from bot.skill import skill
 
 
-@skill("ack {alert}", right="handle:alerts", help="say that you have seen an alert", example="ack 12")
+@skill("ack {alert}", right="handle:alerts", help="say that you have seen an alert", example="ack 12", holds="counts")
 async def ack(atlas: Atlas, alert: int) -> Reply:
     return told(await atlas.handle(alert, "ack"), await atlas.zone())

@@ -7,7 +7,14 @@ from bot.skill import skill
 from bot.words import count, when
 
 
-@skill("alerts", "alerts {alert}", right="read:quality", help="what is wrong now, and who sees to it", example="alerts")
+@skill(
+    "alerts",
+    "alerts {alert}",
+    right="read:quality",
+    help="what is wrong now, and who sees to it",
+    example="alerts",
+    holds="counts",
+)
 async def alerts(atlas: Atlas, alert: int | None = None) -> Reply:
     zone = await atlas.zone()
     if alert is not None:
@@ -15,7 +22,7 @@ async def alerts(atlas: Atlas, alert: int | None = None) -> Reply:
     items = await atlas.alerts()
     shown = heads(items)
     if not shown:
-        return Reply("No alert is open.", facts={"items": items}, next=["status"])
+        return Reply("No alert is open.", facts={"items": items}, next=["status"], holds="counts")
     # what nobody has seen yet first, then what is worse, then what is newer
     shown.sort(key=lambda a: (a["state"] != "open", a["severity"] != "high", -a["alert"]))
     rows = [
@@ -29,4 +36,5 @@ async def alerts(atlas: Atlas, alert: int | None = None) -> Reply:
         table=Table(["alert", "what", "state", "since", "seen", "sees to it", "depend on it"], rows),
         facts={"items": items},
         next=[f"alerts {first['alert']}", f"ack {first['alert']}", *first["next"][:1]],
+        holds="counts",
     )

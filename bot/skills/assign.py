@@ -6,7 +6,13 @@ from bot.reply import Reply
 from bot.skill import skill
 
 
-@skill("assign {alert} {user}", right="handle:alerts", help="say who is to see to an alert", example="assign 12 @kim")
+@skill(
+    "assign {alert} {user}",
+    right="handle:alerts",
+    help="say who is to see to an alert",
+    example="assign 12 @kim",
+    holds="counts",
+)
 async def assign(atlas: Atlas, alert: int, user: str) -> Reply:
     name = user.removeprefix("@")
     if name.casefold() == "me":

@@ -12,7 +12,7 @@ PATIENCE = 10.0  # seconds: a run looks at the flag between two batches
 
 @skill(
     "cancel {run}", right="run", help="stop a run; what is published stays", example="cancel 12",
-    states=("queued", "running"),
+    states=("queued", "running"), holds="counts"
 )  # fmt: skip
 async def cancel(atlas: Atlas, run: int) -> Reply:
     seen = await atlas.cancel(run)
@@ -28,4 +28,10 @@ async def cancel(atlas: Atlas, run: int) -> Reply:
     else:
         after = [f"status {run}"]
         text = f"Run #{run} of {seen['pipeline']} is asked to stop; it stops at the next batch."
-    return Reply(text, facts=facts(seen, after), next=after, ok=seen["state"] not in ("succeeded", "failed", "refused"))
+    return Reply(
+        text,
+        facts=facts(seen, after),
+        next=after,
+        ok=seen["state"] not in ("succeeded", "failed", "refused"),
+        holds="counts",
+    )

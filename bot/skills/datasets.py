@@ -8,11 +8,17 @@ from bot.skill import skill
 from bot.words import count, many, when
 
 
-@skill("datasets", right="read:catalog", help="every published dataset and table: rows, score, age", example="datasets")
+@skill(
+    "datasets",
+    right="read:catalog",
+    help="every published dataset and table: rows, score, age",
+    example="datasets",
+    holds="counts",
+)
 async def datasets(atlas: Atlas) -> Reply:
     items, zone = (await atlas.datasets())["items"], await atlas.zone()
     if not items:
-        return Reply("Nothing is published yet.", facts={"items": []}, next=["pipelines"])
+        return Reply("Nothing is published yet.", facts={"items": []}, next=["pipelines"], holds="counts")
     # the lowest score first, then what is older
     items = sorted(items, key=lambda d: (d["kind"] == "model", float(d["score"] or 101), d["published_at"] or ""))
     rows = [
@@ -31,4 +37,5 @@ async def datasets(atlas: Atlas) -> Reply:
         table=Table(["name", "kind", "rows", "score", "published", "owner", "description"], rows),
         facts={"items": items},
         next=after,
+        holds="counts",
     )

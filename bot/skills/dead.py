@@ -15,6 +15,7 @@ LINES = 3
     right="read:dead-letters",
     help="the rejected rows of the last run, by cause",
     example="dead customers",
+    holds="rows",
 )
 async def dead(atlas: Atlas, pipeline: str) -> Reply:
     answer = await atlas.dead_letters(pipeline)
@@ -26,6 +27,7 @@ async def dead(atlas: Atlas, pipeline: str) -> Reply:
             f"No row of {pipeline} was rejected in run #{number}{came}.{_earlier(answer)}",
             facts=facts,
             next=[f"replay {pipeline}" if answer["earlier"] else f"quality {pipeline}"],
+            holds="counts",
         )
     share = f" of {count(rows_in)} ({percent(total, rows_in)})" if rows_in else ""
     rows = [
@@ -38,6 +40,7 @@ async def dead(atlas: Atlas, pipeline: str) -> Reply:
             "why is gone with the raw rows.",
             facts=facts,
             next=[f"run {pipeline}"],
+            holds="counts",
         )
     return Reply(
         f"{many(total, 'row')}{share} of {pipeline} {'was' if total == 1 else 'were'} rejected in run #{number}."
@@ -45,6 +48,7 @@ async def dead(atlas: Atlas, pipeline: str) -> Reply:
         table=Table(["cause", "column", "values", "rows", "lines in the source"], rows),
         facts=facts,
         next=[f"replay {pipeline}", f"why {pipeline}"],
+        holds="rows",
     )
 
 

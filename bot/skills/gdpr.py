@@ -5,7 +5,13 @@ from bot.reply import Attachment, Reply
 from bot.skill import skill
 
 
-@skill("gdpr report [{dataset}]", right="read:gdpr", help="the GDPR report as a PDF", example="gdpr report customers")
+@skill(
+    "gdpr report [{dataset}]",
+    right="read:gdpr",
+    help="the GDPR report as a PDF",
+    example="gdpr report customers",
+    holds="subjects",
+)
 async def gdpr(atlas: Atlas, dataset: str | None = None) -> Reply:
     document, record = await atlas.gdpr_report(dataset), await atlas.gdpr_record(dataset)
     about = dataset or "all datasets"

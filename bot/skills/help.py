@@ -7,7 +7,7 @@ from bot.skill import Skill, skill, skills
 from bot.strangers import MAY_SAY
 
 
-@skill("help [{topic...}]", right=None, help="what you can say", example="help run")
+@skill("help [{topic...}]", right=None, help="what you can say", example="help run", holds="counts")
 async def help(atlas: Atlas, topic: str | None = None) -> Reply:
     """With a topic, everything about one command."""
     if topic:
@@ -25,6 +25,7 @@ async def help(atlas: Atlas, topic: str | None = None) -> Reply:
         table=Table(["say", "to get"], rows),
         facts={"items": [{"usage": s.patterns[0].usage, "help": s.help, "example": s.example} for s in mine]},
         next=["pipelines", "datasets", "status"] if known else ["link"],
+        holds="counts",
     )
 
 
@@ -34,9 +35,9 @@ def _about(topic: str) -> Reply:
     if not found:
         near = [s for s in skills() if any(word in f"{s.help} {s.name}" for word in wanted)]
         if not near:
-            return Reply(f"There is no command `{short(topic)}`.", next=["help"], ok=False)
+            return Reply(f"There is no command `{short(topic)}`.", next=["help"], ok=False, holds="counts")
         found = near
-    return Reply("\n".join(_told(s) for s in found), next=[s.example for s in found][:4])
+    return Reply("\n".join(_told(s) for s in found), next=[s.example for s in found][:4], holds="counts")
 
 
 def _told(of: Skill) -> str:

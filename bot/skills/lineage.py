@@ -12,6 +12,7 @@ from bot.words import one_line
     right="read:lineage",
     help="where a table or column comes from",
     example="lineage revenue_by_country",
+    holds="counts",
 )
 async def lineage(atlas: Atlas, node: str) -> Reply:
     return await told(atlas, node, "upstream", "impact")
@@ -26,4 +27,5 @@ async def told(atlas: Atlas, node: str, direction: str, other_way: str) -> Reply
         facts={key: answer[key] for key in ("node", "upstream", "downstream")},
         attachments=[Attachment("image", f"Lineage of {one_line(node)}", picture, f"lineage-{node}.png")],
         next=[f"{other_way} {quoted(node)}"],
+        holds="counts",
     )

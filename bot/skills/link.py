@@ -5,12 +5,12 @@ from bot.reply import Reply
 from bot.skill import skill
 
 
-@skill("link", right=None, help="become known to Atlas in this chat", example="link")
+@skill("link", right=None, help="become known to Atlas in this chat", example="link", holds="subjects")
 async def link(atlas: Atlas) -> Reply:
     """Whoever is linked already is told so; a new code would make no difference."""
     me = await atlas.me()
     if me["user"]:
-        return Reply(f"You are {me['user']} here already.", facts={"user": me["user"]}, next=["whoami"])
+        return Reply(f"You are {me['user']} here already.", facts={"user": me["user"]}, next=["whoami"], holds="counts")
     code = await atlas.link_code()
     minutes = code["seconds"] // 60
     return Reply(

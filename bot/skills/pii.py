@@ -21,7 +21,7 @@ KINDS = {
 
 
 @skill("pii {dataset}", right="read:pii", help="what was found personal, why, what was done; also DATASET.COLUMN",
-       example="pii customers")  # fmt: skip
+       example="pii customers", holds="rows")  # fmt: skip
 async def pii(atlas: Atlas, dataset: str) -> Reply:
     name, _, column = dataset.partition(".")
     answer = await atlas.pii(name)
@@ -44,6 +44,7 @@ async def pii(atlas: Atlas, dataset: str) -> Reply:
         table=Table(["column", "holds", "sure", "what is done", "why"], rows) if rows else None,
         facts=facts(name, found),
         next=[f"pii {_quoted(name, personal[0]['column'])}"] if personal else [f"quality {name}"],
+        holds="rows",
     )
 
 
@@ -53,7 +54,12 @@ def _one(name: str, column: str, found: list[Answer], zone: ZoneInfo) -> Reply:
     ]
     if not matching:
         names = listing([c["column"] for c in found], most=20)
-        return Reply(f"`{name}` has no column `{one_line(column)}`. It has {names}.", ok=False, next=[f"pii {name}"])
+        return Reply(
+            f"`{name}` has no column `{one_line(column)}`. It has {names}.",
+            ok=False,
+            next=[f"pii {name}"],
+            holds="rows",
+        )
     c = matching[0]
     reason, where = one_line(c["reason"]).rstrip("."), _quoted(name, c["column"])
     if c["types"]:
@@ -67,7 +73,12 @@ def _one(name: str, column: str, found: list[Answer], zone: ZoneInfo) -> Reply:
         told.append(f"Wrong? Say: pii {where} is EMAIL, or what else it holds.")
     if c["ruling"] and not c["ruling"]["applied"]:
         told.append(f"It {_ruled(c['ruling'], zone)} This holds from the next run.")
-    return Reply("\n".join(told), facts=facts(name, [c]), next=[f"pii {name}", f"lineage {_quoted(name, c['column'])}"])
+    return Reply(
+        "\n".join(told),
+        facts=facts(name, [c]),
+        next=[f"pii {name}", f"lineage {_quoted(name, c['column'])}"],
+        holds="rows",
+    )
 
 
 def facts(name: str, columns: list[Answer]) -> dict[str, object]:

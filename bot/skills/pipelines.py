@@ -8,7 +8,7 @@ from bot.words import many, one_line, when
 URGENT = ("failed", "refused", "cancelled", "running", "queued", None, "succeeded")
 
 
-@skill("pipelines", right="read:catalog", help="every pipeline and its last run", example="pipelines")
+@skill("pipelines", right="read:catalog", help="every pipeline and its last run", example="pipelines", holds="counts")
 async def pipelines(atlas: Atlas) -> Reply:
     answer, zone = await atlas.pipelines(), await atlas.zone()
     mistakes = [f"Mistake: {one_line(mistake)}" for mistake in answer.get("mistakes", [])]
@@ -17,6 +17,7 @@ async def pipelines(atlas: Atlas) -> Reply:
         return Reply(
             "\n".join(["There is no pipeline yet: one file in the pipelines folder makes one.", *mistakes]),
             facts={"items": []},
+            holds="counts",
         )
     rows = []
     for item in items:
@@ -37,4 +38,5 @@ async def pipelines(atlas: Atlas) -> Reply:
         table=Table(["pipeline", "run", "state", "when", "score", "next", "owner"], rows),
         facts={"items": items},
         next=after,
+        holds="counts",
     )

@@ -10,7 +10,11 @@ SHOWN = 10  # rows of the trend
 
 
 @skill(
-    "quality {dataset}", right="read:quality", help="the six scores and the worst checks", example="quality customers"
+    "quality {dataset}",
+    right="read:quality",
+    help="the six scores and the worst checks",
+    example="quality customers",
+    holds="counts",
 )
 async def quality(atlas: Atlas, dataset: str) -> Reply:
     answer, zone = await atlas.quality(dataset), await atlas.zone()
@@ -38,15 +42,24 @@ async def quality(atlas: Atlas, dataset: str) -> Reply:
             Attachment("image", f"Quality of {dataset}", await atlas.quality_picture(dataset), f"quality-{dataset}.png")
         ],
         next=[f"why {dataset}", f"quality {dataset} trend", f"dead {dataset}"],
+        holds="counts",
     )
 
 
-@skill("quality {dataset} trend", right="read:quality", help="how the scores went", example="quality customers trend")
+@skill(
+    "quality {dataset} trend",
+    right="read:quality",
+    help="how the scores went",
+    example="quality customers trend",
+    holds="counts",
+)
 async def trend(atlas: Atlas, dataset: str) -> Reply:
     items, zone = (await atlas.trend(dataset))["items"], await atlas.zone()
     measured = [item for item in items if item["score"] is not None]
     if not measured:
-        return Reply(f"Nothing of {dataset} was measured yet.", facts={"items": []}, next=[f"quality {dataset}"])
+        return Reply(
+            f"Nothing of {dataset} was measured yet.", facts={"items": []}, next=[f"quality {dataset}"], holds="counts"
+        )
     first, last = measured[0], measured[-1]
     lowest = min(measured, key=lambda item: float(item["score"]))
     if len(measured) == 1:
@@ -66,4 +79,5 @@ async def trend(atlas: Atlas, dataset: str) -> Reply:
         facts={"dataset": dataset, "items": items},
         attachments=[Attachment("image", f"Quality of {dataset} over time", picture, f"quality-{dataset}-trend.png")],
         next=[f"why {dataset}", f"quality {dataset}"],
+        holds="counts",
     )

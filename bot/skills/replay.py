@@ -13,6 +13,7 @@ from bot.skill import skill
     right="run",
     help="try the last rows again by the rules as they are now",
     example="replay customers",
+    holds="counts",
 )
 async def replay(atlas: Atlas, pipeline: str) -> AsyncIterator[Reply]:
     async for reply in follow(atlas, await atlas.replay(pipeline), note="a replay"):

@@ -10,7 +10,7 @@ from bot.skill import skill
 
 @skill(
     "retry {run}", right="run", help="a new run from the first step that did not finish", example="retry 12",
-    states=("failed", "cancelled", "refused"),
+    states=("failed", "cancelled", "refused"), holds="counts"
 )  # fmt: skip
 async def retry(atlas: Atlas, run: int) -> AsyncIterator[Reply]:
     async for reply in follow(atlas, await atlas.retry(run)):

@@ -14,10 +14,13 @@ from bot.words import listing, one_line
     right="reveal",
     help="what a token stands for; only you see it, and that you asked is kept",
     example="reveal t_75zxml4nsoplhl55ovweuoxjjm because she asked for her data",
+    holds="subjects",
 )
 async def reveal(atlas: Atlas, token: str, because: str = "") -> Reply:
     if not re.fullmatch("t_[a-z2-7]{26}", token.casefold()):  # not repeated: it may be somebody's data
-        return Reply("That is no token. One is t_ and 26 letters and figures, as `show` shows it.", ok=False)
+        return Reply(
+            "That is no token. One is t_ and 26 letters and figures, as `show` shows it.", ok=False, holds="subjects"
+        )
     told = await atlas.reveal(token.casefold(), because)
     return Reply(
         f"{told['token']} stands for {one_line(told['value'])}, in {listing(told['datasets'])}.\n"

@@ -19,12 +19,13 @@ from bot.words import one_line
     right="rule:pii",
     help="rule what a column holds; the word of a person beats what is found, and what it hides is masked at once",
     example="pii customers.f3 is CPR",
+    holds="rows",
 )
 async def rule(atlas: Atlas, column: str, type: str | None = None, because: str = "") -> AsyncIterator[Reply]:
     dataset, _, name = column.partition(".")
     dataset = dataset.casefold().removeprefix("chart.")
     if not name:
-        yield Reply(f"Say which column: pii {dataset}.COLUMN is …", ok=False, next=[f"pii {dataset}"])
+        yield Reply(f"Say which column: pii {dataset}.COLUMN is …", ok=False, next=[f"pii {dataset}"], holds="rows")
         return
     ruled = await atlas.rule(dataset, name, type, because)
     name = ruled["ruling"]["column"]
@@ -41,10 +42,10 @@ async def rule(atlas: Atlas, column: str, type: str | None = None, because: str 
     told = f"{_holds(dataset, ruled['ruling'])} {_effect(dataset, ruled, done, (found or [ruled])[0]['action'])}"
     about = quoted(f"{dataset}.{name}")
     if done is not None:
-        yield replace(done, text=f"{told}\n{done.text}", facts={**done.facts, **facts(dataset, found)})
+        yield replace(done, text=f"{told}\n{done.text}", facts={**done.facts, **facts(dataset, found)}, holds="rows")
         return
     full = [] if ruled["effect"] == "holds already" else [f"run {dataset} --full"]
-    yield Reply(told, facts=facts(dataset, found), next=[*full, f"pii {about}", f"lineage {about}"])
+    yield Reply(told, facts=facts(dataset, found), next=[*full, f"pii {about}", f"lineage {about}"], holds="rows")
 
 
 def _holds(dataset: str, ruling: Answer) -> str:

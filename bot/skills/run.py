@@ -9,7 +9,11 @@ from bot.skill import skill
 
 
 @skill(
-    "run {pipeline} [--full]", right="run", help="run a pipeline; --full reads everything anew", example="run customers"
+    "run {pipeline} [--full]",
+    right="run",
+    help="run a pipeline; --full reads everything anew",
+    example="run customers",
+    holds="counts",
 )
 async def run(atlas: Atlas, pipeline: str, full: bool) -> AsyncIterator[Reply]:
     async for reply in follow(atlas, await atlas.start(pipeline, full=full)):

@@ -6,13 +6,20 @@ from bot.skill import skill
 from bot.words import count, many, took, when
 
 
-@skill("runs [{pipeline}]", right="read:runs", help="the last runs, newest first", example="runs customers")
+@skill(
+    "runs [{pipeline}]", right="read:runs", help="the last runs, newest first", example="runs customers", holds="counts"
+)
 async def runs(atlas: Atlas, pipeline: str | None = None) -> Reply:
     page, zone = await atlas.runs(pipeline), await atlas.zone()
     items = page["items"]
     whose = f" of {pipeline}" if pipeline else ""
     if not items:
-        return Reply(f"No run{whose} yet.", facts={"items": []}, next=[f"run {pipeline}" if pipeline else "pipelines"])
+        return Reply(
+            f"No run{whose} yet.",
+            facts={"items": []},
+            next=[f"run {pipeline}" if pipeline else "pipelines"],
+            holds="counts",
+        )
     rows = [
         [
             f"#{run['run']}",
@@ -34,4 +41,5 @@ async def runs(atlas: Atlas, pipeline: str | None = None) -> Reply:
         table=Table(["run", "pipeline", "state", "when", "took", "in", "out", "rejected", "score"], rows),
         facts={"items": items},
         next=[f"why {bad['run']}"] if bad else [f"status {items[0]['run']}"],
+        holds="counts",
     )

@@ -9,20 +9,22 @@ from bot.words import one_line
 
 @skill(
     "schedule {pipeline} {cron...}", right="run", help="run a pipeline by itself; the times as cron writes them",
-    example='schedule customers "0 6 * * *"',
+    example='schedule customers "0 6 * * *"', holds="counts"
 )  # fmt: skip
 async def schedule(atlas: Atlas, pipeline: str, cron: str) -> Reply:
     again = f'schedule {pipeline} "0 6 * * *"'
     if len(cron.split()) != 5:
         text = "Times are five fields as cron writes them: minute, hour, day, month, weekday. 0 6 * * * is 6 each day."
-        return misread(text, again)
+        return misread(text, again, holds="counts")
     try:
         plan = await atlas.schedule(pipeline, cron)
     except AtlasProblem as problem:
         if problem.code != "bad_input":
             raise
         text = f"{problem.message} {problem.hint or ''}".strip()
-        return Reply(text, ok=False, next=[again], facts={"code": problem.code})
+        return Reply(text, ok=False, next=[again], facts={"code": problem.code}, holds="counts")
     told = [f"{pipeline} runs {in_words(plan['cron'])}, next {next_time(plan, await atlas.zone())}."]
     told += [f"Mind: {one_line(odd)}" for odd in plan["mind"]]
-    return Reply("\n".join(told), facts=plan, next=["schedules", f"unschedule {pipeline}", f"run {pipeline}"])
+    return Reply(
+        "\n".join(told), facts=plan, next=["schedules", f"unschedule {pipeline}", f"run {pipeline}"], holds="counts"
+    )

@@ -7,14 +7,20 @@ from bot.skill import skill
 from bot.words import many, one_line, when
 
 
-@skill("schedules", right="read:runs", help="which pipelines run by themselves, and when", example="schedules")
+@skill(
+    "schedules",
+    right="read:runs",
+    help="which pipelines run by themselves, and when",
+    example="schedules",
+    holds="counts",
+)
 async def schedules(atlas: Atlas) -> Reply:
     answer, zone = await atlas.schedules(), await atlas.zone()
     items = sorted(answer["items"], key=lambda plan: (plan["note"] is None, plan["next_at"]))
     if not items:
         return Reply(
             'No pipeline runs by itself. Say when one should: schedule PIPELINE "0 6 * * *"',
-            facts={"items": []}, next=["pipelines"],
+            facts={"items": []}, next=["pipelines"], holds="counts"
         )  # fmt: skip
     told = [f"{many(len(items), 'schedule')}."]
     told += [f"{plan['pipeline']}, {when(plan['last_at'], zone)}: {one_line(plan['note'])}"
@@ -32,4 +38,5 @@ async def schedules(atlas: Atlas) -> Reply:
         table=Table(["pipeline", "runs", "next", "last", "set by"], rows),
         facts={"items": items},
         next=[f"status {items[0]['pipeline']}", "pipelines"],
+        holds="counts",
     )

@@ -8,7 +8,13 @@ from bot.words import many, when
 MOST = 50
 
 
-@skill("show {model}", right="read:models", help=f"up to {MOST} rows of a table", example="show revenue_by_country")
+@skill(
+    "show {model}",
+    right="read:models",
+    help=f"up to {MOST} rows of a table",
+    example="show revenue_by_country",
+    holds="rows",
+)
 async def show(atlas: Atlas, model: str) -> Reply:
     table, zone = await atlas.rows(model, limit=MOST), await atlas.zone()
     total, shown = table["total_rows"], len(table["rows"])

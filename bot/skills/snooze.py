@@ -13,13 +13,13 @@ MINUTES = {"m": 1, "min": 1, "minute": 1, "h": 60, "hour": 60, "d": 1440, "day":
 
 @skill(
     "snooze {alert} {duration...}", right="handle:alerts", help="have an alert quiet for a while; then it returns",
-    example="snooze 12 2h",
+    example="snooze 12 2h", holds="counts"
 )  # fmt: skip
 async def snooze(atlas: Atlas, alert: int, duration: str) -> Reply:
     minutes = in_minutes(duration)
     if minutes is None:
         text = f"`{short(duration)}` is no time to wait: say 30m, 2h or 1d, up to 30 days."
-        return misread(text, f"snooze {alert} 2h", f"snooze {alert} 1d")
+        return misread(text, f"snooze {alert} 2h", f"snooze {alert} 1d", holds="counts")
     return told(await atlas.handle(alert, "snooze", {"minutes": minutes}), await atlas.zone())
 
 

@@ -11,7 +11,11 @@ from bot.words import listing, many, when
 
 
 @skill(
-    "status [{subject}]", right="read:runs", help="how things stand, with all, a pipeline or a run", example="status 12"
+    "status [{subject}]",
+    right="read:runs",
+    help="how things stand, with all, a pipeline or a run",
+    example="status 12",
+    holds="counts",
 )
 async def status(atlas: Atlas, subject: str | None = None) -> Reply:
     if subject is None:
@@ -20,7 +24,12 @@ async def status(atlas: Atlas, subject: str | None = None) -> Reply:
         return await _of_run(atlas, int(subject))
     last = (await atlas.runs(subject, limit=1))["items"]
     if not last:
-        return Reply(f"{subject} has not run yet.", facts={"pipeline": subject, "run": None}, next=[f"run {subject}"])
+        return Reply(
+            f"{subject} has not run yet.",
+            facts={"pipeline": subject, "run": None},
+            next=[f"run {subject}"],
+            holds="counts",
+        )
     return await _of_run(atlas, last[0]["run"])
 
 
@@ -67,4 +76,5 @@ async def _everywhere(atlas: Atlas) -> Reply:
         table=Table(["pipeline", "run", "state", "when", "score"], rows) if rows else None,
         facts={"items": runs},
         next=after or ["pipelines"],
+        holds="counts",
     )

@@ -18,7 +18,7 @@ MAY = {
 }  # fmt: skip
 
 
-@skill("whoami", right=None, help="who you are here and what you may do", example="whoami")
+@skill("whoami", right=None, help="who you are here and what you may do", example="whoami", holds="counts")
 async def whoami(atlas: Atlas) -> Reply:
     me = await atlas.me()
     if not me["user"]:
@@ -31,4 +31,5 @@ async def whoami(atlas: Atlas) -> Reply:
         f"You are {me['user']}, {me['role']}. You may {may}.\nTimes are told in {me['timezone']}.",
         facts={key: me[key] for key in ("user", "role", "rights", "somewhere", "timezone")},
         next=["help"],
+        holds="counts",
     )

@@ -8,7 +8,11 @@ from bot.words import listing, one_line, when
 
 
 @skill(
-    "why {subject}", right="read:quality", help="the cause of a failure or a fall, from facts", example="why customers"
+    "why {subject}",
+    right="read:quality",
+    help="the cause of a failure or a fall, from facts",
+    example="why customers",
+    holds="counts",
 )
 async def why(atlas: Atlas, subject: str) -> Reply:
     answer = await atlas.why(subject)
@@ -25,7 +29,7 @@ async def why(atlas: Atlas, subject: str) -> Reply:
     told.append(f"{owner}{good}{depend(answer['dependents'])}")
     bad = answer.get("state") in ("failed", "cancelled")
     after = [f"retry {number}"] if bad else [f"impact {name}", f"quality {name} trend"]
-    return Reply("\n".join(told), facts=answer, next=after)
+    return Reply("\n".join(told), facts=answer, next=after, holds="counts")
 
 
 async def _dated(atlas: Atlas, headline: str, number: int) -> str:

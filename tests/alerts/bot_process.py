@@ -6,8 +6,9 @@ from multiprocessing.process import BaseProcess
 
 import httpx
 
-from bot.alerts import keep_posting
+from bot.alerts import post_due
 from bot.client import Atlas
+from bot.loops import Loops
 from bot.platforms.slack.calls import Calls
 from bot.platforms.slack.post import Poster
 from bot.reply import Reply
@@ -29,7 +30,9 @@ class Platform:
 
 async def live(api: str, token: str, slack: str) -> None:
     async with httpx.AsyncClient(base_url=api, headers={"Authorization": f"Bearer {token}"}) as http:
-        await keep_posting(Atlas(http), {"slack": Platform(slack)})
+        loops = Loops()
+        loops.start("alerts", lambda: post_due(Atlas(http), {"slack": Platform(slack)}))
+        await asyncio.Event().wait()
 
 
 def _main(api: str, token: str, slack: str) -> None:

@@ -47,27 +47,33 @@ replies = st.builds(
 @pytest.mark.parametrize("platform", DRAWINGS)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(reply=replies)
-@example(reply=Reply("".join(TRICKS), title="".join(TRICKS), table=Table(TRICKS, [TRICKS] * 30), next=TRICKS))
-@example(reply=Reply("\n".join(["`" + "<&>" * 900 + "`"] * 400)))
-@example(reply=Reply(table=Table(["a"], [["<" * 5000]] * 500)))
-@example(reply=Reply(table=Table([f"c{n}" for n in range(400)], [["x" * 60] * 400] * 3)))
+@example(
+    reply=Reply("".join(TRICKS), title="".join(TRICKS), table=Table(TRICKS, [TRICKS] * 30), next=TRICKS, holds="counts")
+)
+@example(reply=Reply("\n".join(["`" + "<&>" * 900 + "`"] * 400), holds="counts"))
+@example(reply=Reply(table=Table(["a"], [["<" * 5000]] * 500), holds="counts"))
+@example(reply=Reply(table=Table([f"c{n}" for n in range(400)], [["x" * 60] * 400] * 3), holds="counts"))
 def test_nothing_in_data_acts_hides_or_breaks_a_message(platform: str, reply: Reply) -> None:
     assert DRAWINGS[platform](reply) == []
 
 
 def test_names_in_backticks_are_code_and_a_lone_backtick_is_none() -> None:
-    body = blocks.message(Reply("There is no `cust<omers>`. It`s so.")).body
+    body = blocks.message(Reply("There is no `cust<omers>`. It`s so.", holds="counts")).body
     assert body["blocks"][0]["text"]["text"] == "There is no `cust&lt;omers&gt;`. It's so."
 
 
 def test_a_long_text_is_cut_and_comes_whole_as_a_file() -> None:
-    drawn = blocks.message(Reply("\n".join(f"{n}. a cause that is told at some length" for n in range(500))))
+    drawn = blocks.message(
+        Reply("\n".join(f"{n}. a cause that is told at some length" for n in range(500)), holds="counts")
+    )
     assert "more lines" in slack.read(drawn.body["blocks"])
     assert drawn.files[0].content.count(b"\n") == 499
 
 
 def test_a_button_says_its_command_and_a_command_too_long_for_one_has_none() -> None:
-    body = blocks.message(Reply("x", next=["run customers", "show " + "x" * 3000, Action("cancel 12", "cancel")])).body
+    body = blocks.message(
+        Reply("x", next=["run customers", "show " + "x" * 3000, Action("cancel 12", "cancel")], holds="counts")
+    ).body
     buttons = body["blocks"][-1]["elements"]
     assert [(b["text"]["text"], b["value"]) for b in buttons] == [
         ("run customers", "run customers"),
@@ -98,4 +104,4 @@ def test_what_would_break_a_message_is_found() -> None:
 
 def test_an_answer_without_words_still_says_something() -> None:
     for platform, mistakes in DRAWINGS.items():
-        assert mistakes(Reply(attachments=[Attachment("image", "x", b"x", "x.png")])) == [], platform
+        assert mistakes(Reply(attachments=[Attachment("image", "x", b"x", "x.png")], holds="counts")) == [], platform

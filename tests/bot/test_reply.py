@@ -58,7 +58,7 @@ def test_numbers_stand_with_their_units() -> None:
 def test_nothing_unprintable_reaches_the_eye(text: str) -> None:
     assert clean(text).replace("\n", "").isprintable()
     assert one_line(text).isprintable()
-    drawn = drawing.full(Reply(text, title=text, table=Table([text], [[text]]), next=[text]))
+    drawn = drawing.full(Reply(text, title=text, table=Table([text], [[text]]), next=[text], holds="counts"))
     assert drawn.replace("\n", "").isprintable()
 
 
@@ -79,6 +79,7 @@ def test_an_answer_is_drawn_as_the_voice_has_it() -> None:
         title="Run #12 of customers",
         steps=[Step("Explore", "10,214 rows from 3 files", "done"), Step("Navigate", "4 tables", "done")],
         next=["why customers", "dead customers"],
+        holds="counts",
     )
     assert drawing.full(reply) == (
         "Run #12 of customers\n  Explore    10,214 rows from 3 files\n  Navigate   4 tables\n"
@@ -92,14 +93,14 @@ def test_a_suggestion_stands_beside_the_mistake() -> None:
 
 
 def test_the_exit_code_says_done_refused_or_not_understood() -> None:
-    assert Reply("x").exit_code == 0
-    assert Reply("x", ok=False).exit_code == 1
+    assert Reply("x", holds="counts").exit_code == 0
+    assert Reply("x", ok=False, holds="counts").exit_code == 1
     assert misread("x").exit_code == 2
 
 
 def test_json_has_the_promised_keys(tmp_path: Path) -> None:
     reply = Reply("Two rows.", table=Table(["n"], [[1]]), facts={"rows": [[1]]}, next=[Action("cancel 12", "cancel")],
-                  attachments=[Attachment("image", "Quality", b"png", "quality.png")])  # fmt: skip
+                  attachments=[Attachment("image", "Quality", b"png", "quality.png")], holds="counts")  # fmt: skip
     told = drawing.as_json(reply, [drawing.save(a, tmp_path) for a in reply.attachments])
     assert json.loads(json.dumps(told)) == {
         "ok": True,
@@ -133,4 +134,4 @@ def test_a_file_never_replaces_another(tmp_path: Path) -> None:
 
 
 def test_actions_are_offered_once() -> None:
-    assert [a.command for a in Reply(next=["status", "status", "runs"]).actions] == ["status", "runs"]
+    assert [a.command for a in Reply(next=["status", "status", "runs"], holds="counts").actions] == ["status", "runs"]

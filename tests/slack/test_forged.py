@@ -12,6 +12,7 @@ import httpx
 import pytest
 from starlette.routing import Route
 
+from bot.loops import Loops
 from bot.platforms.slack.door import Door
 from bot.web import Web
 from tests.mocks import slack as mock
@@ -204,6 +205,7 @@ def test_without_the_check_the_suite_fails(office: Office) -> None:
         web = Web(
             "127.0.0.1:0",
             [Route("/slack/events", Open(office.bot.platform("slack").app, SECRET).receive, methods=["POST"])],
+            Loops(),
         )
         await web.start()
         return web

@@ -39,7 +39,7 @@ def talk(slack: Slack, talking: Talk) -> Any:
 
 
 def post(poster: Poster, text: str = "hello", *, ref: str | None = None, key: str = "k", **more: Any) -> Any:
-    return poster.post(CHANNEL, Reply(text), ref=ref, key=key, **more)
+    return poster.post(CHANNEL, Reply(text, holds="counts"), ref=ref, key=key, **more)
 
 
 def test_what_slack_limits_is_sent_when_slack_says_so(slack: Slack) -> None:
@@ -104,7 +104,7 @@ def test_the_same_key_in_a_thread_is_posted_once(slack: Slack) -> None:
 
 def test_a_person_is_posted_to_by_id_and_once(slack: Slack) -> None:
     async def go(poster: Poster) -> list[str]:
-        return [await poster.post(KIM, Reply("hello"), ref=None, key="k", look=True) for _ in range(2)]
+        return [await poster.post(KIM, Reply("hello", holds="counts"), ref=None, key="k", look=True) for _ in range(2)]
 
     first, second = talk(slack, go)
     assert first == second
@@ -150,12 +150,12 @@ def test_a_file_goes_through_though_slack_is_busy(slack: Slack) -> None:
 def test_an_address_to_answer_to_that_is_not_slacks_is_not_called(slack: Slack) -> None:
     for url in ("https://evil.example/commands/1", "http://hooks.slack.com/x", "https://hooks.slack.com.evil.example/"):
         with pytest.raises(CannotPost, match="not Slack's"):
-            talk(slack, lambda poster, url=url: poster.answer_to(url, Reply("hello"), replace=False))
+            talk(slack, lambda poster, url=url: poster.answer_to(url, Reply("hello", holds="counts"), replace=False))
 
 
 def test_a_long_table_is_cut_and_comes_whole_as_a_file(slack: Slack) -> None:
     rows = [[number, f"name {number}", "=1+1"] for number in range(1, 301)]
-    drawn = blocks.message(Reply("300 rows.", table=Table(["id", "name", "sum"], rows)))
+    drawn = blocks.message(Reply("300 rows.", table=Table(["id", "name", "sum"], rows), holds="counts"))
     text = mock.blocks.read(drawn.body["blocks"])
     shown = len(re.findall(r"name \d+", text))
     assert f"… and {300 - shown} more" in text

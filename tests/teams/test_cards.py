@@ -63,12 +63,12 @@ def test_any_reply_is_a_card_that_teams_takes(reply: Reply, with_links: bool) ->
 
 def test_what_is_said_stands_in_the_card_as_it_is() -> None:
     said = "value is [click](https://evil.example) <at>Everyone</at> {{DATE(2026-01-01T00:00:00Z, SHORT)}} **x**"
-    reply = Reply(said, title=said, table=Table(["a"], [[said[:55]]]))
+    reply = Reply(said, title=said, table=Table(["a"], [[said[:55]]]), holds="counts")
     assert checks.read(sent(reply)["attachments"][0]["content"]).split("\n") == [said, said, "a", said[:55]]
 
 
 def test_a_long_table_is_cut_with_how_many_more_and_a_file() -> None:
-    reply = Reply(table=Table(["id", "name"], [[number, f"name {number}"] for number in range(1_000)]))
+    reply = Reply(table=Table(["id", "name"], [[number, f"name {number}"] for number in range(1_000)]), holds="counts")
     (file,) = cards.outside(reply)
     text = checks.read(sent(reply)["attachments"][0]["content"])
     shown = sum("name " in line for line in text.split("\n"))
@@ -80,7 +80,7 @@ def test_a_long_table_is_cut_with_how_many_more_and_a_file() -> None:
 def test_a_picture_stands_in_the_card_if_it_fits_and_else_behind_a_link() -> None:
     def urls(size: int) -> list[str]:
         picture = Attachment("image", "Lineage", random.Random(1).randbytes(size), "x.png")
-        content = sent(Reply("x", attachments=[picture]))["attachments"][0]["content"]
+        content = sent(Reply("x", attachments=[picture], holds="counts"))["attachments"][0]["content"]
         return [one["url"][:22] for one in checks.everything(content) if "url" in one]
 
     assert urls(9_000) == ["data:image/png;base64,"]
@@ -88,13 +88,13 @@ def test_a_picture_stands_in_the_card_if_it_fits_and_else_behind_a_link() -> Non
 
 
 def test_a_file_without_a_link_is_told_and_why() -> None:
-    reply = Reply("x", attachments=[Attachment("pdf", "GDPR report", b"%PDF", "x.pdf")])
+    reply = Reply("x", attachments=[Attachment("pdf", "GDPR report", b"%PDF", "x.pdf")], holds="counts")
     assert "GDPR report: It is not there." in checks.read(sent(reply, None)["attachments"][0]["content"])
 
 
 def test_the_checks_find_what_acts() -> None:
     """What the tests above hold cards against does refuse."""
-    good = sent(Reply("x", next=["status"]))
+    good = sent(Reply("x", next=["status"], holds="counts"))
     assert mistakes(good) == []
     card = good["attachments"][0]["content"]
     for wrong in (

@@ -16,15 +16,15 @@ def test_people_and_channels_are_known_and_nothing_is_posted_twice(tmp_path: Pat
         with at_work(tmp_path, quiet, mock) as first:
             first.says("whoami", user=ANNA)
             first.says("whoami", user=KIM, channel=CHANNEL)
-            posted = first.post(CHANNEL, Reply("Run #7 failed."), ref=None, key="a")
+            posted = first.post(CHANNEL, Reply("Run #7 failed.", holds="counts"), ref=None, key="a")
         with at_work(tmp_path, quiet, mock) as second:
             for target, place in ((ANNA, personal(ANNA)), (KIM, personal(KIM)), (CHANNEL, CHANNEL)):
-                second.post(target, Reply("Run #8 failed."), ref=None, key=f"b {target}")
+                second.post(target, Reply("Run #8 failed.", holds="counts"), ref=None, key=f"b {target}")
                 assert mock.messages[-1].conversation == place
             mock.members.add("19:other@thread.tacv2")
-            second.post("19:other@thread.tacv2", Reply("Nobody ever spoke here."), ref=None, key="c")
+            second.post("19:other@thread.tacv2", Reply("Nobody ever spoke here.", holds="counts"), ref=None, key="c")
             count = len(mock.messages)
-            assert second.post(CHANNEL, Reply("It is over."), ref=None, key="a") == posted
+            assert second.post(CHANNEL, Reply("It is over.", holds="counts"), ref=None, key="a") == posted
             assert (len(mock.messages), "It is over." in mock.messages[2].text) == (count, True)
 
 

@@ -114,12 +114,14 @@ def test_the_person_in_the_form_is_not_believed(office: TeamsOffice) -> None:
 
 def test_alerts_are_posted_to_channels_and_people_and_edited(office: TeamsOffice) -> None:
     before = len(office.teams.messages)
-    channel = office.post(CHANNEL, Reply("Run #7 failed."), ref=None, key="alert-1")
-    person = office.post(KIM, Reply("Run #7 failed."), ref=None, key="alert-1")
+    channel = office.post(CHANNEL, Reply("Run #7 failed.", holds="counts"), ref=None, key="alert-1")
+    person = office.post(KIM, Reply("Run #7 failed.", holds="counts"), ref=None, key="alert-1")
     assert [m.conversation for m in office.teams.messages[before:]] == [CHANNEL, personal()]
-    assert office.post(CHANNEL, Reply("It is over."), ref=channel, key="alert-1") == channel
+    assert office.post(CHANNEL, Reply("It is over.", holds="counts"), ref=channel, key="alert-1") == channel
     assert "It is over." in office.teams.messages[before].text
-    assert office.post(KIM, Reply("Again."), ref=None, key="alert-1") == person  # somebody who is gone posted it
+    assert (
+        office.post(KIM, Reply("Again.", holds="counts"), ref=None, key="alert-1") == person
+    )  # somebody who is gone posted it
     assert len(office.teams.messages) == before + 2
     assert json.loads(person)["conversation"] == personal()
 

@@ -23,7 +23,7 @@ def test_what_teams_is_too_busy_for_is_done_when_it_is_not(how: dict[str, object
     office.says("whoami", channel=CHANNEL)
     before, posts, begun = len(office.teams.messages), office.teams.calls["post"], time.monotonic()
     office.teams.trouble("post", **how)
-    office.post(CHANNEL, Reply("x"), ref=None, key=f"busy-{how['status']}")
+    office.post(CHANNEL, Reply("x", holds="counts"), ref=None, key=f"busy-{how['status']}")
     assert len(office.teams.messages) == before + 1
     assert office.teams.calls["post"] == posts + 2
     assert how["status"] != 429 or time.monotonic() - begun >= 1
@@ -31,22 +31,22 @@ def test_what_teams_is_too_busy_for_is_done_when_it_is_not(how: dict[str, object
 
 def test_what_stands_in_front_of_teams_may_answer_anything(office: TeamsOffice) -> None:
     office.teams.trouble("post", status=503, error="x" * 5_000)
-    office.post(CHANNEL, Reply("x"), ref=None, key="anything")
+    office.post(CHANNEL, Reply("x", holds="counts"), ref=None, key="anything")
 
 
 def test_a_wait_that_is_too_long_is_left_to_whoever_kept_it(office: TeamsOffice) -> None:
     office.teams.trouble("post", status=429, headers={"Retry-After": "3600"})
     with pytest.raises(CannotPost) as raised:
-        office.post(CHANNEL, Reply("x"), ref=None, key="too long")
+        office.post(CHANNEL, Reply("x", holds="counts"), ref=None, key="too long")
     assert raised.value.retry
 
 
 def test_where_the_app_is_not_nothing_is_posted_and_no_content_is_told(office: TeamsOffice) -> None:
     with pytest.raises(CannotPost) as raised:
-        office.post("19:elsewhere@thread.tacv2", Reply("secret words"), ref=None, key="elsewhere")
+        office.post("19:elsewhere@thread.tacv2", Reply("secret words", holds="counts"), ref=None, key="elsewhere")
     assert (raised.value.reason, raised.value.retry) == ("BotNotInConversationRoster", False)
     with pytest.raises(CannotPost) as raised:
-        office.post(ANNA, Reply("secret words"), ref=None, key="nobody")
+        office.post(ANNA, Reply("secret words", holds="counts"), ref=None, key="nobody")
     assert "nobody spoke to Atlas there" in raised.value.reason
 
 
@@ -61,9 +61,9 @@ def test_a_token_that_ended_early_is_exchanged(office: TeamsOffice) -> None:
 
 
 def test_a_message_that_was_deleted_is_posted_anew(office: TeamsOffice) -> None:
-    ref = office.post(CHANNEL, Reply("x"), ref=None, key="deleted")
+    ref = office.post(CHANNEL, Reply("x", holds="counts"), ref=None, key="deleted")
     office.teams.messages.pop()
-    again = office.post(CHANNEL, Reply("y"), ref=ref, key="deleted")
+    again = office.post(CHANNEL, Reply("y", holds="counts"), ref=ref, key="deleted")
     assert json.loads(again)["id"] == office.teams.messages[-1].id
 
 

@@ -76,7 +76,7 @@ class Answering:
             await self._from_outside(reply, final=True)
             return
         await self._directly(reply, files_alone=True)
-        told = Reply(audience.ALONE)
+        told = Reply(audience.ALONE, holds="counts")
         self.ref = await self.poster.post(
             self.channel, told, ref=self.ref, key=self.heard.key, thread=self.thread, look=self.heard.again
         )

@@ -1,7 +1,6 @@
 """Slack as opsdroid sees it: hears by bolt, over HTTP or Socket Mode, and has answers posted."""
 
 import asyncio
-import contextlib
 import logging
 import re
 import traceback
@@ -34,7 +33,8 @@ _silent.setLevel(logging.CRITICAL)  # their warnings hold whole messages
 
 ANY = re.compile(".*", re.DOTALL)
 NO_TOKEN = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "no_permission")
-AGAIN = 10.0  # seconds until Slack is asked again who the token is
+AGAIN = 10.0  # seconds between two looks whether Slack can be heard
+CONNECTING = 30.0  # seconds until Socket Mode is connected, at most
 BUSY = "Atlas cannot take this just now. Say it again in a minute."
 
 
@@ -67,13 +67,29 @@ class Slack(connector.Connector):
             log.warning("Slack does not answer (%s): it is tried again", problem.reason)
 
     async def listen(self) -> None:
-        while not self.me:  # what comes meanwhile is sent again later
-            await asyncio.sleep(AGAIN)
-            with contextlib.suppress(CannotPost):
-                await self._enter()
-        if token := self.config.get("app_token"):
-            self._socket = AsyncSocketModeHandler(self.app, token, web_client=self.calls.client, logger=_silent)
-            await self._socket.connect_async()  # type: ignore[no-untyped-call]  # tries until it is connected
+        self.config["bot"].loops.start("slack: hearing", self._listen, every=AGAIN)
+
+    async def _listen(self) -> None:
+        """Signs in where that failed at the start, and says if Slack cannot be heard."""
+        if not self.me:  # what comes meanwhile is sent again later by Slack
+            await self._enter()
+        if not (token := self.config.get("app_token")):
+            return
+        if self._socket is None:
+            self._socket = await self._connected(token)
+        elif not await self._socket.client.is_connected():  # it connects again by itself
+            raise CannotPost("Socket Mode is not connected", retry=True)
+
+    async def _connected(self, token: str) -> AsyncSocketModeHandler:
+        """Socket Mode. Raises TimeoutError: by itself it would try for ever, and say nothing."""
+        socket = AsyncSocketModeHandler(self.app, token, web_client=self.calls.client, logger=_silent)
+        try:
+            async with asyncio.timeout(CONNECTING):
+                await socket.connect_async()  # type: ignore[no-untyped-call]
+        except BaseException:
+            await socket.close_async()  # type: ignore[no-untyped-call]
+            raise
+        return socket
 
     async def _enter(self) -> None:
         me = await self.calls("auth.test")
@@ -95,7 +111,9 @@ class Slack(connector.Connector):
     @register_event(Message)
     async def send_message(self, message: Message) -> None:
         """What opsdroid itself has to say: that a skill broke."""
-        await self.send_answer(Answer(Reply(message.text, ok=False), final=True, linked_event=message.linked_event))
+        await self.send_answer(
+            Answer(Reply(message.text, ok=False, holds="subjects"), final=True, linked_event=message.linked_event)
+        )
 
     async def post(self, target: str, reply: Reply, *, ref: str | None, key: str) -> str:
         """Posts to a channel or a person, or edits what was posted; the same key is never posted twice."""

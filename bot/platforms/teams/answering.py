@@ -40,5 +40,5 @@ class Answering:
         except CannotPost as problem:
             if problem.retry:
                 raise
-            return Reply(NOT_ALONE, ok=False)
-        return Reply(audience.ALONE)
+            return Reply(NOT_ALONE, ok=False, holds="counts")
+        return Reply(audience.ALONE, holds="counts")

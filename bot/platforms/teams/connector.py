@@ -76,7 +76,9 @@ class Teams(connector.Connector):
     @register_event(Message)
     async def send_message(self, message: Message) -> None:
         """What opsdroid itself has to say: that a skill broke."""
-        await self.send_answer(Answer(Reply(message.text, ok=False), final=True, linked_event=message.linked_event))
+        await self.send_answer(
+            Answer(Reply(message.text, ok=False, holds="subjects"), final=True, linked_event=message.linked_event)
+        )
 
     async def post(self, target: str, reply: Reply, *, ref: str | None, key: str) -> str:
         """Posts to a channel or a person, or edits what was posted."""

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from bot.platforms.teams.heard import tenants
 from bot.platforms.teams.keys import CHANNEL
-from bot.platforms.teams.service import NotProved, Service
+from bot.platforms.teams.service import CannotProve, NotProved, Service
 from bot.web import whole_body
 
 LARGEST = 256_000  # bytes; those of Teams are far smaller
@@ -55,6 +55,8 @@ class Door:
             await self._service.prove(headers["authorization"], service)
         except NotProved:
             return _refused(401)
+        except CannotProve:  # Teams sends again what is answered with 503, and never what is answered with 401
+            return _refused(503)
         try:
             if body["channelId"] != CHANNEL or not tenants(body) <= self._served:
                 return _refused(403)

@@ -23,7 +23,7 @@ from msrest.pipeline.universal import RawDeserializer
 from msrest.universal_http.async_abc import AsyncClientResponse
 
 from bot.platforms.teams.answered import Answered
-from bot.platforms.teams.keys import CHANNEL, Keys
+from bot.platforms.teams.keys import CHANNEL, Keys, NoKeys
 from bot.platforms.teams.tokens import Tokens
 
 ISSUER = SCOPE = OAUTH = "https://api.botframework.com"
@@ -37,6 +37,10 @@ Message = dict[str, Any]  # `summary` for the notification, `card`
 
 class NotProved(Exception):
     """Whoever calls is not Teams, or it does not call this bot."""
+
+
+class CannotProve(Exception):
+    """The keys of Teams cannot be fetched now: who calls may be Teams or not."""
 
 
 class Service(CloudAdapterBase):
@@ -60,13 +64,18 @@ class Service(CloudAdapterBase):
         self._clients: dict[str, ConnectorClient] = {}
 
     async def prove(self, authorization: str, service: str) -> None:
-        """Raises NotProved for a token that is not Teams', not for this bot, or not for this service."""
+        """Raises NotProved for a token that is not Teams', not for this bot, or not for this service.
+
+        Raises CannotProve if nobody can tell now.
+        """
         claimed = Activity(channel_id=CHANNEL, service_url=service)
         try:
             proved = await self.bot_framework_authentication.authenticate_request(claimed, authorization)
             claims = proved.claims_identity.claims
             # the SDK takes tokens without an end, and those of an emulator
             good = proved.claims_identity.is_authenticated and claims["iss"] == ISSUER and "exp" in claims
+        except NoKeys:
+            raise CannotProve from None
         except Exception:  # noqa: BLE001 - whatever the SDK breaks on proves nothing, and the caller is refused below
             good = False
         if not good:

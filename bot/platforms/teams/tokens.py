@@ -1,12 +1,12 @@
 """The token with which the bot speaks to Teams: fetched when it is needed, kept until it ends."""
 
-import asyncio
 import re
 import time
 
 import httpx
 
 from bot.platforms.teams.answered import Answered
+from bot.shared import Shared
 
 SCOPE = "https://api.botframework.com/.default"
 EARLY = 300.0  # seconds before its end that a token is exchanged
@@ -24,14 +24,13 @@ class Tokens:
         self._http = http
         self.token = ""
         self._until = 0.0
-        self._one = asyncio.Lock()
+        self._fetched = Shared(self._fetch)  # a failure is everybody's too: nobody waits for one after the other
 
     async def fresh(self) -> str:
         """A token that is good for a while. Raises Answered."""
-        async with self._one:
-            if time.monotonic() >= self._until:
-                await self._fetch()
-            return self.token
+        if time.monotonic() >= self._until:
+            await self._fetched()
+        return self.token
 
     def forget(self, token: str) -> None:
         """It is not taken any more."""
