@@ -78,9 +78,10 @@ class Inbox:
         self._held: dict[int, int] = {}  # what is worked on here: its number and tries
         self.held, self.look = HELD, LOOK
 
-    def start(self, loops: Loops) -> None:
-        """Takes up what was left, now and from time to time."""
-        loops.start("inbox: messages that another bot left", self._take_up, every=self.look)
+    async def start(self, loops: Loops) -> None:
+        """Takes up what was left, now and from time to time. Returns when the API has answered once, or failed to."""
+        tried = loops.start("inbox: messages that another bot left", self._take_up, every=self.look)
+        await tried.wait()
         loops.start("inbox: messages that are being answered", self._hold, every=self.held / 3)
 
     @property

@@ -19,10 +19,11 @@ class Loops:
         self._tasks: list[asyncio.Task[None]] = []
         self.states: dict[str, str] = {}  # by name: `ok`, or the code or kind of the last error
 
-    def start(self, name: str, duty: Callable[[], Awaitable[None]], *, every: float = 0.0) -> None:
-        """`every` is the seconds from the end of one round to the next."""
-        self.states[name] = "ok"
-        self._tasks.append(asyncio.create_task(self._repeat(name, duty, every)))
+    def start(self, name: str, duty: Callable[[], Awaitable[None]], *, every: float = 0.0) -> asyncio.Event:
+        """`every` is the seconds from the end of one round to the next. Returns what is set after the first round."""
+        self.states[name], tried = "ok", asyncio.Event()
+        self._tasks.append(asyncio.create_task(self._repeat(name, duty, every, tried)))
+        return tried
 
     @property
     def ready(self) -> bool:
@@ -33,19 +34,21 @@ class Loops:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _repeat(self, name: str, duty: Callable[[], Awaitable[None]], every: float) -> None:
+    async def _repeat(self, name: str, duty: Callable[[], Awaitable[None]], every: float, tried: asyncio.Event) -> None:
         pause = SHORTEST
         while True:
             try:
                 await duty()
             except Exception as error:  # noqa: BLE001 - whatever ends a round must not end the loop; it is logged
                 self._failed(name, error)
+                tried.set()
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST)
             else:
                 if self.states[name] != "ok":
                     log.info("the bot's loop `%s` works again", name)
                 self.states[name], pause = "ok", SHORTEST
+                tried.set()
                 await asyncio.sleep(every)
 
     def _failed(self, name: str, error: Exception) -> None:

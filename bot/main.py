@@ -110,7 +110,7 @@ class Bot:
             self._droid.__exit__()
             self._running.result()  # raises what kept a platform from connecting
         if self.inbox:
-            self.inbox.start(self.loops)
+            await self.inbox.start(self.loops)
         if routes := [route for connector in self._droid.connectors for route in getattr(connector, "routes", ())]:
             from bot.web import Web
 

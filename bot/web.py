@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -39,6 +40,11 @@ class Caller(H11Protocol):
             self._stop()
         elif self._waiting is None:
             self._wait()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY:  # it was answered unread, and may never end
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
