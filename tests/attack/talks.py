@@ -1,5 +1,6 @@
 """An office whose data hold canaries, and what everybody in a channel of Slack or Teams was sent of them."""
 
+import asyncio
 import base64
 import json
 import re
@@ -93,8 +94,8 @@ class Talks:
             atlas = Atlas(bot.http, f"slack:{mock_slack.TEAM}:{mock_slack.KIM}", uuid4().hex)
             return [reply async for reply in bot.answers(line, ("slack", mock_slack.KIM), atlas)][-1]
 
-        reply: Reply = self.office.office.run(ask)
-        return reply
+        office = self.office.office
+        return asyncio.run_coroutine_threadsafe(ask(), office._loop).result(150)
 
     def prepare(self) -> None:
         for name in ("birds", "crows", "terns", "gulls"):

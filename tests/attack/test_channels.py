@@ -81,7 +81,6 @@ def test_every_sentence_of_every_skill_is_said() -> None:
     assert [p.usage for skill in known for p in skill.patterns if id(p) not in said] == []
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("way", WAYS)
 def test_no_skill_shows_a_value_in_a_channel(way: str, office: Talks, attempts: Attempts) -> None:
     for skill, lines in LINES.items():
@@ -133,7 +132,6 @@ def test_what_is_posted_by_itself_holds_no_value(office: Talks, attempts: Attemp
         attempts.tried("channels", f"an alert by itself: {kind}", held=canary not in channel)
 
 
-@pytest.mark.timeout(120)
 def test_a_ruling_that_masks_at_once_tells_its_reason_to_the_person_alone(office: Talks, attempts: Attempts) -> None:
     """The last test here: it hides what the others look for."""
     office.forget()
