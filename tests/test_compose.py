@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from compose_spec import PyCompose
 from dockerfile_parse import DockerfileParser
@@ -16,7 +17,9 @@ from typer.testing import CliRunner
 
 from atlas.cli import app
 from core.settings import Settings, load
-from tests.program import ROOT
+from tests.mocks import slack as mock
+from tests.program import ROOT, Program, end, wait_for
+from tests.test_servers import answers, free_port
 
 OURS = ("migrations", "api", "worker", "beat", "bot")
 
@@ -51,9 +54,52 @@ def test_every_service_is_shut(services: dict[str, Any]) -> None:
         assert not {"privileged", "cap_add", "network_mode", "pid"} & service.keys(), name
 
 
-def test_only_the_api_has_a_port_and_only_on_this_machine(services: dict[str, Any]) -> None:
+def test_only_the_api_and_the_bot_have_a_port_and_only_on_this_machine(services: dict[str, Any]) -> None:
     ports = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert ports == {"api": ["127.0.0.1:${ATLAS_API_PORT:-8080}:8080"]}
+    assert ports == {
+        "api": ["127.0.0.1:${ATLAS_API_PORT:-8080}:8080"], "bot": ["127.0.0.1:${ATLAS_BOT_PORT:-8081}:8081"]
+    }  # fmt: skip
+
+
+def test_the_port_of_the_bot_is_the_one_it_listens_on(services: dict[str, Any]) -> None:
+    """It listened on the loopback of its container, where no proxy reaches it."""
+    host, _, port = services["bot"]["environment"]["ATLAS_BOT_LISTEN"].rpartition(":")
+    assert host == "0.0.0.0"
+    assert services["bot"]["ports"][0].endswith(f":{port}")
+
+
+def test_slack_reaches_the_bot_and_the_bot_reaches_the_api(tmp_path: Path, services: dict[str, Any]) -> None:
+    """The processes with the settings of the file, but for ports and names; no container engine is needed."""
+    hosts = services["api"]["environment"]["ATLAS_HOSTS"].replace("${ATLAS_HOSTS:-}", "atlas.example.dk")
+    api, bot = free_port(), free_port()
+    listen = services["bot"]["environment"]["ATLAS_BOT_LISTEN"].replace("8081", str(bot))
+    command = [word.replace("8080", str(api)) for word in services["api"]["command"]]
+    with mock.running() as slack:
+        server = Program(tmp_path / "server", ATLAS_HOSTS=hosts)
+        server.run("user", "add", "anna", "--role", "admin")
+        token = server.run("token", "anna", "--name", "bot", "--scope", "speak-for").stdout.split()[-1]
+        chat = Program(
+            tmp_path / "bot", ATLAS_API_URL=f"http://127.0.0.1:{api}", ATLAS_TOKEN=token, ATLAS_BOT_LISTEN=listen,
+            ATLAS_SLACK_BOT_TOKEN=mock.TOKEN, ATLAS_SLACK_SIGNING_SECRET=mock.SECRET, ATLAS_SLACK_API_URL=slack.url,
+        )  # fmt: skip
+        processes = [server.start(*command)]
+        try:
+            assert wait_for(lambda: answers(f"http://127.0.0.1:{api}/healthz"))
+            named = {
+                name: _called_by(api, name) for name in ("api:8080", "localhost", "atlas.example.dk", "evil.example")
+            }
+            assert named == {"api:8080": 200, "localhost": 200, "atlas.example.dk": 200, "evil.example": 403}
+            processes.append(chat.start(*services["bot"]["command"]))
+            outside = f"http://127.0.0.2:{bot}"  # what listens on 127.0.0.1 alone is not there
+            assert wait_for(lambda: answers(f"{outside}/readyz"))
+            assert mock.send(f"{outside}/slack/events", slack.command("help")).status_code == 200
+            assert wait_for(lambda: any("Nobody here knows you" in m.text for m in slack.messages))
+        finally:
+            assert [end(process) for process in reversed(processes)] == [0] * len(processes)
+
+
+def _called_by(port: int, name: str) -> int:
+    return httpx.get(f"http://127.0.0.1:{port}/healthz", headers={"Host": name}, timeout=20).status_code
 
 
 def test_servers_cannot_be_reached_from_outside(compose: dict[str, Any], services: dict[str, Any]) -> None:

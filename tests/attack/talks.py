@@ -118,6 +118,8 @@ class Talks:
         """What the channels were sent since then, and what a person alone got."""
         channel, alone = [], []
         for method, given in self.slack.given[self._given :]:
+            if method == "files.getUploadURLExternal":  # nobody sees it until it is shared, which is below
+                continue
             where = given.get("channel") or given.get("channel_id") or ""
             public = method != "chat.postEphemeral" and not where.startswith("D")
             (channel if public else alone).append(_text(given))

@@ -3,6 +3,7 @@
 import json
 import stat
 from datetime import UTC, datetime
+from inspect import Parameter, signature
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from bot import drawing
 from bot.reply import Action, Attachment, Reply, Step, Table, misread
+from bot.skill import skill
 from bot.words import change, clean, listing, many, one_line, percent, took, when
 
 COPENHAGEN = ZoneInfo("Europe/Copenhagen")
@@ -88,14 +90,21 @@ def test_an_answer_is_drawn_as_the_voice_has_it() -> None:
 
 
 def test_a_suggestion_stands_beside_the_mistake() -> None:
-    reply = misread("There is no command `qualty`. Did you mean `quality customers`?", "quality customers")
+    text = "There is no command `qualty`. Did you mean `quality customers`?"
+    reply = misread(text, "quality customers", holds="counts")
     assert drawing.full(reply).endswith("Did you mean quality customers?  [quality customers]")
+
+
+def test_whoever_makes_an_answer_says_what_it_holds() -> None:
+    """Without a word it was counts, and values of rejected rows were shown in channels."""
+    for make in (Reply, misread, skill):
+        assert signature(make).parameters["holds"].default is Parameter.empty
 
 
 def test_the_exit_code_says_done_refused_or_not_understood() -> None:
     assert Reply("x", holds="counts").exit_code == 0
     assert Reply("x", ok=False, holds="counts").exit_code == 1
-    assert misread("x").exit_code == 2
+    assert misread("x", holds="counts").exit_code == 2
 
 
 def test_json_has_the_promised_keys(tmp_path: Path) -> None:

@@ -337,7 +337,7 @@ class Slack:
         return None
 
     def _add(self, given: dict[str, Any], to: str | None = None) -> Message:
-        body = {name: given[name] for name in (*MESSAGE, "response_url") if name in given}
+        body = {name: given[name] for name in (*MESSAGE, "response_url", "response_type") if name in given}
         ts = f"{time.time():.6f}"[:-3] + f"{next(self._numbers) % 1000:03d}"
         message = Message(given["channel"], ts, BOT_USER, body, to, times=[time.monotonic()])
         self.messages.append(message)
