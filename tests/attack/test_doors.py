@@ -15,6 +15,7 @@ import pytest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from api.main import create_app
 from bot import web
 from bot.loops import Loops
 from bot.platforms.slack.door import Door as SlackDoor
@@ -23,6 +24,10 @@ from bot.platforms.teams.keys import Keys
 from bot.platforms.teams.service import Service
 from bot.platforms.teams.tokens import Tokens
 from bot.web import Web
+from core.settings import Settings
+from engine.home import open_home
+from engine.store import access
+from tests.api.live import Live, live
 from tests.attack.attempts import Attempts, Guard
 from tests.mocks import slack as mock_slack
 from tests.mocks import teams as mock_teams
@@ -207,6 +212,30 @@ def test_teams_door_refuses_whatever_stands_in_its_headers(doors: Doors, attempt
         held = doors.refused("/teams/messages", [*headers, (header, value)], body)
         attempts.tried("doors", f"Teams: {header.decode()} twice", held=held)
     assert not doors.refused("/teams/messages", *_teams(doors)), "what Teams signs comes through"
+
+
+def test_the_api_refuses_whatever_stands_in_its_authorization(settings: Settings, attempts: Attempts) -> None:
+    home = open_home(settings)
+    with home.database.write() as db:
+        token = access.issue(db, access.add_user(db, "anna", "admin"), 3600).encode()
+    with live(create_app(home, lambda: None), settings) as api:
+        given = {f"Authorization is {name}": odd for name, odd in ODD.items()}
+        given |= {f"a token of {name}": b"Bearer " + odd for name, odd in ODD.items()}
+        given |= {
+            f"a token that ends with {name}": b"Bearer " + token + odd for name, odd in ODD.items() if odd.strip()
+        }
+        for name, value in given.items():
+            attempts.tried("doors", f"API: {name}", held=_of_the_api(api, Authorization=value) in REFUSED)
+        for name, odd in ODD.items():
+            status = _of_the_api(api, Authorization=b"Bearer " + token, Atlas_On_Behalf_Of=odd, X_Request_ID=odd)
+            attempts.tried("doors", f"API: on behalf of {name}", held=status in REFUSED or not odd.strip())
+    home.database.close()
+
+
+def _of_the_api(api: Live, **headers: bytes) -> int:
+    """The status of who asks for themselves."""
+    raw = b"".join(b"%s: %s\r\n" % (name.replace("_", "-").encode(), value) for name, value in headers.items())
+    return int(api.send(b"GET /api/v1/me HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + raw + b"\r\n")[9:12])
 
 
 def test_six_messages_at_once_after_a_start_all_come_through(fresh: Doors) -> None:
