@@ -222,13 +222,14 @@ def test_the_api_refuses_whatever_stands_in_its_authorization(settings: Settings
         given = {f"Authorization is {name}": odd for name, odd in ODD.items()}
         given |= {f"a token of {name}": b"Bearer " + odd for name, odd in ODD.items()}
         given |= {
-            f"a token that ends with {name}": b"Bearer " + token + odd for name, odd in ODD.items() if odd.strip()
-        }
+            f"a token that ends with {name}": b"Bearer " + token + odd
+            for name, odd in ODD.items() if odd.decode("latin-1").strip()
+        }  # fmt: skip
         for name, value in given.items():
             attempts.tried("doors", f"API: {name}", held=_of_the_api(api, Authorization=value) in REFUSED)
         for name, odd in ODD.items():
             status = _of_the_api(api, Authorization=b"Bearer " + token, Atlas_On_Behalf_Of=odd, X_Request_ID=odd)
-            attempts.tried("doors", f"API: on behalf of {name}", held=status in REFUSED or not odd.strip())
+            attempts.tried("doors", f"API: on behalf of {name}", held=status in (*REFUSED, 422))
     home.database.close()
 
 
