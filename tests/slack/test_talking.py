@@ -55,7 +55,7 @@ def test_in_a_channel_rows_go_to_the_person_alone(office: Office) -> None:
     alone, told = office.slack.messages[before:]
     assert (alone.to, "DK" in alone.text) == ("U2147483697", True)
     assert (told.to, "DK" in told.text) == (None, False)
-    assert "for whoever asked alone" in told.text
+    assert "went to whoever asked, alone" in told.text
 
 
 def test_where_the_bot_is_no_member_the_person_is_answered_alone(office: Office) -> None:

@@ -50,7 +50,7 @@ def test_in_a_channel_rows_go_to_the_person_alone(office: TeamsOffice) -> None:
     alone, told = office.teams.messages[before:]
     assert (alone.conversation, "DK" in alone.text) == (personal(), True)
     assert (told.conversation, "DK" in told.text) == (CHANNEL, False)
-    assert "for whoever asked alone" in told.text
+    assert "went to whoever asked, alone" in told.text
 
 
 def test_somebody_whom_the_bot_may_not_write_to_is_told_so_in_the_channel(office: TeamsOffice) -> None:

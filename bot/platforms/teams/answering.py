@@ -9,7 +9,10 @@ from bot.platforms.teams.post import Poster
 from bot.posting import CannotPost
 from bot.reply import Reply
 
-NOT_ALONE = f"{audience.ALONE} Atlas may not write to you: add it as an app of your own, and say it again."
+NOT_ALONE = (
+    "Only you may see that answer: it may hold more than counts and scores. Atlas may not write to you: add it as an app "
+    "of your own, and say it again."
+)
 
 
 class Answering:
