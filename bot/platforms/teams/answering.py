@@ -10,8 +10,8 @@ from bot.posting import CannotPost
 from bot.reply import Reply
 
 NOT_ALONE = (
-    "Only you may see that answer: it may hold more than counts and scores. Atlas may not write to you: add it as an app "
-    "of your own, and say it again."
+    "Only you may see that answer: it may hold more than counts and scores. Atlas may not write to you: add it as an "
+    "app of your own, and say it again."
 )
 
 
