@@ -1,5 +1,6 @@
 """Reads a pipeline file; every mistake in it is told with its line."""
 
+import os
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -9,8 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from core import parts, secrets
-from core.errors import BadPipeline
+from core.errors import AtlasError, BadInput, BadPipeline, SourceUnreadable
 from core.pipeline import IN_WORDS, MistakeAt, Pipeline, Strict
+from core.roots import Roots
 
 TOO_DEEP = "is nested too deeply"
 LARGEST = 1_000_000  # bytes of a file, and values in it with all its aliases
@@ -74,6 +76,20 @@ def line_of(path: Path, where: tuple[Any, ...], text: str | None = None) -> int:
     return _line(document, where) if document is not None else 1
 
 
+def read_text(path: Path) -> str:
+    """The text of a pipeline file or model. Raises AtlasError, also for a link that leads out of the file's folder."""
+    try:
+        with Roots((path.parent,)).opened(path, path.name) as file:
+            if os.fstat(file.fileno()).st_size > LARGEST:
+                raise BadInput(f"`{path.name}` is larger than 1 MB: is it a pipeline file?")
+            return file.read(LARGEST).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except SourceUnreadable as error:
+        if not path.is_symlink():
+            raise
+        wrong = f"`{path.name}` is a link to something that is not a file in its folder."
+        raise BadInput(wrong, hint="Copy the file instead.") from error
+
+
 def _document(path: Path, text: str | None) -> tuple[dict[Any, Any], None] | tuple[None, Mistake]:
     """The YAML of a file with the lines of its keys, or why there is none."""
     from ruamel.yaml import YAML  # here: a chat that only says help never reads a pipeline
@@ -81,9 +97,7 @@ def _document(path: Path, text: str | None) -> tuple[dict[Any, Any], None] | tup
 
     line, message = 1, ""
     try:
-        if (len(text) if text is not None else path.stat().st_size) > LARGEST:
-            return None, Mistake(file=path.name, line=1, message="is larger than 1 MB: is it a pipeline file?")
-        document = YAML(typ="rt").load(path.read_text(encoding="utf-8-sig") if text is None else text)
+        document = YAML(typ="rt").load(read_text(path) if text is None else text)
         if isinstance(document, dict):
             return document, None
         message = "holds no keys; the first is `name: …`"
@@ -98,8 +112,8 @@ def _document(path: Path, text: str | None) -> tuple[dict[Any, Any], None] | tup
         message = str(error).strip().splitlines()[0]
     except RecursionError:
         message = TOO_DEEP
-    except OSError as error:
-        message = f"cannot be read: {error.strerror}"
+    except AtlasError as error:
+        message = error.message.removeprefix(f"`{path.name}` ").removesuffix(".")
     return None, Mistake(file=path.name, line=line, message=message)
 
 

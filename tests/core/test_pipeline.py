@@ -190,8 +190,8 @@ def test_a_value_of_the_source_is_never_repeated(tmp_path: Path) -> None:
 
 def test_a_folder_or_nothing_instead_of_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "folder.yml").mkdir()
-    assert str(pipeline.check(tmp_path / "folder.yml")[1][0]) == "folder.yml:1: cannot be read: Is a directory"
-    assert str(pipeline.check(tmp_path / "none.yml")[1][0]) == "none.yml:1: cannot be read: No such file or directory"
+    assert str(pipeline.check(tmp_path / "folder.yml")[1][0]) == "folder.yml:1: is a folder, not a file"
+    assert str(pipeline.check(tmp_path / "none.yml")[1][0]) == "none.yml:1: There is no file `none.yml`"
 
 
 def test_aliases_of_aliases_are_refused_before_they_are_billions(tmp_path: Path) -> None:
