@@ -20,8 +20,9 @@ from connectors._dialect import Dialect, Text, cells, detect
 from connectors._files import FileSource
 from connectors._rows import Rows, split, table
 from core.errors import SourceUnreadable
-from core.models import LINE, Rejects, SourcePart
+from core.models import LINE, MOST_COLUMNS, Rejects, SourcePart
 
+LONGEST_VALUE = 1 << 20  # bytes of one cell: what looks for personal data reads it letter by letter
 BATCH_ROWS = 1 << 16
 BATCH_BYTES = 32 << 20
 PART_ROWS = 250_000
@@ -129,8 +130,14 @@ def dialect(source: Source, part: SourcePart) -> Dialect:
 
 def _names(rows: Rows, how: Dialect, name: str) -> list[str]:
     """The columns' names; a missing one is `column_3`."""
+    many = int(rows.fields[0])
+    if many > MOST_COLUMNS:
+        raise SourceUnreadable(
+            f"`{name}` has {many:,} columns in line {int(rows.lines[0])}; at most {MOST_COLUMNS:,} can be read.",
+            hint="Does each line end with a line feed? If the delimiter is another one, say `delimiter:`.",
+        )
     if not how.header:
-        return [f"column_{number}" for number in range(1, int(rows.fields[0]) + 1)]
+        return [f"column_{number}" for number in range(1, many + 1)]
     line = int(rows.lines[0])
     if 0 in rows.broken or next(_not_utf8(rows), None) == 0:
         raise SourceUnreadable(
@@ -228,6 +235,9 @@ def _wrong(rows: Rows, how: Dialect) -> dict[int, str]:
         for row in np.unique(_row_of(rows, zeros)).tolist():
             if row >= 0:
                 wrong[row] = "has a NUL byte"
+    for row in np.flatnonzero(rows.ends - rows.starts > LONGEST_VALUE).tolist():
+        if rows.longest(row) > LONGEST_VALUE:
+            wrong[row] = f"has a value longer than {LONGEST_VALUE >> 20} MB"
     return wrong | rows.broken
 
 

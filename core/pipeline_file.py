@@ -4,6 +4,8 @@ import os
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ from core.pipeline import IN_WORDS, MistakeAt, Pipeline, Strict
 from core.roots import Roots
 
 TOO_DEEP = "is nested too deeply"
-LARGEST = 1_000_000  # bytes of a file, and values in it with all its aliases
+LARGEST = 1_000_000  # bytes of a file
+MOST_VALUES = 100_000  # in a file with all its aliases: a few aliases of aliases are billions of values
+DEEPEST = 20  # brackets that may be open at once on one line: the time to parse grows with the square of their number
 
 
 class Mistake(Strict):
@@ -97,7 +101,12 @@ def _document(path: Path, text: str | None) -> tuple[dict[Any, Any], None] | tup
 
     line, message = 1, ""
     try:
-        document = YAML(typ="rt").load(read_text(path) if text is None else text)
+        text = read_text(path) if text is None else text
+        if deep := _too_deep(text):
+            return None, Mistake(file=path.name, line=deep, message=TOO_DEEP)
+        yaml = YAML(typ="rt")
+        yaml.Composer = _composer()
+        document = yaml.load(text)
         if isinstance(document, dict):
             return document, None
         message = "holds no keys; the first is `name: …`"
@@ -117,6 +126,34 @@ def _document(path: Path, text: str | None) -> tuple[dict[Any, Any], None] | tup
     return None, Mistake(file=path.name, line=line, message=message)
 
 
+@cache
+def _composer() -> Any:
+    """Ruamel's composer, for files whose keys are texts: the time for keys in keys doubles with each."""
+    from ruamel.yaml.composer import Composer, ComposerError
+    from ruamel.yaml.events import ScalarEvent
+    from ruamel.yaml.nodes import MappingNode
+
+    class TextKeys(Composer):  # type: ignore[misc, unused-ignore]
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            is_key = isinstance(parent, MappingNode) and index is None
+            if is_key and not self.parser.check_event(ScalarEvent):
+                mark = self.parser.peek_event().start_mark
+                raise ComposerError(None, None, "found a key that is not a text", mark)
+            return super().compose_node(parent, index)
+
+    return TextKeys
+
+
+def _too_deep(text: str) -> int | None:
+    """The first line on which too many brackets are open at once; those in quotes count, too."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count("[") + line.count("{") > DEEPEST:
+            opened = accumulate(1 if bracket in "[{" else -1 for bracket in re.findall(r"[\[\]{}]", line))
+            if max(opened) > DEEPEST:
+                return number
+    return None
+
+
 def _yaml_fault(error: Any) -> str:
     """What the parser says, without the values it quotes."""
     if twice := re.match('found duplicate key "(.*?)" with value', str(error.problem), re.DOTALL):
@@ -127,7 +164,7 @@ def _yaml_fault(error: Any) -> str:
 
 def _plain(document: Any) -> Any:
     """Ruamel's round-trip values as plain Python, so that what is kept and compared is plain JSON."""
-    left = iter(range(LARGEST))  # a few aliases of aliases are billions of values
+    left = iter(range(MOST_VALUES))
 
     def plain(value: Any, where: tuple[str, ...]) -> Any:
         if next(left, None) is None:

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from connectors import csv
 from core import pipeline_file
-from core.errors import AtlasError, Misconfigured
+from core.errors import AtlasError, Misconfigured, SourceUnreadable
 from core.secrets import Secret
 from core.settings import Settings, load
 from engine.check import check_text
@@ -37,8 +38,8 @@ GUARDS = [
     Guard(ROOTS, "os.O_NOFOLLOW | os.O_NONBLOCK |", "os.O_NOFOLLOW |",
           "test_paths.py::test_what_is_swapped_between_check_and_open_is_not_read"),
     Guard(ROOTS, "            _only_regular(opened, name)\n", "",
-          "test_paths.py::test_what_is_swapped_between_check_and_open_is_not_read"),
-    Guard(ROOTS, "            _only_regular(os.stat(last", "            (os.stat(last",
+          "test_paths.py::test_a_pipe_that_comes_between_look_and_open_is_not_read"),
+    Guard(ROOTS, "            _only_regular(\n", "            (\n",
           "test_paths.py::test_a_device_or_pipe_is_not_even_opened"),
     Guard(ROOTS, "if (opened.st_dev, opened.st_ino) in self._never():", "if False:",
           "test_paths.py::test_a_second_name_of_a_file_of_secrets_is_told_by_its_identity"),
@@ -47,6 +48,7 @@ GUARDS = [
 ]  # fmt: skip
 
 CANARY = "canary-5f0c2a"
+FILE = "name: x\nowner: web\nsource: {{connector: csv, path: {}}}\n"
 MOST_SECONDS = 60
 
 
@@ -161,8 +163,8 @@ def test_no_spelling_of_a_path_leads_out_of_the_roots(house: House, attempts: At
         "/etc/passwd", "/etc/shadow", "/etc/hosts", "/proc/self/environ", "/proc/self/cmdline", "/proc/self/maps",
         "/proc/self/mem", "/proc/1/environ", "/proc/self/task/self/environ", "/proc/version",
         "/sys/kernel/uevent_seqnum", "/dev/zero", "/dev/random", "/dev/stdin", "/dev/fd/0", "/dev/null", "/dev/tty",
-        "/run/secrets/x", "/", ".", "..", "../", "data", "data/", "data/.", "", "*", "/*", "/**/passwd", "/e*/passwd", "/proc/*/environ",
-        "/dev/*",
+        "/run/secrets/x", "/", ".", "..", "../", "data", "data/", "data/.", "", "*", "/*", "/**/passwd", "/e*/passwd",
+        "/proc/*/environ", "/dev/*",
     ):  # fmt: skip
         attempts.tried("path", f"of the system: {path!r}", held=house.held(path))
         attempts.tried("path", f"of the system, as UTF-16: {path!r}", held=house.held(path, encoding="utf-16-le"))
@@ -217,6 +219,8 @@ def test_what_belongs_to_atlas_is_closed_below_a_root_too(house: House, attempts
                 continue
             for how, path in spellings(target, house.root).items():
                 attempts.tried("closed", f"{root}, {what}: {how}", held=house.held(path, settings))
+            told = check_text(house.root, "x", FILE.format(json.dumps(str(target))), settings.roots)
+            attempts.tried("closed", f"{root}, {what}: in the check", held=[m.line for m in told] == [3])
     for path in ("/proc/self/environ", "/proc/self/cmdline", "/dev/zero", "/sys/kernel/uevent_seqnum", "/dev/fd/0"):
         attempts.tried("closed", f"the top: {path}", held=house.held(path, everything))
     database = house.folder / "elsewhere.db"
@@ -235,19 +239,21 @@ def test_a_second_name_of_a_file_of_secrets_is_told_by_its_identity(house: House
 
 
 class Swap:
-    """Does something at the moment when the system is asked to open a name; Python tells it before it does so."""
+    """Does something at the moment when a name is opened for the nth time; Python tells it just before."""
 
     def __init__(self) -> None:
-        self.at, self.then = "", lambda: None
+        self.at, self.times, self.then = "", 0, lambda: None
         sys.addaudithook(self._told)
 
     def _told(self, event: str, arguments: Any) -> None:
         if event == "open" and self.at and arguments[0] == self.at:
-            self.at = ""
-            self.then()
+            self.times -= 1
+            if not self.times:
+                self.at = ""
+                self.then()
 
-    def when(self, name: str, then: Callable[[], Any]) -> None:
-        self.at, self.then = name, then
+    def when(self, name: str, times: int, then: Callable[[], Any]) -> None:
+        self.at, self.times, self.then = name, times, then
 
 
 def replace(path: Path, make: Callable[[Path], Any]) -> Callable[[], Any]:
@@ -258,19 +264,26 @@ def replace(path: Path, make: Callable[[Path], Any]) -> Callable[[], Any]:
     return swap
 
 
+def filled(path: Path) -> None:
+    """A FIFO out of which something can be read."""
+    os.mkfifo(path)
+    os.write(os.open(path, os.O_RDWR | os.O_NONBLOCK), CANARY.encode())
+
+
 @pytest.mark.timeout(MOST_SECONDS, method="signal")
 def test_what_is_swapped_between_check_and_open_is_not_read(house: House, attempts: Attempts) -> None:
     swap = Swap()
     kinds: dict[str, Callable[[Path], Callable[[Path], Any]]] = {
         "a link": lambda target: lambda path: path.symlink_to(target),
         "a FIFO": lambda _: os.mkfifo,
+        "a FIFO with a writer": lambda _: filled,
         "a folder": lambda _: Path.mkdir,
         "a socket": lambda _: lambda path: socket.socket(socket.AF_UNIX).bind(os.path.relpath(path)),
         "nothing": lambda _: lambda path: None,
     }
     for what, target in house.secrets.items():
         for kind, make in kinds.items():
-            for where in ("the file", "its folder", "the folder above"):
+            for where, times in product(("the file", "its folder", "the folder above"), (1, 2)):
                 (house.data / "in" / "ner").mkdir(parents=True)
                 file = house.data / "in" / "ner" / "rows.csv"
                 file.write_text("id\n1\n")
@@ -281,12 +294,22 @@ def test_what_is_swapped_between_check_and_open_is_not_read(house: House, attemp
                     where
                 ]
                 victim = {"the file": file, "its folder": file.parent, "the folder above": file.parent.parent}[where]
-                swap.when(victim.name, replace(victim, make(aim)))
-                attempts.tried("swap", f"{where} by {kind} ({what})", held=house.held("data/in/ner/rows.csv"))
+                swap.when(victim.name, times, replace(victim, make(aim)))
+                attempts.tried(
+                    "swap", f"{where} by {kind} at opening {times} ({what})", held=house.held("data/in/ner/rows.csv")
+                )
                 assert swap.at == "", "it was opened in another way"
-                house.data.rename(house.data.with_name(f"used {what} {kind} {where}"))
+                house.data.rename(house.data.with_name(f"used {what} {kind} {where} {times}"))
                 house.data.mkdir()
                 (house.data / "good.csv").write_text("id\n1\n")
+
+
+def test_a_pipe_that_comes_between_look_and_open_is_not_read(house: House, attempts: Attempts) -> None:
+    swap, file = Swap(), house.data / "good.csv"
+    swap.when(file.name, 1, replace(file, filled))
+    with pytest.raises(SourceUnreadable, match="not a regular file"), house.settings().roots.opened(file, "good.csv"):
+        attempts.tried("swap", "the file by a FIFO with a writer, read at once", held=False)
+    attempts.tried("swap", "the file by a FIFO with a writer, read at once", held=True)
 
 
 @pytest.fixture
@@ -344,8 +367,8 @@ def test_a_check_says_the_same_whether_a_file_outside_is_there_or_not(house: Hou
     """A draft is checked for everybody who may see pipelines: it tells nothing of files elsewhere."""
 
     def told(path: str) -> str:
-        text = f"name: x\nowner: web\nsource: {{connector: csv, path: {json.dumps(path)}}}\n"
-        return str([(m.line, m.message.replace(path, "")) for m in check_text(house.root, "x", text)])
+        mistakes = check_text(house.root, "x", FILE.format(json.dumps(path)))
+        return str([(m.line, m.message.replace(path, "")) for m in mistakes])
 
     for number, (what, target) in enumerate(house.secrets.items()):
         gone = target.with_name("gone")
