@@ -53,14 +53,6 @@ class Rows:
             delimiters = delimiters[~self.inside[delimiters]]
         return np.searchsorted(delimiters, self.nexts) - np.searchsorted(delimiters, self.starts) + 1
 
-    def longest(self, row: int) -> int:
-        """How many bytes the longest value of a row has, its quotes included."""
-        start, end = int(self.starts[row]), int(self.ends[row])
-        delimiters = np.flatnonzero(np.frombuffer(self.data, np.uint8)[start:end] == ord(self.delimiter))
-        if self.inside is not None:
-            delimiters = delimiters[~self.inside[start + delimiters]]
-        return int(np.diff(delimiters, prepend=-1, append=end - start).max()) - 1
-
     def text(self, row: int) -> str:
         """The row as it stands in the file; what is no text becomes U+FFFD."""
         return self.data[self.starts[row] : self.ends[row]].decode("utf-8", errors="replace")

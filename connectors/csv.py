@@ -22,7 +22,6 @@ from connectors._rows import Rows, split, table
 from core.errors import SourceUnreadable
 from core.models import LINE, MOST_COLUMNS, Rejects, SourcePart
 
-LONGEST_VALUE = 1 << 20  # bytes of one cell: what looks for personal data reads it letter by letter
 BATCH_ROWS = 1 << 16
 BATCH_BYTES = 32 << 20
 PART_ROWS = 250_000
@@ -235,9 +234,6 @@ def _wrong(rows: Rows, how: Dialect) -> dict[int, str]:
         for row in np.unique(_row_of(rows, zeros)).tolist():
             if row >= 0:
                 wrong[row] = "has a NUL byte"
-    for row in np.flatnonzero(rows.ends - rows.starts > LONGEST_VALUE).tolist():
-        if rows.longest(row) > LONGEST_VALUE:
-            wrong[row] = f"has a value longer than {LONGEST_VALUE >> 20} MB"
     return wrong | rows.broken
 
 

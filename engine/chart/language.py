@@ -41,9 +41,11 @@ def entities(sentences: list[str], texts: list[str], models: dict[str, str]) -> 
         at = [n for n, of in enumerate(codes) if of == code]
         if at:
             with _ONE_AT_A_TIME:
-                documents = list(_model(package).pipe([sentences[n] for n in at], batch_size=128))
-            for n, document in zip(at, documents, strict=True):
-                found[n] = [(e.start_char, e.end_char, _KINDS[e.label_]) for e in document.ents if e.label_ in _KINDS]
+                documents = _model(package).pipe((sentences[n] for n in at), batch_size=128)
+                for n, document in zip(at, documents, strict=True):
+                    found[n] = [
+                        (e.start_char, e.end_char, _KINDS[e.label_]) for e in document.ents if e.label_ in _KINDS
+                    ]
     return found
 
 

@@ -5,6 +5,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from pydantic import ValidationError
 from connectors import csv
 from connectors._rows import LONGEST_ROW, NEVER_CLOSED, TOO_LONG
 from core.errors import AtlasError, SourceMissing, SourceUnreadable
-from core.models import LINE, Rejects, SourcePart
+from core.models import LINE, MOST_COLUMNS, Rejects, SourcePart
 from core.roots import Roots
 
 Rejected = list[tuple[int, str]]
@@ -416,3 +418,36 @@ def test_any_bytes_are_read_rejected_or_refused_with_words(tmp_path_factory: Any
         read(path)
     except AtlasError as refused:
         assert "data.csv" in refused.message  # noqa: PT017 (most files are read)
+
+
+def peak_of(code: str, path: Path) -> tuple[str, int]:
+    """What a process of its own says of a file, and the most memory it took, in MB."""
+    program = (
+        "import resource, sys\nfrom pathlib import Path\nfrom connectors import csv\nfrom core.roots import Roots\n"
+        "from core.errors import AtlasError\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "source = csv.Source.model_validate({'connector': 'csv', 'path': sys.argv[1]}, context=Roots((Path('/'),)))\n"
+        f"try:\n    {code}\nexcept AtlasError as error:\n    print(error.message)\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, check=True, timeout=120
+    )
+    said, peak = done.stdout.splitlines()
+    return said, int(peak)
+
+
+@pytest.mark.parametrize("rows", ["1\n", "", "1,2\n" * 9])
+@pytest.mark.parametrize("header", [True, False])
+def test_a_million_columns_are_refused_before_anything_is_made_of_them(file: Any, rows: str, header: bool) -> None:
+    names = ",".join(f"c{n}" if header else "1" for n in range(1_000_000))
+    path = file(f"{names}\n{rows}")
+    said, peak = peak_of("[*(b for p in csv.parts(source, Path('/')) for b in csv.read(source, p))]", path)
+    assert said == f"`{path}` has 1,000,000 columns in line 1; at most 2,000 can be read."
+    assert peak < 400
+
+
+def test_as_many_columns_as_are_allowed_are_read(file: Any) -> None:
+    names = [f"c{n}" for n in range(MOST_COLUMNS)]
+    rows, rejected = read(file(f"{','.join(names)}\n{','.join('1' * MOST_COLUMNS)}\n"))
+    assert (len(rows[0]) - 1, rejected) == (MOST_COLUMNS, [])
