@@ -204,7 +204,7 @@ def check(pipeline: Annotated[str | None, typer.Argument(help="Only this one.", 
     from engine.check import check as mistakes_of
 
     found = start.settings()
-    checked, mistakes = mistakes_of(found.pipelines, pipeline, found.secret)
+    checked, mistakes = mistakes_of(found.pipelines, pipeline, found.secret, found.roots)
     for mistake in mistakes:
         typer.echo(str(mistake))
     if mistakes:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from connectors._rows import BLOCK, Rows, scan, table
 from core.errors import SourceUnreadable
+from core.models import MOST_COLUMNS
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
@@ -190,6 +191,8 @@ def _has_header(rows: Rows, delimiter: str) -> bool:
     if not len(rows):
         return True
     width = int(rows.fields[0])
+    if width > MOST_COLUMNS:
+        return True  # it will not be read
     chosen = rows.fields == width
     chosen[list(rows.broken)] = False
     chosen[_SAMPLE_ROWS:] = False

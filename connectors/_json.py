@@ -9,10 +9,9 @@ import pyarrow as pa
 
 from connectors._columns import LONGEST, fit
 from core.errors import SourceUnreadable
-from core.models import LINE
+from core.models import LINE, MOST_COLUMNS
 
 PATH = r"^\$(?:\.[^.\[\]*$\"'\s]+)*(?:\[\*\])?$"
-MOST_COLUMNS = 2000
 
 
 class Number(str):

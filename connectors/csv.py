@@ -4,11 +4,9 @@ An empty cell is null, in quotes or not; `NULL`, `N/A` and the like stay text. B
 cannot be read is rejected with its line and the reason, and the next one is read.
 """
 
-import glob
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
 
@@ -19,10 +17,10 @@ from pydantic import Field
 
 from connectors._columns import LONGEST, fit
 from connectors._dialect import Dialect, Text, cells, detect
+from connectors._files import FileSource
 from connectors._rows import Rows, split, table
-from core.errors import SourceMissing, SourceUnavailable, SourceUnreadable
-from core.models import LINE, Rejects, SourcePart
-from core.pipeline import Strict
+from core.errors import SourceUnreadable
+from core.models import LINE, MOST_COLUMNS, Rejects, SourcePart
 
 BATCH_ROWS = 1 << 16
 BATCH_BYTES = 32 << 20
@@ -31,32 +29,21 @@ WHOLE_BYTES = 16 << 20  # a file that is no larger is one part
 _BYTEWISE = ("utf-8", "windows-1252", "iso-8859-1")  # line ends and quotes can be seen in the bytes anywhere
 
 
-class Source(Strict):
+class Source(FileSource):
     """`path` is relative to the pipeline file; a glob reads many files. The rest is found out where it is not given."""
 
     connector: Literal["csv"]
-    path: str = Field(pattern=r"^[^\x00]+$")
     delimiter: Annotated[str, Field(pattern=r'^[^"\r\n\x00\x80-\U0010ffff]$')] | None = None
     encoding: Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "windows-1252", "iso-8859-1"] | None = None
     header: bool | None = None
 
 
-def files(source: Source, base: Path) -> list[SourcePart]:
-    """Each file as one part, in the order of their names."""
-    if not glob.has_magic(source.path) or os.path.exists(base / source.path):  # noqa: PTH110 (never raises)
-        return [SourcePart(source.path, {"path": str((base / source.path).absolute())})]
-    matches = glob.glob(source.path, root_dir=base, recursive=True)  # noqa: PTH207 (Path.glob: relative ones only)
-    found = sorted(path for path in matches if not (base / path).is_dir())
-    if not found:
-        raise SourceMissing(f"No file matches `{source.path}`.", hint=f"Looked in `{base}`.")
-    return [SourcePart(path, {"path": str((base / path).absolute())}) for path in found]
-
-
 def parts(source: Source, base: Path) -> Iterator[SourcePart]:
     """The files in the order of their names; a large one in parts of its own."""
-    for file in files(source, base):
-        path = Path(file.spec["path"])
-        if path.is_file() and path.stat().st_size > WHOLE_BYTES:
+    for file in source.files(base):
+        with source.opened(file) as opened:
+            large = os.fstat(opened.fileno()).st_size > WHOLE_BYTES
+        if large:
             yield from cut(source, file)
         else:
             yield file
@@ -64,7 +51,7 @@ def parts(source: Source, base: Path) -> Iterator[SourcePart]:
 
 def cut(source: Source, file: SourcePart, rows: int = PART_ROWS) -> Iterator[SourcePart]:
     """The parts of a file: so many rows each, cut where a row begins. How it is written is found out once."""
-    with _opened(file) as opened:
+    with source.opened(file) as opened:
         how = detect(opened, file.name, source.delimiter, source.encoding, source.header)
         if how.encoding not in _BYTEWISE:
             yield file
@@ -94,7 +81,7 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects]
 
     A part of a file reads on after its last row: what is wrong with a quote may show only there.
     """
-    with _opened(part) as file:
+    with source.opened(part) as file:
         _is_as_it_was(file, part)
         names: list[str] | None = part.spec.get("names")
         if names is None:
@@ -136,34 +123,20 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects]
 
 def dialect(source: Source, part: SourcePart) -> Dialect:
     """How a file is written, for whoever writes another like it."""
-    with _opened(part) as file:
+    with source.opened(part) as file:
         return detect(file, part.name, source.delimiter, source.encoding, source.header)
-
-
-@contextmanager
-def _opened(part: SourcePart) -> Iterator[BinaryIO]:
-    path = Path(part.spec["path"])
-    try:
-        with path.open("rb") as file:
-            yield file
-    except FileNotFoundError as error:
-        raise SourceMissing(f"There is no file `{part.name}`.", hint=f"Looked for `{path}`.") from error
-    except IsADirectoryError as error:
-        raise SourceUnreadable(
-            f"`{part.name}` is a folder, not a file.", hint=f"To read every CSV in it: `{part.name.rstrip('/')}/*.csv`."
-        ) from error
-    except PermissionError as error:
-        raise SourceUnreadable(
-            f"`{part.name}` may not be read by this user.", hint=f"Allow it: chmod +r {path}"
-        ) from error
-    except OSError as error:
-        raise SourceUnavailable(f"`{part.name}` cannot be read: {os.strerror(error.errno or 0)}.") from error
 
 
 def _names(rows: Rows, how: Dialect, name: str) -> list[str]:
     """The columns' names; a missing one is `column_3`."""
+    many = int(rows.fields[0])
+    if many > MOST_COLUMNS:
+        raise SourceUnreadable(
+            f"`{name}` has {many:,} columns in line {int(rows.lines[0])}; at most {MOST_COLUMNS:,} can be read.",
+            hint="Does each line end with a line feed? If the delimiter is another one, say `delimiter:`.",
+        )
     if not how.header:
-        return [f"column_{number}" for number in range(1, int(rows.fields[0]) + 1)]
+        return [f"column_{number}" for number in range(1, many + 1)]
     line = int(rows.lines[0])
     if 0 in rows.broken or next(_not_utf8(rows), None) == 0:
         raise SourceUnreadable(

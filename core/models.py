@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 LINE = "_line"  # the column that raw batches carry beside the source's own: the line or record a row came from
 
+MOST_COLUMNS = 2000  # of one source: each costs time and memory, whatever it holds
+
 LAYERS = {"explore": "Explore", "chart": "Chart", "navigate": "Navigate"}
 
 DIMENSIONS = ("completeness", "uniqueness", "validity", "accuracy", "consistency", "timeliness")

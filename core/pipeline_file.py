@@ -1,19 +1,25 @@
 """Reads a pipeline file; every mistake in it is told with its line."""
 
+import os
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from core import parts, secrets
-from core.errors import BadPipeline
+from core.errors import AtlasError, BadInput, BadPipeline, SourceUnreadable
 from core.pipeline import IN_WORDS, MistakeAt, Pipeline, Strict
+from core.roots import Roots
 
 TOO_DEEP = "is nested too deeply"
-LARGEST = 1_000_000  # bytes of a file, and values in it with all its aliases
+LARGEST = 1_000_000  # bytes of a file
+MOST_VALUES = 100_000  # in a file with all its aliases: a few aliases of aliases are billions of values
+DEEPEST = 20  # brackets that may be open at once on one line: the time to parse grows with the square of their number
 
 
 class Mistake(Strict):
@@ -74,6 +80,20 @@ def line_of(path: Path, where: tuple[Any, ...], text: str | None = None) -> int:
     return _line(document, where) if document is not None else 1
 
 
+def read_text(path: Path) -> str:
+    """The text of a pipeline file or model. Raises AtlasError, also for a link that leads out of the file's folder."""
+    try:
+        with Roots((path.parent,)).opened(path, path.name) as file:
+            if os.fstat(file.fileno()).st_size > LARGEST:
+                raise BadInput(f"`{path.name}` is larger than 1 MB: is it a pipeline file?")
+            return file.read(LARGEST).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except SourceUnreadable as error:
+        if not path.is_symlink():
+            raise
+        wrong = f"`{path.name}` is a link to something that is not a file in its folder."
+        raise BadInput(wrong, hint="Copy the file instead.") from error
+
+
 def _document(path: Path, text: str | None) -> tuple[dict[Any, Any], None] | tuple[None, Mistake]:
     """The YAML of a file with the lines of its keys, or why there is none."""
     from ruamel.yaml import YAML  # here: a chat that only says help never reads a pipeline
@@ -81,9 +101,12 @@ def _document(path: Path, text: str | None) -> tuple[dict[Any, Any], None] | tup
 
     line, message = 1, ""
     try:
-        if (len(text) if text is not None else path.stat().st_size) > LARGEST:
-            return None, Mistake(file=path.name, line=1, message="is larger than 1 MB: is it a pipeline file?")
-        document = YAML(typ="rt").load(path.read_text(encoding="utf-8-sig") if text is None else text)
+        text = read_text(path) if text is None else text
+        if deep := _too_deep(text):
+            return None, Mistake(file=path.name, line=deep, message=TOO_DEEP)
+        yaml = YAML(typ="rt")
+        yaml.Composer = _composer()
+        document = yaml.load(text)
         if isinstance(document, dict):
             return document, None
         message = "holds no keys; the first is `name: …`"
@@ -98,9 +121,37 @@ def _document(path: Path, text: str | None) -> tuple[dict[Any, Any], None] | tup
         message = str(error).strip().splitlines()[0]
     except RecursionError:
         message = TOO_DEEP
-    except OSError as error:
-        message = f"cannot be read: {error.strerror}"
+    except AtlasError as error:
+        message = error.message.removeprefix(f"`{path.name}` ").removesuffix(".")
     return None, Mistake(file=path.name, line=line, message=message)
+
+
+@cache
+def _composer() -> Any:
+    """Ruamel's composer, for files whose keys are texts: the time for keys in keys doubles with each."""
+    from ruamel.yaml.composer import Composer, ComposerError
+    from ruamel.yaml.events import ScalarEvent
+    from ruamel.yaml.nodes import MappingNode
+
+    class TextKeys(Composer):  # type: ignore[misc, unused-ignore]
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            is_key = isinstance(parent, MappingNode) and index is None
+            if is_key and not self.parser.check_event(ScalarEvent):
+                mark = self.parser.peek_event().start_mark
+                raise ComposerError(None, None, "found a key that is not a text", mark)
+            return super().compose_node(parent, index)
+
+    return TextKeys
+
+
+def _too_deep(text: str) -> int | None:
+    """The first line on which too many brackets are open at once; those in quotes count, too."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count("[") + line.count("{") > DEEPEST:
+            opened = accumulate(1 if bracket in "[{" else -1 for bracket in re.findall(r"[\[\]{}]", line))
+            if max(opened) > DEEPEST:
+                return number
+    return None
 
 
 def _yaml_fault(error: Any) -> str:
@@ -113,7 +164,7 @@ def _yaml_fault(error: Any) -> str:
 
 def _plain(document: Any) -> Any:
     """Ruamel's round-trip values as plain Python, so that what is kept and compared is plain JSON."""
-    left = iter(range(LARGEST))  # a few aliases of aliases are billions of values
+    left = iter(range(MOST_VALUES))
 
     def plain(value: Any, where: tuple[str, ...]) -> Any:
         if next(left, None) is None:

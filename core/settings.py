@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_valid
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import Misconfigured
+from core.roots import Roots
 
 PREFIX = "ATLAS_"
 _LIMIT = r"^[1-9][0-9]{0,8}/(second|minute|hour|day)$"
@@ -39,6 +40,10 @@ class Settings(BaseSettings):
         "has them anyway.",
     )  # fmt: skip
     pipelines: Path = Field(Path("pipelines"), description="The folder of pipeline files; models in its `navigate`.")
+    data: str | None = Field(
+        None, description="Folders, with : between them, from which sources may read files; by default the folder of "
+        "pipeline files.",
+    )  # fmt: skip
     api_url: str | None = Field(
         None, description="Talk to this server with ATLAS_TOKEN, not to an engine in this process."
     )
@@ -127,6 +132,7 @@ class Settings(BaseSettings):
     require_services: bool = Field(False, description="Tests only: a missing PostgreSQL or Redis is a failure.")
 
     _secrets: dict[str, SecretStr] = PrivateAttr(default_factory=dict)  # of ATLAS_SECRET_NAME, by NAME
+    _read: tuple[Path, ...] = PrivateAttr(())  # the files that hold settings
 
     @field_validator("timezone")
     @classmethod
@@ -212,6 +218,22 @@ class Settings(BaseSettings):
         )
 
     @property
+    def roots(self) -> Roots:
+        """Where sources may read files: never in the home, where keys or secrets are mounted, or in the database."""
+        folders = [Path(folder) for folder in (self.data or "").split(os.pathsep) if folder] or [self.pipelines]
+        folders = [folder.absolute() for folder in folders]
+        closed = [self.home, *filter(None, (self.secrets, self.signing_keys))]
+        for file in self._read:
+            closed.append(file)
+            # a folder of mounted secrets is closed whole; one that a root lies in holds more than secrets
+            if not any(folder.resolve().is_relative_to(file.parent.resolve()) for folder in folders):
+                closed.append(file.parent)
+        if self.database.startswith("sqlite:///"):
+            database = self.database.removeprefix("sqlite:///").partition("?")[0]
+            closed += [Path(database + ending) for ending in ("", "-wal", "-shm", "-journal")]
+        return Roots(tuple(folders), tuple(path.absolute() for path in closed))
+
+    @property
     def raw_zone(self) -> Path:
         return self.home.absolute() / "lake" / "explore"
 
@@ -278,6 +300,7 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         given = {**_env_file(Path(env_file)), **given}
     values: dict[str, Any] = {}
     named: dict[str, SecretStr] = {}
+    read = [Path(env_file)] if env_file else []
     for variable, value in given.items():
         if not variable.startswith(PREFIX):
             continue
@@ -296,6 +319,7 @@ def load(environment: dict[str, str] | None = None) -> Settings:
                 raise Misconfigured(f"`{variable}` and `{variable.removesuffix('_FILE')}` are both set; set one.")
             try:
                 values[name.removesuffix("_file")] = Path(value).read_text(encoding="utf-8").strip()
+                read.append(Path(value))
             except (OSError, UnicodeDecodeError) as error:
                 raise Misconfigured(
                     f"`{variable}` names a file that cannot be read: {type(error).__name__}."
@@ -313,6 +337,7 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         variable = PREFIX + str(first["loc"][0]).upper()
         raise Misconfigured(f"`{variable}`: {first['msg'].removeprefix('Value error, ')}.") from None
     settings._secrets = named
+    settings._read = tuple(read)
     return settings
 
 

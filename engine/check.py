@@ -3,19 +3,25 @@
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from core import pipeline_file, secrets
-from core.errors import BadPipeline, Misconfigured
+from connectors._files import FileSource
+from core import parts, pipeline_file, secrets
+from core.errors import BadPipeline, Misconfigured, SourceMissing, SourceUnreadable
 from core.pipeline import Pipeline
 from core.pipeline_file import Mistake
+from core.roots import Roots
 from engine import catalog
 
 
 def check(
-    folder: Path, only: str | None = None, secret: Callable[[str], object] | None = None
+    folder: Path,
+    only: str | None = None,
+    secret: Callable[[str], object] | None = None,
+    roots: Roots | None = None,
 ) -> tuple[str, list[Mistake]]:
     """What was checked, in words, and the mistakes. Raises NotFound if `only` is no pipeline.
 
-    `secret` is `Settings.secret` where the secrets that the files name must be there.
+    `secret` is `Settings.secret` where the secrets that the files name must be there; `roots` are the folders that
+    sources may read files from, only the one of the pipeline files by default.
     """
     from engine.navigate import models
 
@@ -29,6 +35,7 @@ def check(
         mistakes += wrong_keys
         if pipeline:
             mistakes += _rules(path, pipeline, known)
+            mistakes += _paths(path, pipeline, folder, roots or Roots((folder,)))
             mistakes += _secrets(path, pipeline, secret) if secret else []
     if only:
         return f"`{only}`", mistakes
@@ -36,12 +43,13 @@ def check(
     return f"{len(known)} pipelines and {len(found) + len(wrong)} models", mistakes + list(wrong)
 
 
-def check_text(folder: Path, name: str, text: str) -> list[Mistake]:
+def check_text(folder: Path, name: str, text: str, roots: Roots | None = None) -> list[Mistake]:
     """The mistakes of a text that is to be the file of a pipeline; it is looked at and not kept."""
     path = Path(f"{name}.yml")
     pipeline, mistakes = pipeline_file.check(path, text)
     if pipeline:
         mistakes += _rules(path, pipeline, {name, *catalog.files(folder)}, text)
+        mistakes += _paths(path, pipeline, folder, roots or Roots((folder,)), text)
     return mistakes
 
 
@@ -76,6 +84,24 @@ def _rules(path: Path, pipeline: Pipeline, known: Collection[str], text: str | N
                     connection.execute("SELECT regexp_full_match('', ?)", [valid.regex])
                 except duckdb.Error:
                     yield mistake("validity", number, f"`{valid.regex}` is no regular expression (RE2)")
+
+
+def _paths(path: Path, pipeline: Pipeline, folder: Path, roots: Roots, text: str | None = None) -> Iterator[Mistake]:
+    """The path of a source that leads out of the folders that may be read; of a file, also what its glob finds now."""
+    connector = parts.load("connector", pipeline.source["connector"])
+    if not issubclass(connector.Source, FileSource):
+        return
+    source = connector.Source.model_validate(secrets.named(pipeline.source), context=roots)
+    try:
+        if text is None:
+            source.files(folder)
+        else:
+            source.check(folder)
+    except SourceMissing:
+        pass  # it may come before the pipeline runs
+    except SourceUnreadable as error:
+        message = f"`source.path`: {error.message} {error.hint or ''}".strip()
+        yield Mistake(file=path.name, line=pipeline_file.line_of(path, ("source", "path"), text), message=message)
 
 
 def _secrets(path: Path, pipeline: Pipeline, secret: Callable[[str], object]) -> Iterator[Mistake]:

@@ -3,7 +3,9 @@
 import math
 import re
 import unicodedata
+from bisect import bisect_right
 from html import escape
+from itertools import accumulate
 
 import vl_convert
 
@@ -23,8 +25,11 @@ _WIDTH = {chr(32 + i): int(width) for i, width in enumerate(_WIDTHS.split())} | 
 
 def width(text: str, size: float, *, bold: bool = False) -> float:
     """How wide a text is drawn, nearly."""
-    total = sum(_WIDTH.get(c) or (1000 if unicodedata.east_asian_width(c) in "WF" else 600) for c in text)
-    return total * size / 1000 * (1.06 if bold else 1)
+    return sum(map(_width, text)) * size / 1000 * (1.06 if bold else 1)
+
+
+def _width(letter: str) -> int:
+    return _WIDTH.get(letter) or (1000 if unicodedata.east_asian_width(letter) in "WF" else 600)
 
 
 def plain(text: str) -> str:
@@ -38,9 +43,8 @@ def fit(text: str, room: float, size: float, *, bold: bool = False) -> str:
     shown = plain(text)
     if width(shown, size, bold=bold) <= room:
         return shown
-    while shown and width(shown + "…", size, bold=bold) > room:
-        shown = shown[:-1]
-    return shown.rstrip() + "…"
+    most = room / (size / 1000 * (1.06 if bold else 1)) - _width("…")
+    return shown[: bisect_right(list(accumulate(map(_width, shown))), most)].rstrip() + "…"
 
 
 def text(

@@ -2,14 +2,16 @@
 
 import gzip
 import http.server
+import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import POSTGRES
-from tests.program import Program
+from tests.program import HANGS, Program
 
 BOMB = gzip.compress(b'["' + b"x" * (65 << 20) + b'"]', 9)
 
@@ -85,3 +87,15 @@ def test_each_is_told_in_the_chat_with_its_source_and_a_remedy_and_nothing_is_pu
     ):  # fmt: skip
         assert remedy in told, told
     assert told.count("Nothing was published") == len(sources)
+
+
+def test_a_run_over_a_pipe_ends_at_once_instead_of_waiting_for_a_writer(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    os.mkfifo(program.pipelines / "pipe.csv")
+    program.reads("pipe", "{connector: csv, path: pipe.csv}")
+    program.reads("pipes", "{connector: csv, path: 'p*.csv'}")
+    began = time.monotonic()
+    told = program.run("chat", text="run pipe\nrun pipes\ncancel\nruns\n").stdout
+    assert told.count("pipe.csv is not a regular file, but a pipe, a socket or a device") == 2, told
+    assert told.count("failed today") == 2, told
+    assert time.monotonic() - began < HANGS / 3

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import NotFound
+from core.roots import Roots
 from engine.check import check
 
 FILE = """name: orders
@@ -48,3 +49,22 @@ def test_a_column_that_is_not_known_yet_is_no_mistake(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_no_good_news(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="There is no folder"):
         check(tmp_path / "nowhere")
+
+
+def test_a_path_outside_the_roots_is_told_with_its_line_and_the_roots(tmp_path: Path) -> None:
+    (tmp_path / "pipelines" / "data").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "x.csv").write_text("a\n1\n")
+    (tmp_path / "pipelines" / "data" / "link.csv").symlink_to(tmp_path / "elsewhere" / "x.csv")
+    file = tmp_path / "pipelines" / "orders.yml"
+    for path in ("../elsewhere/x.csv", "data/link.csv", "data/*.csv", "../elsewhere/*.csv"):
+        file.write_text(FILE.replace("orders.csv", path).replace("RULE", GOOD), encoding="utf-8")
+        (mistake,) = check(tmp_path / "pipelines")[1]
+        assert (mistake.file, mistake.line) == ("orders.yml", 3)
+        assert f"Allowed: `{tmp_path / 'pipelines'}`. Put the file there, or name its folder in ATLAS_DATA." in str(
+            mistake
+        )
+        both = Roots((tmp_path / "pipelines", tmp_path / "elsewhere"))
+        assert check(tmp_path / "pipelines", roots=both)[1] == []
+    file.write_text(FILE.replace("orders.csv", "data/comes_later_*.csv").replace("RULE", GOOD), encoding="utf-8")
+    assert check(tmp_path / "pipelines")[1] == []

@@ -151,7 +151,7 @@ def get_pipeline(name: Name, home: HomeDep, _: Annotated[Caller, needs("read:cat
 @router.post("/{name}/validate")
 def validate_pipeline(name: Name, home: HomeDep, _: Annotated[Caller, needs("read:catalog")]) -> Validity:
     """Every mistake in the file of a pipeline as it is now."""
-    _what, mistakes = check.check(home.settings.pipelines, name)
+    _what, mistakes = check.check(home.settings.pipelines, name, roots=home.settings.roots)
     return Validity(name=name, valid=not mistakes, mistakes=_told(mistakes))
 
 
@@ -160,7 +160,7 @@ def validate_draft(
     draft: Draft, home: HomeDep, _: Annotated[Caller, needs("read:catalog", somewhere=True)]
 ) -> Validity:
     """Every mistake in the text of a pipeline file; nothing is kept."""
-    mistakes = check.check_text(home.settings.pipelines, draft.name, draft.text)
+    mistakes = check.check_text(home.settings.pipelines, draft.name, draft.text, home.settings.roots)
     return Validity(name=draft.name, valid=not mistakes, mistakes=_told(mistakes))
 
 

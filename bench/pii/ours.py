@@ -13,6 +13,7 @@ from pathlib import Path
 
 from connectors import csv
 from core.models import SourcePart
+from core.roots import Roots
 from engine.chart import detect, write
 from engine.chart.mask import Masker
 from engine.explore import ingest, profile, sample
@@ -23,7 +24,7 @@ ZONE = "Europe/Copenhagen"
 
 def mask(source: Path, folder: Path, threads: int) -> list[Path]:
     """The charted files: the steps explore, verdicts and chart, their parts on as many threads as workers would be."""
-    wanted = csv.Source(connector="csv", path=source.name)
+    wanted = csv.Source.model_validate({"connector": "csv", "path": source.name}, context=Roots((source.parent,)))
 
     def explore(part: tuple[int, SourcePart]) -> ingest.Ingested:
         return ingest.ingest(csv.read(wanted, part[1]), folder / "raw", f"{part[0]:05}", _nothing)

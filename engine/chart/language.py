@@ -3,6 +3,7 @@
 import re
 from functools import cache
 from importlib import import_module
+from threading import Lock
 from typing import Any
 
 from core.errors import Misconfigured
@@ -21,6 +22,7 @@ _WORDS = {
         "please hi dear thanks regards".split()
     ),
 }
+_ONE_AT_A_TIME = Lock()  # spaCy does not promise that two threads may share a pipeline
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -38,9 +40,12 @@ def entities(sentences: list[str], texts: list[str], models: dict[str, str]) -> 
     for code, package in sorted(models.items()):
         at = [n for n, of in enumerate(codes) if of == code]
         if at:
-            documents = _model(package).pipe((sentences[n] for n in at), batch_size=128)
-            for n, document in zip(at, documents, strict=True):
-                found[n] = [(e.start_char, e.end_char, _KINDS[e.label_]) for e in document.ents if e.label_ in _KINDS]
+            with _ONE_AT_A_TIME:
+                documents = _model(package).pipe((sentences[n] for n in at), batch_size=128)
+                for n, document in zip(at, documents, strict=True):
+                    found[n] = [
+                        (e.start_char, e.end_char, _KINDS[e.label_]) for e in document.ents if e.label_ in _KINDS
+                    ]
     return found
 
 

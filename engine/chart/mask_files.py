@@ -12,10 +12,12 @@ import pyarrow as pa
 
 from connectors import csv
 from core.errors import AtlasError, BadInput, SourceUnavailable, SourceUnreadable
-from core.models import LINE, Rejects, Verdict
+from core.models import LINE, Rejects, SourcePart, Verdict
+from core.roots import Roots
 from engine.chart.detect import verdicts
 from engine.chart.mask import Masker
 
+_EVERYWHERE = Roots((Path("/"),))  # these are the files of the person at the command line
 SAMPLE = 5000
 KEPT_BYTES = 192 << 20
 _ENDIAN = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
@@ -66,8 +68,8 @@ def mask_files(
 
 
 def _mask_csv(file: Path, target: Path, key: bytes, on_reject: OnReject | None) -> dict[str, Any]:
-    source = csv.Source(connector="csv", path=file.name)
-    (part,) = csv.files(csv.Source(connector="csv", path=str(file.absolute())), file.parent)
+    source = csv.Source.model_validate({"connector": "csv", "path": str(file.absolute())}, context=_EVERYWHERE)
+    part = SourcePart(file.name, {"path": source.path})
     how = csv.dialect(source, part)
     kept = Kept(_frames(source, part, None))
     found, masker = _decide(kept, key)

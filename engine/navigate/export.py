@@ -11,8 +11,14 @@ from polars import selectors as cs
 from core.models import Table
 from engine.navigate.build import ROWS_AT_ONCE
 
-# spreadsheets take such a cell for a formula; in what precedes it they see nothing
-_FORMULA = r"^[\s\x00-\x1f\x{200b}\x{feff}]*[=+\-@＝＋－＠]|^[\t\r]"
+# The rule of bot/spreadsheet.py, letter by letter: tests/attack/test_formulas.py holds both against each other.
+# Spreadsheets take such a cell for a formula; white space and invisible letters before the sign make no difference.
+_IGNORED = (
+    r"[\x00-\x20\x7f-\x{a0}\x{ad}\x{34f}\x{61c}\x{115f}\x{1160}\x{1680}\x{17b4}\x{17b5}\x{180b}-\x{180f}"
+    r"\x{2000}-\x{200f}\x{2028}-\x{202f}\x{205f}-\x{206f}\x{2800}\x{3000}\x{3164}\x{fe00}-\x{fe0f}\x{feff}"
+    r"\x{ffa0}\x{fff9}-\x{fffb}\x{e0000}-\x{e0fff}]"
+)
+_FORMULA = rf"^{_IGNORED}*[=+\-@＝＋－＠]|^[\t\r]"
 _NUMBER = r"^[+-]?([0-9]+([.,][0-9]+)?|[.,][0-9]+)([eE][+-]?[0-9]+)?$"
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from core.errors import BadPipeline
-from core.pipeline_file import Mistake
+from core.errors import AtlasError, BadPipeline
+from core.pipeline_file import Mistake, read_text
 from engine import sandbox
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -74,9 +74,11 @@ def _model(name: str, path: Path, known: Collection[str], datasets: Collection[s
     if name in datasets:
         raise BadPipeline(f"There is a dataset `{name}` already; a model needs a name of its own.")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path)
+    except UnicodeDecodeError as error:
         raise BadPipeline(f"It cannot be read: {type(error).__name__}.") from error
+    except AtlasError as error:
+        raise BadPipeline(error.message, hint=error.hint) from error
     select = sandbox.check_select(text, known)
     return Model(name, select.sql, _description(text), select.inputs)
 

@@ -121,8 +121,13 @@ def test_a_draft_is_checked_and_not_kept(client: Client, settings: Settings, ord
         assert answer.status_code == 200
         return [f"{m['file']}:{m['line']}: {m['message']}" for m in answer.json()["mistakes"]]
 
-    good = "name: new\nowner: web-team\nsource: {connector: csv, path: /etc/passwd}\n"
+    good = "name: new\nowner: web-team\nsource: {connector: csv, path: members.csv}\n"
     assert mistakes("new", good) == []  # whether there is such a file is not looked at
+    (elsewhere,) = mistakes("new", good.replace("members.csv", "/etc/passwd"))
+    assert elsewhere.startswith(
+        "new.yml:3: `source.path`: `/etc/passwd` is not in a folder that may be read. Allowed: "
+    )
+    assert f"`{settings.pipelines}`" in elsewhere
     rule = (
         "quality:\n  consistency:\n    - {column: a, references: nowhere.b}\n    - {column: a, references: orders.id}\n"
     )

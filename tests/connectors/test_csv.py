@@ -5,6 +5,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,19 @@ from pydantic import ValidationError
 from connectors import csv
 from connectors._rows import LONGEST_ROW, NEVER_CLOSED, TOO_LONG
 from core.errors import AtlasError, SourceMissing, SourceUnreadable
-from core.models import LINE, Rejects, SourcePart
+from core.models import LINE, MOST_COLUMNS, Rejects, SourcePart
+from core.roots import Roots
 
 Rejected = list[tuple[int, str]]
 
 
+def source_of(path: Path | str, **given: Any) -> csv.Source:
+    """A source that may read every file of these tests."""
+    return csv.Source.model_validate({"connector": "csv", "path": str(path), **given}, context=Roots((Path("/"),)))
+
+
 def read(path: Path, **given: Any) -> tuple[list[dict[str, Any]], Rejected]:
-    source = csv.Source(connector="csv", path=str(path), **given)
+    source = source_of(path, **given)
     rows: list[dict[str, Any]] = []
     rejected: Rejected = []
     for part in csv.parts(source, Path("/")):
@@ -74,8 +82,8 @@ def test_a_ragged_line_is_rejected_with_its_number(file: Any) -> None:
 
 
 def test_rejected_rows_are_kept_as_they_stood_in_the_file(file: Any) -> None:
-    source = csv.Source(connector="csv", path=str(file('a,b\r\n1,"x\r\ny",3\r\n')))
-    found = [b for b in csv.read(source, csv.files(source, Path("/"))[0]) if isinstance(b, Rejects)]
+    source = source_of(file('a,b\r\n1,"x\r\ny",3\r\n'))
+    found = [b for b in csv.read(source, source.files(Path("/"))[0]) if isinstance(b, Rejects)]
     assert found == [Rejects([2], ["has 3 values, the header has 2"], ['1,"x\r\ny",3'])]
 
 
@@ -180,8 +188,8 @@ def test_names_that_sql_cannot_hold_are_changed_visibly(file: Any) -> None:
 
 
 def test_a_header_alone_is_a_table_without_rows(file: Any) -> None:
-    source = csv.Source(connector="csv", path=str(file("id,name\n")))
-    (batch,) = csv.read(source, csv.files(source, Path("/"))[0])
+    source = source_of(file("id,name\n"))
+    (batch,) = csv.read(source, source.files(Path("/"))[0])
     assert isinstance(batch, pa.RecordBatch)
     assert (batch.num_rows, batch.schema.names) == (0, ["id", "name", LINE])
 
@@ -232,14 +240,14 @@ def test_a_glob_reads_files_in_the_order_of_their_names(tmp_path: Path) -> None:
         (tmp_path / "in").mkdir(exist_ok=True)
         (tmp_path / "in" / name).write_text("x,y\n1,2\n")
     (tmp_path / "in" / "folder.csv").mkdir()
-    found = list(csv.parts(csv.Source(connector="csv", path="in/*.csv"), tmp_path))
+    found = list(csv.parts(source_of("in/*.csv"), tmp_path))
     assert [part.name for part in found] == ["in/a.csv", "in/b.csv"]
     assert found[0].spec == {"path": str(tmp_path / "in" / "a.csv")}
 
 
 def test_a_file_named_like_a_glob_is_read(tmp_path: Path) -> None:
     (tmp_path / "a[1].csv").write_text("x,y\n1,2\n")
-    assert [part.name for part in csv.parts(csv.Source(connector="csv", path="a[1].csv"), tmp_path)] == ["a[1].csv"]
+    assert [part.name for part in csv.parts(source_of("a[1].csv"), tmp_path)] == ["a[1].csv"]
 
 
 def test_an_unknown_word_about_a_source_is_refused() -> None:
@@ -256,10 +264,10 @@ def test_a_row_longer_than_a_block_is_read(file: Any) -> None:
 
 
 def test_batches_stay_small_however_long_the_file(file: Any) -> None:
-    source = csv.Source(connector="csv", path=str(file("id,name\n" + "17,Anna\n" * 400_000)))
+    source = source_of(file("id,name\n" + "17,Anna\n" * 400_000))
     before = pa.total_allocated_bytes()
     sizes = []
-    for batch in csv.read(source, csv.files(source, Path("/"))[0]):
+    for batch in csv.read(source, source.files(Path("/"))[0]):
         sizes.append(batch.num_rows)
         assert pa.total_allocated_bytes() - before < 64 << 20
     assert sum(sizes) == 400_000
@@ -317,8 +325,8 @@ def test_a_file_cut_anywhere_reads_as_it_does_whole(
 ) -> None:
     path = tmp_path_factory.mktemp("csv") / "data.csv"
     path.write_bytes((start + text).encode(encoding))
-    source = csv.Source(connector="csv", path=str(path), **({"header": True, "delimiter": ","} if told else {}))
-    (whole,) = csv.files(source, path.parent)
+    source = source_of(path, **({"header": True, "delimiter": ","} if told else {}))
+    (whole,) = source.files(path.parent)
     try:
         expected = taken(source, [whole])
     except AtlasError as error:
@@ -335,8 +343,8 @@ def test_a_quote_never_closed_and_a_row_too_long_are_cut_around(file: Any) -> No
     line = "2," + "x" * 997 + "\n"
     filler = line * (LONGEST_ROW // 1000 + 1500)
     path = file(f'id,text\n1,x\n1,"open\n{filler}3,y\n4,{"z" * (LONGEST_ROW + 99)}\n5,"a\nb"\n6,w\n')
-    source = csv.Source(connector="csv", path=str(path))
-    (whole,) = csv.files(source, path.parent)
+    source = source_of(path)
+    (whole,) = source.files(path.parent)
     columns, rows, rejected = taken(source, [whole])
     assert [reason for _, reason, _ in rejected] == [NEVER_CLOSED, TOO_LONG]
     for size in (1000, 7001):
@@ -345,7 +353,7 @@ def test_a_quote_never_closed_and_a_row_too_long_are_cut_around(file: Any) -> No
 
 def test_a_large_file_is_many_parts_and_a_small_one_is_one(file: Any) -> None:
     path = file("id,name\n" + "17,Anna and some more letters to fill it\n" * 600_000)
-    source = csv.Source(connector="csv", path=str(path))
+    source = source_of(path)
     parts = list(csv.parts(source, path.parent))
     assert [part.spec["line"] for part in parts] == [2, 250_002, 500_002]
     assert [part.spec["before"] for part in parts] == [250_002, 500_002, None]
@@ -355,8 +363,8 @@ def test_a_large_file_is_many_parts_and_a_small_one_is_one(file: Any) -> None:
 
 def test_a_file_changed_after_it_was_cut_is_told(file: Any) -> None:
     path = file("id,name\n1,Anna\n2,Bo\n")
-    source = csv.Source(connector="csv", path=str(path))
-    first, second = csv.cut(source, *csv.files(source, path.parent), 1)
+    source = source_of(path)
+    first, second = csv.cut(source, *source.files(path.parent), 1)
     list(csv.read(source, first))
     path.write_text("id,name\n1,Anna\n22,Bo\n")
     with pytest.raises(SourceUnreadable, match="was changed while it was read"):
@@ -410,3 +418,36 @@ def test_any_bytes_are_read_rejected_or_refused_with_words(tmp_path_factory: Any
         read(path)
     except AtlasError as refused:
         assert "data.csv" in refused.message  # noqa: PT017 (most files are read)
+
+
+def peak_of(code: str, path: Path) -> tuple[str, int]:
+    """What a process of its own says of a file, and the most memory it took, in MB."""
+    program = (
+        "import resource, sys\nfrom pathlib import Path\nfrom connectors import csv\nfrom core.roots import Roots\n"
+        "from core.errors import AtlasError\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "source = csv.Source.model_validate({'connector': 'csv', 'path': sys.argv[1]}, context=Roots((Path('/'),)))\n"
+        f"try:\n    {code}\nexcept AtlasError as error:\n    print(error.message)\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, check=True, timeout=120
+    )
+    said, peak = done.stdout.splitlines()
+    return said, int(peak)
+
+
+@pytest.mark.parametrize("rows", ["1\n", "", "1,2\n" * 9])
+@pytest.mark.parametrize("header", [True, False])
+def test_a_million_columns_are_refused_before_anything_is_made_of_them(file: Any, rows: str, header: bool) -> None:
+    names = ",".join(f"c{n}" if header else "1" for n in range(1_000_000))
+    path = file(f"{names}\n{rows}")
+    said, peak = peak_of("[*(b for p in csv.parts(source, Path('/')) for b in csv.read(source, p))]", path)
+    assert said == f"`{path}` has 1,000,000 columns in line 1; at most 2,000 can be read."
+    assert peak < 400
+
+
+def test_as_many_columns_as_are_allowed_are_read(file: Any) -> None:
+    names = [f"c{n}" for n in range(MOST_COLUMNS)]
+    rows, rejected = read(file(f"{','.join(names)}\n{','.join('1' * MOST_COLUMNS)}\n"))
+    assert (len(rows[0]) - 1, rejected) == (MOST_COLUMNS, [])

@@ -1,5 +1,6 @@
 """Every mistake in a pipeline file is told with its line and what is allowed; none is a traceback."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,7 @@ def read(folder: Path, text: str) -> Pipeline:
         ("---\nname: b", "4: expected a single document in the stream but found another document"),
         ('description: "a\\0b"', "4: `description`: holds a character that is none"),
         ('description: "\\ud800"', "4: `description`: holds a character that is none"),
-        ("description: " + "[" * 2000 + "]" * 2000, "1: is nested too deeply"),
+        ("description: " + "[" * 2000 + "]" * 2000, "4: is nested too deeply"),
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_what_is_allowed(tmp_path: Path, lines: str, mistake: str) -> None:
@@ -190,8 +191,8 @@ def test_a_value_of_the_source_is_never_repeated(tmp_path: Path) -> None:
 
 def test_a_folder_or_nothing_instead_of_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "folder.yml").mkdir()
-    assert str(pipeline.check(tmp_path / "folder.yml")[1][0]) == "folder.yml:1: cannot be read: Is a directory"
-    assert str(pipeline.check(tmp_path / "none.yml")[1][0]) == "none.yml:1: cannot be read: No such file or directory"
+    assert str(pipeline.check(tmp_path / "folder.yml")[1][0]) == "folder.yml:1: is a folder, not a file"
+    assert str(pipeline.check(tmp_path / "none.yml")[1][0]) == "none.yml:1: There is no file `none.yml`"
 
 
 def test_aliases_of_aliases_are_refused_before_they_are_billions(tmp_path: Path) -> None:
@@ -255,3 +256,30 @@ def test_whatever_is_appended_is_no_traceback(tmp_path: Path, text: str) -> None
 @given(st.binary(max_size=60))
 def test_whatever_the_bytes_it_is_no_traceback(tmp_path: Path, data: bytes) -> None:
     check(tmp_path, data)
+
+
+DEEP = {
+    "brackets": "a: " + "[" * 19_000,
+    "brackets that close": "a: " + "[" * 800 + "]" * 800,
+    "braces": "a: " + "{a: " * 4_000,
+    "lines of brackets": "a: " + ("[" * 20 + "\n") * 900,
+    "lists in lists": "- " * 9_000 + "x",
+    "keys in keys": "? " * 40 + "x",
+    "keys that are lists": "[" * 19 + "a: b" + "]: c" * 18 + "]",
+    "keys that are aliases": "a: &a {x: 1}\n" + "".join(f"k{n}: &{n} {{*{n - 1 or 'a'} : 1}}\n" for n in range(1, 40)),
+    "aliases that double": "k0: &k0 [a]\n" + "".join(f"k{n}: &k{n} [*k{n - 1}, *k{n - 1}]\n" for n in range(1, 40)),
+}
+
+
+@pytest.mark.parametrize("what", DEEP)
+def test_a_small_file_that_is_nested_without_end_is_refused_in_a_moment(what: str) -> None:
+    began = time.process_time()
+    found, mistakes = pipeline.check(Path("x.yml"), DEEP[what])
+    assert (found, len(mistakes)) == (None, 1)
+    assert time.process_time() - began < 1.5
+
+
+def test_brackets_in_a_description_or_pattern_are_no_nesting(tmp_path: Path) -> None:
+    assert check(tmp_path, GOOD + f"description: {'see [1], [2] and {x} ' * 30}\n") == []
+    rule = 'quality: {validity: [{column: a, regex: "[(]{1,2}[a-z]{3}[)]"}]}'
+    assert check(tmp_path, GOOD + rule + "\n") == []

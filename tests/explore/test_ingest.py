@@ -13,6 +13,7 @@ import pytest
 from connectors import csv
 from core.errors import Cancelled
 from core.models import LINE, Rejects
+from core.roots import Roots
 from engine.explore import profile, sample
 from engine.explore.ingest import FILE_ROWS, GROUP_ROWS, Ingested, ingest
 
@@ -33,8 +34,8 @@ def raw(found: Ingested) -> pl.DataFrame:
 
 def test_a_csv_file_becomes_raw_files_rejects_profile_and_sample(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("id;name\n1;Anna\n2\n3;Bo;x\n4;\n5\n")
-    source = csv.Source(connector="csv", path="people.csv")
-    (part,) = csv.files(source, tmp_path)
+    source = csv.Source.model_validate({"connector": "csv", "path": "people.csv"}, context=Roots((tmp_path,)))
+    (part,) = source.files(tmp_path)
     progress: list[int] = []
     found = ingest(csv.read(source, part), tmp_path / "raw", "people", progress.append)
     assert raw(found).rows() == [("1", "Anna", 2), ("4", None, 5)]

@@ -161,4 +161,4 @@ def test_a_long_table_is_cut_and_comes_whole_as_a_file(slack: Slack) -> None:
     assert f"… and {300 - shown} more" in text
     assert mock.blocks.mistakes(drawn.body) == []
     whole = drawn.files[0].content.decode("utf-8-sig").splitlines()
-    assert (len(whole), whole[1]) == (301, "1,name 1,'=1+1")
+    assert (len(whole), whole[1]) == (301, '1,"name 1","\'=1+1"')
