@@ -157,7 +157,10 @@ class Caller:
     def _has(self, right: str, dataset: str) -> bool:
         if right in self.on.get(dataset, ()):
             return True
-        return bool(self.owns) and right in self._owners() and catalog.owner(self.home, dataset) in self.owns
+        if not self.owns or right not in self._owners():
+            return False
+        owner = catalog.owner(self.home, dataset)
+        return bool(owner) and owner in self.owns
 
     def _owners(self) -> frozenset[str]:
         return access.OWNER if self.scopes is None else access.OWNER & self.scopes

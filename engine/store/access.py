@@ -186,7 +186,8 @@ def grants_on(db: Session, dataset: str) -> list[tuple[Grant, str]]:
 
 def owned(db: Session, owners: Iterable[str]) -> set[str]:
     """The published datasets of some owners."""
-    return set(db.scalars(select(Dataset.name).where(Dataset.owner.in_(list(owners)))))
+    published = select(Dataset.name).where(Dataset.current_version_id.is_not(None), Dataset.owner != "")
+    return set(db.scalars(published.where(Dataset.owner.in_(list(owners)))))
 
 
 # tokens
