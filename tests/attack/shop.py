@@ -37,10 +37,10 @@ class Shop:
             access.add_user(db, name, role, owns=owns)
         return self.caller(name)
 
-    def caller(self, name: str, **limits: Any) -> TestClient:
+    def caller(self, user: str, /, **limits: Any) -> TestClient:
         """A user with a token that was made on the server."""
         with self.home.database.write() as db:
-            return self.using(access.issue(db, access.user(db, name), 600, **limits))
+            return self.using(access.issue(db, access.user(db, user), 600, **limits))
 
     def using(self, token: str) -> TestClient:
         return TestClient(
