@@ -34,8 +34,8 @@ GUARDS = [
           "where(User.id == owner.id))", "test_tokens.py::test_many_at_once_make_no_more_than_twenty_tokens"),
     Guard("api/routes/tokens.py", 'caller.token if caller.limited and not caller.may("admin") else None', "None",
           "test_tokens.py::test_a_token_with_limits_sees_no_token_but_itself"),
-    Guard("api/routes/links.py", "caller.unlimited()\n    with home.database.read()", "pass\n    with home.database.read()",
-          "test_tokens.py::test_a_token_with_limits_sees_no_token_but_itself"),
+    Guard("api/routes/links.py", "caller.unlimited()\n    with home.database.read()",
+          "pass\n    with home.database.read()", "test_tokens.py::test_a_token_with_limits_sees_no_token_but_itself"),
 ]  # fmt: skip
 
 
