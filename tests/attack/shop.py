@@ -28,6 +28,7 @@ class Shop:
         places = {"ATLAS_HOME": str(folder / "home"), "ATLAS_PIPELINES": str(self.pipelines)}
         self.home: Home = open_home(load({**places, **_NO_LIMIT}))
         self.app: FastAPI = create_app(self.home, lambda: None)
+        self.people: dict[str, TestClient] = {}
         self.rows = folder / "rows.parquet"
         duckdb.sql(f"copy (select 1 as id) to '{self.rows}'")
 
@@ -35,7 +36,8 @@ class Shop:
         """A new user, as who calls the API."""
         with self.home.database.write() as db:
             access.add_user(db, name, role, owns=owns)
-        return self.caller(name)
+        self.people[name] = self.caller(name)
+        return self.people[name]
 
     def caller(self, user: str, /, **limits: Any) -> TestClient:
         """A user with a token that was made on the server."""

@@ -55,15 +55,15 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 
 def rows(shop: Shop, user: str, model: str) -> int:
-    return shop.caller(user).get(f"/api/v1/models/{model}/rows").status_code
+    return shop.people[user].get(f"/api/v1/models/{model}/rows").status_code
 
 
 def grants(shop: Shop, user: str, model: str) -> int:
-    return shop.caller(user).put(f"/api/v1/datasets/{model}/grants/vic", json={"role": "operator"}).status_code
+    return shop.people[user].put(f"/api/v1/datasets/{model}/grants/vic", json={"role": "operator"}).status_code
 
 
 def owner_of(shop: Shop, name: str) -> str | None:
-    answer = shop.caller("root").get(f"/api/v1/datasets/{name}")
+    answer = shop.people["root"].get(f"/api/v1/datasets/{name}")
     return str(answer.json()["owner"]) if answer.status_code == 200 else None
 
 
@@ -152,8 +152,7 @@ def test_a_model_over_models_has_all_owners_below_it(fresh: Shop, attempts: Atte
 
 def test_nobody_owns_what_has_no_owner(fresh: Shop, attempts: Attempts) -> None:
     """As a database of before this version is left: the models in it belong to nobody until they are built again."""
-    with fresh.home.database.write() as db:
-        access.add_user(db, "empty", "viewer", owns=[""])
+    fresh.user("empty", owns=[""])
     fresh.model("revenue", ["customers", "orders"], "web-team")
     fresh.run("customers")
     fresh.run("orders")
