@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -16,6 +16,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from api import on_behalf
 from api.idempotency import Asked
 from api.limits import limit_caller
 from api.problems import Replay
@@ -56,6 +57,7 @@ class Caller:
     only: frozenset[str] | None = None  # datasets the token is limited to
     ends: datetime | None = None  # of the token, if it is one
     sign_in: int | None = None
+    token: int | None = None  # its number, if it is one
     identity: Identity | None = None  # whom a bot speaks for
     request_id: str | None = None
     asked: Asked | None = None
@@ -113,15 +115,20 @@ class Caller:
         may = [self.user, self.role, sorted(self.rights), on, sorted(self.owns), sorted(self.only or ())]
         return hashlib.sha256(json.dumps(may).encode()).hexdigest()
 
-    def itself(self) -> None:
-        """Raises Forbidden if a bot speaks for the caller: passwords and tokens do not belong into a chat."""
-        if self.identity is not None:
-            raise Forbidden("This cannot be done from a chat.", hint="Use the command line or the API.")
+    @property
+    def limited(self) -> bool:
+        """Whether the caller uses a token that is limited to some rights or datasets."""
+        return self.scopes is not None or self.only is not None
 
     def unlimited(self) -> None:
         """Raises Forbidden for a token with limits: a password or an identity would give all that its user may."""
-        if self.scopes is not None or self.only is not None:
+        if self.limited:
             raise Forbidden("A token with limits may not do this.", hint="Sign in, or use a token without limits.")
+
+    def may_give(self, rights: Iterable[str]) -> None:
+        """Raises Forbidden if a token would give somebody a right that is not among its own scopes."""
+        if self.scopes is not None and (beyond := set(rights) - self.scopes):
+            raise Forbidden(f"A token cannot give `{min(beyond)[:40]}`, which it does not have.")
 
     def did(self, db: Session, action: str, about: str, *, secret: bool = False) -> None:
         """The audit row of a write, as the last thing of its transaction. A `secret` answer is not kept for a key."""
@@ -150,7 +157,10 @@ class Caller:
     def _has(self, right: str, dataset: str) -> bool:
         if right in self.on.get(dataset, ()):
             return True
-        return bool(self.owns) and right in self._owners() and catalog.owner(self.home, dataset) in self.owns
+        if not self.owns or right not in self._owners():
+            return False
+        owner = catalog.owner(self.home, dataset)
+        return bool(owner) and owner in self.owns
 
     def _owners(self) -> frozenset[str]:
         return access.OWNER if self.scopes is None else access.OWNER & self.scopes
@@ -215,12 +225,14 @@ def _calling(*, somewhere: bool = False, for_many: bool = False) -> Callable[...
             )
         with home.database.read() as db:
             found = _who(db, request, home, given.credentials)
+            request.state.caller = found  # a bot that may not speak for others is in the audit log too
             if (said := request.headers.get(ON_BEHALF)) is not None:
-                found = _spoken_for(db, found, said)
-            request.state.caller = found
+                request.state.caller = found = _spoken_for(db, found, said)
             _only_known_parameters(request)
             if not for_many:
                 limit_caller(request, found.principal)
+            if found.identity is not None:
+                on_behalf.must_be_listed(request.method, request.scope["route"].path_format)
             dataset = None if somewhere else _dataset(db, request)
             for right in needed.scopes:
                 if somewhere:
@@ -260,7 +272,7 @@ def _who(db: Session, request: Request, home: Home, credentials: str) -> Caller:
                 with home.database.write() as write:
                     access.token_used(write, held.id)
             through = f"token {held.id} {held.name}".rstrip()
-            limits = {"scopes": held.scopes, "only": held.datasets, "ends": held.expires_at}
+            limits = {"scopes": held.scopes, "only": held.datasets, "ends": held.expires_at, "token": held.id}
             return _caller(
                 request,
                 held.user,
@@ -303,7 +315,7 @@ def _spoken_for(db: Session, bot: Caller, said: str) -> Caller:
     # the person's own limits and keys, whichever bot asks: after a restart it has another token
     nobody = replace(
         bot, user=None, name="", role="", through=str(identity), principal=str(identity),
-        rights=frozenset(), on={}, owns=frozenset(), scopes=None, only=None, sign_in=None, identity=identity,
+        rights=frozenset(), on={}, owns=frozenset(), scopes=None, only=None, token=None, identity=identity,
     )  # fmt: skip
     if person is None:
         return nobody

@@ -18,6 +18,8 @@ from core.settings import Settings
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from engine.store.tables import Token
+
 user = typer.Typer(help="Who may use Atlas.", no_args_is_help=True)
 audit = typer.Typer(help="Who did or saw what.", no_args_is_help=True)
 keys = typer.Typer(help="The keys that sign access tokens.", no_args_is_help=True)
@@ -62,7 +64,7 @@ def change_user(
     active: Annotated[bool | None, typer.Option("--active/--ended", help="Whether they may use Atlas.")] = None,
     owns: Annotated[list[str] | None, typer.Option(help="An owner, as pipeline files name it.")] = None,
 ) -> None:
-    """Another role, other datasets, or the end of a user. Their sign-ins end.
+    """Another role, other datasets, or the end of a user. Their sign-ins end, with the tokens made from them.
 
     Example: atlas user change anna --ended
     """
@@ -72,13 +74,15 @@ def change_user(
         raise BadInput("Nothing is to be changed.", hint="Say --role, --owns, --active or --ended.")
     with _writing("user.change", f"user {name}") as db:
         row = access.change(db, name, role=role, active=active, owns=owns)
+        left = access.tokens(db, row.id)
     owned = f" and owns {', '.join(row.owns)}" if row.owns else ""
     typer.echo(f"{name} is {row.role} now{owned}." if row.active else f"{name} may no longer use Atlas.")
+    _tell_left(name, left)
 
 
 @user.command("password")
 def set_password(name: Name) -> None:
-    """Set somebody's password: typed twice, or one line of a pipe. Their sign-ins end.
+    """Set somebody's password: typed twice, or one line of a pipe. Their sign-ins end, with the tokens made from them.
 
     Example: atlas user password anna
     """
@@ -90,8 +94,11 @@ def set_password(name: Name) -> None:
         access.user(db, name)  # a mistyped name is told before a password is typed twice
     hashed = passwords.hashed(_typed(), name)
     with _writing("user.password", f"user {name}") as db:
-        access.set_password(db, access.user(db, name), hashed)
+        row = access.user(db, name)
+        access.set_password(db, row, hashed)
+        left = access.tokens(db, row.id)
     typer.echo(f"{name} signs in with the new password from now on.")
+    _tell_left(name, left)
 
 
 @user.command("list")
@@ -194,6 +201,14 @@ def rotate() -> None:
 def person() -> str:
     """The operating-system user of this process, whatever its environment says."""
     return pwd.getpwuid(os.geteuid()).pw_name
+
+
+def _tell_left(name: str, left: list[tuple["Token", str]]) -> None:
+    """Lists the tokens that stay good because they do not go back to a sign-in."""
+    for row, _ in left:
+        typer.echo(f"Token {row.id} of {name} stays good until {row.expires_at:%Y-%m-%d}: {row.name or 'no name'}")
+    if left:
+        typer.echo("End one: DELETE /api/v1/tokens/ID", err=True)
 
 
 def _typed() -> str:

@@ -12,6 +12,7 @@ import typer.main
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
+from api import on_behalf
 from api.main import create_app
 from atlas import cli
 from bot.skill import skills
@@ -142,15 +143,17 @@ def _http() -> str:
 def _rights() -> str:
     lines = [
         "# Who may do what", "",
-        "Rights are declared at each route. A role has its own rights on everything.", "",
-        f"| route | right | {' | '.join(access.ROLES)} |", f"|---|---|{'---|' * len(access.ROLES)}",
+        "Rights are declared at each route. A role has its own rights on everything. In a chat a person may only call "
+        "what `api/on_behalf.py` lists: a bot that speaks for them is refused everything else, whoever they are.", "",
+        f"| route | right | {' | '.join(access.ROLES)} | in a chat |", f"|---|---|{'---|' * len(access.ROLES)}---|",
     ]  # fmt: skip
     for path, methods in sorted(_routes().items()):
         for method, operation in sorted(methods.items()):
             scopes = [scope for entry in operation.get("security", []) for scope in next(iter(entry.values()))]
             right = ", ".join(scopes) or ("a token" if "security" in operation else "none: open")
             may = ["yes" if access.rights(role).issuperset(scopes) else "-" for role in access.ROLES]
-            lines.append(f"| `{method.upper()} {path}` | {right} | {' | '.join(may)} |")
+            chat = "yes" if f"{method.upper()} {path}" in on_behalf.ROUTES else "-"
+            lines.append(f"| `{method.upper()} {path}` | {right} | {' | '.join(may)} | {chat} |")
     return "\n".join(lines)
 
 

@@ -43,14 +43,16 @@ def pipelines(folder: Path, only: Iterable[Path] | None = None) -> tuple[list[Pi
 
 
 def owner(home: "Home", name: str) -> str | None:
-    """Who owns a dataset: by its pipeline file, or as it was published."""
-    found = files(home.settings.pipelines).get(name)
-    if found is not None and (read := pipeline_file.check(found)[0]) is not None:
-        return read.owner
+    """Who owns a dataset: as it was published, "" for nobody; before its first run, by its pipeline file."""
     from engine.store import datasets  # the database: `check` reads files alone
 
     with home.database.read() as db:
-        return datasets.owner(db, name)
+        published = datasets.owner(db, name)
+    if published is not None:
+        return published
+    found = files(home.settings.pipelines).get(name)
+    read = pipeline_file.check(found)[0] if found is not None else None
+    return None if read is None else read.owner
 
 
 def nearest(kind: str, name: str, known: dict[str, Path] | list[str]) -> NotFound:

@@ -30,17 +30,20 @@ def check(
         raise catalog.nearest("pipeline", only, known)
     wanted = [known[only]] if only else list(known.values())
     mistakes: list[Mistake] = []
+    owners: dict[str, str] = {}
     for path in wanted:
         pipeline, wrong_keys = pipeline_file.check(path)
         mistakes += wrong_keys
         if pipeline:
+            owners[pipeline.name] = pipeline.owner
             mistakes += _rules(path, pipeline, known)
             mistakes += _paths(path, pipeline, folder, roots or Roots((folder,)))
             mistakes += _secrets(path, pipeline, secret) if secret else []
     if only:
         return f"`{only}`", mistakes
     found, wrong = models.read(folder / "navigate", set(known))
-    return f"{len(known)} pipelines and {len(found) + len(wrong)} models", mistakes + list(wrong)
+    wrong += models.without_owner(found, owners, folder / "navigate")
+    return f"{len(known)} pipelines and {len({*found, *(m.file for m in wrong)})} models", mistakes + list(wrong)
 
 
 def check_text(folder: Path, name: str, text: str, roots: Roots | None = None) -> list[Mistake]:

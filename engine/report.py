@@ -59,10 +59,11 @@ class _Reporter:
         outputs: Sequence[events.Dataset] = (),
         *,
         sql: str | None = None,
+        owner: str | None = None,
         error: str | None = None,
     ) -> dict[str, Any]:
         parent = (run_id(self.run, self.run.pipeline), self.run.pipeline)
-        step = events.Step(name, self.space, self.owner, sql=sql)
+        step = events.Step(name, self.space, owner or self.owner, sql=sql)
         now = datetime.now(UTC)
         return events.event(state, step, run_id(self.run, name), now, inputs, outputs, parent=parent, error=error)
 
@@ -135,8 +136,8 @@ def built(
         name, columns=snapshot.columns, edges=edges, owner=snapshot.owner, description=snapshot.description,
         rows=sum(rows for _, rows in snapshot.files), files=1,
     )  # fmt: skip
-    done = reporter.job("COMPLETE", name, read, [made], sql=model.sql)
-    return Published([reporter.job("START", name, read, sql=model.sql), done], edges)
+    done = reporter.job("COMPLETE", name, read, [made], sql=model.sql, owner=snapshot.owner)
+    return Published([reporter.job("START", name, read, sql=model.sql, owner=snapshot.owner), done], edges)
 
 
 def succeeded(settings: Settings, run: Run) -> Events:

@@ -63,7 +63,10 @@ def refresh_token(request: Request, wanted: Refresh, home: HomeDep, keys: KeysDe
 
 @router.post("/logout", status_code=204)
 def log_out(request: Request, wanted: Refresh, home: HomeDep) -> None:
-    """End the sign-in of a refresh token, with every token it gave. An unknown one is nothing to end."""
+    """End the sign-in of a refresh token, with its access tokens. An unknown one is nothing to end.
+
+    Tokens that were made while signed in stay good for the scripts that use them: DELETE /tokens/ID ends them.
+    """
     with home.database.write() as db:
         user = sign_ins.end_by_token(db, wanted.refresh_token.get_secret_value())
         if user is not None:

@@ -70,6 +70,7 @@ def grant(
 ) -> GrantAnswer:
     """Give somebody a role on this dataset, instead of any they had here."""
     _known(home, name)
+    caller.may_give(access.rights(wanted.role))
     with home.database.write() as db:
         row = access.grant(db, access.user(db, user), name, wanted.role, caller.name)
         caller.did(db, "grant.give", f"{wanted.role} on {name} to {user}")

@@ -18,8 +18,8 @@ PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 LONGEST = 366 * 24 * 3600
 Words = Annotated[str, Field(min_length=1, max_length=255)]
 SHOWN: dict[str, Any] = {"id": 7, "name": "nightly", "user": "anna", "scopes": ["run"], "datasets": ["customers"],
-         "created_by": "anna", "created_at": "2026-11-23T06:00:00Z", "expires_at": "2027-11-23T06:00:00Z",
-         "last_used_at": None}  # fmt: skip
+         "created_by": "anna", "made_from": "sign-in", "created_at": "2026-11-23T06:00:00Z",
+         "expires_at": "2027-11-23T06:00:00Z", "last_used_at": None}  # fmt: skip
 
 
 class NewToken(BaseModel):
@@ -54,6 +54,7 @@ class TokenAnswer(BaseModel):
     scopes: list[str] | None
     datasets: list[str] | None
     created_by: str
+    made_from: str = Field(description="`server`, `sign-in`, or the token that made it, which ends it too.")
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None
@@ -84,9 +85,10 @@ def list_tokens(
     limit: Limit = 50,
     after: After = None,
 ) -> Tokens:
-    """One's tokens that have not ended."""
+    """One's tokens that have not ended; a token with limits sees only itself, unless it may administer."""
+    only = caller.token if caller.limited and not caller.may("admin") else None
     with home.database.read() as db:
-        page = access.tokens(db, caller.whose(everybody=all_users), after or 0, limit)
+        page = access.tokens(db, caller.whose(everybody=all_users), after or 0, limit, only=only)
     return Tokens(
         items=[TokenAnswer(**_answer(row, user)) for row, user in page],
         next=page[-1][0].id if len(page) == limit else None,
@@ -95,8 +97,11 @@ def list_tokens(
 
 @router.post("", status_code=201)
 def make_token(wanted: NewToken, home: HomeDep, caller: Annotated[Caller, needs()]) -> MadeToken:
-    """Make a token; its value is in this answer and nowhere else."""
-    caller.itself()
+    """Make a token; its value is in this answer and nowhere else.
+
+    It ends with what it is made from: with the sign-ins of a user when their password, role or end ends these, or with
+    the token that made it. A user has at most 20.
+    """
     user = wanted.user or caller.name
     if user != caller.name:
         caller.needs("admin")
@@ -106,7 +111,10 @@ def make_token(wanted: NewToken, home: HomeDep, caller: Annotated[Caller, needs(
         if beyond := set(scopes or ()) - access.rights_of(db, owner):
             raise Forbidden(f"`{user}` does not have `{min(beyond)[:40]}`, so a token cannot give it.")
         seconds = int((ends - datetime.now(UTC)).total_seconds())  # rounded down: never later than `ends`
-        value = access.issue(db, owner, seconds, name=wanted.name, scopes=scopes, datasets=datasets, by=caller.name)
+        value = access.issue(
+            db, owner, seconds, name=wanted.name, scopes=scopes, datasets=datasets, by=caller.name,
+            sign_in=caller.sign_in, made_from=caller.token,
+        )  # fmt: skip
         row = access.token(db, value)
         caller.did(db, "token.make", f"token {row.id} of {user}", secret=True)
         return MadeToken(**_answer(row, user), token=value)
@@ -118,7 +126,7 @@ def end_token(
     home: HomeDep,
     caller: Annotated[Caller, needs()],
 ) -> None:
-    """End a token at once: one's own, or anybody's for an administrator."""
+    """End a token at once, and those made from it: one's own, or anybody's for an administrator."""
     if not caller.may("admin"):
         caller.unlimited()
     with home.database.write() as db:
@@ -131,8 +139,7 @@ def _within(caller: Caller, wanted: NewToken) -> tuple[list[str] | None, list[st
     scopes, datasets = wanted.scopes, wanted.datasets
     if caller.scopes is not None:
         scopes = sorted(caller.scopes) if scopes is None else scopes
-        if beyond := set(scopes) - caller.scopes:
-            raise Forbidden(f"A token cannot give `{min(beyond)[:40]}`, which it does not have.")
+        caller.may_give(scopes)
     if caller.only is not None:
         datasets = sorted(caller.only) if datasets is None else datasets
         if beyond := set(datasets) - caller.only:
@@ -142,8 +149,9 @@ def _within(caller: Caller, wanted: NewToken) -> tuple[list[str] | None, list[st
 
 
 def _answer(row: Token, user: str) -> dict[str, object]:
+    made_from = f"token {row.made_from}" if row.made_from is not None else "sign-in" if row.sign_in_id else "server"
     return {
         "id": row.id, "name": row.name, "user": user, "scopes": row.scopes, "datasets": row.datasets,
-        "created_by": row.created_by, "created_at": row.created_at, "expires_at": row.expires_at,
-        "last_used_at": row.last_used_at,
+        "created_by": row.created_by, "made_from": made_from, "created_at": row.created_at,
+        "expires_at": row.expires_at, "last_used_at": row.last_used_at,
     }  # fmt: skip

@@ -4,7 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictBool
+from sqlalchemy.orm import Session
 
 from api.asked import AfterName, Limit
 from api.deps import Caller, HomeDep, needs
@@ -69,6 +71,31 @@ class UserAnswer(BaseModel):
     created_at: datetime
 
 
+class TokenLeft(BaseModel):
+    """A token that stays good."""
+
+    id: int
+    name: str
+    expires_at: datetime
+
+
+LEFT: dict[str, Any] = {"id": 7, "name": "nightly", "expires_at": "2027-11-23T06:00:00Z"}
+
+
+class TokensLeft(BaseModel):
+    """The tokens of a user that do not go back to a sign-in, and so stay good: DELETE /tokens/ID ends one."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"tokens": [LEFT]}]})
+
+    tokens: list[TokenLeft]
+
+
+class ChangedUser(UserAnswer, TokensLeft):
+    """A user as changed, with the tokens that are good."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**ANNA, "tokens": [LEFT]}]})
+
+
 class Users(BaseModel):
     """A page of users, by name."""
 
@@ -117,7 +144,11 @@ def list_users(
 
 @router.post("/users", status_code=201)
 def add_user(wanted: NewUser, home: HomeDep, caller: Annotated[Caller, needs("admin")]) -> UserAnswer:
-    """Let somebody in. They sign in once they have a password, or use tokens."""
+    """Let somebody in. They sign in once they have a password, or use tokens.
+
+    A token with scopes gives nobody a right that it does not have itself.
+    """
+    caller.may_give(access.rights(wanted.role) | (access.OWNER if wanted.owns else frozenset()))
     with home.database.write() as db:
         row = access.add_user(db, wanted.user, wanted.role, owns=wanted.owns)
         caller.did(db, "user.add", f"user {row.name}: {row.role}")
@@ -136,20 +167,33 @@ def get_user(user: UserName, home: HomeDep, caller: Annotated[Caller, needs()]) 
 @router.patch("/users/{user}")
 def change_user(
     user: UserName, wanted: UserChange, home: HomeDep, caller: Annotated[Caller, needs("admin")]
-) -> UserAnswer:
-    """Another role, other datasets, or the end of a user. Whoever's role changes has to sign in again."""
+) -> ChangedUser:
+    """Another role, other datasets, or the end of a user. Whoever's role changes has to sign in again.
+
+    Tokens that were made from their sign-ins end. A token with scopes gives nobody a right it does not have itself.
+    """
     if not wanted.model_fields_set:
         raise BadInput("Nothing is to be changed.", hint="Send role, active or owns.")
     with home.database.write() as db:
-        row = access.change(db, user, role=wanted.role, active=wanted.active, owns=wanted.owns)
+        row = access.user(db, user)
+        before, owned = access.rights_of(db, row) if row.active else frozenset(), set(row.owns)
+        access.change(db, user, role=wanted.role, active=wanted.active, owns=wanted.owns)
+        if row.active:
+            new = access.OWNER if set(row.owns) - owned else frozenset()
+            caller.may_give(new | (access.rights_of(db, row) - before))
         caller.did(db, "user.change", f"user {row.name}: {row.role}{'' if row.active else ', ended'}")
-        return _answer(row)
+        return ChangedUser(**_answer(row).model_dump(), tokens=_left(db, row))
 
 
-@router.put("/users/{user}/password", status_code=204)
-def set_password(user: UserName, wanted: Password, home: HomeDep, caller: Annotated[Caller, needs()]) -> None:
-    """Another password; every sign-in of this user ends."""
-    caller.itself()
+@router.put(
+    "/users/{user}/password", status_code=204, response_class=Response,
+    responses={200: {"model": TokensLeft, "description": "Done, and these tokens of the user stay good."}},
+)  # fmt: skip
+def set_password(user: UserName, wanted: Password, home: HomeDep, caller: Annotated[Caller, needs()]) -> Response:
+    """Another password; every sign-in of this user ends, with the tokens made from it.
+
+    Tokens that were made on the server stay good; if there are any, the answer is 200 and lists them.
+    """
     caller.unlimited()
     own = user == caller.name
     if not own:
@@ -160,8 +204,17 @@ def set_password(user: UserName, wanted: Password, home: HomeDep, caller: Annota
         sign_in.present(home, user, wanted.present.get_secret_value() if wanted.present else "", row.password)
     hashed = passwords.hashed(wanted.password.get_secret_value(), user)
     with home.database.write() as db:
-        access.set_password(db, access.user(db, user), hashed)
+        row = access.user(db, user)
+        access.set_password(db, row, hashed)
+        left = _left(db, row)
         caller.did(db, "user.password", f"user {user}", secret=True)
+    if left:
+        return JSONResponse(TokensLeft(tokens=left).model_dump(mode="json"))
+    return Response(status_code=204)
+
+
+def _left(db: Session, row: User) -> list[TokenLeft]:
+    return [TokenLeft(id=t.id, name=t.name, expires_at=t.expires_at) for t, _ in access.tokens(db, row.id)]
 
 
 def _answer(row: User) -> UserAnswer:

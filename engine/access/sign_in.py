@@ -77,6 +77,7 @@ def refresh(home: Home, keys: SigningKeys, token: str, request_id: str | None) -
         found = sign_ins.exchange(db, token)
         if isinstance(found, SignIn):
             sign_ins.end(db, found.id)
+            access.end_tokens_of(db, found.id)  # a thief may have made them
             user = db.get_one(User, found.user_id)
             audit.append(db, Act(user.name, "refresh token", request_id), "sign-in.reuse", f"user {user.name}", "ended")
         elif found is not None:

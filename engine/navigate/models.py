@@ -1,7 +1,7 @@
-"""The SQL models of pipelines/navigate: one file, one SELECT, one table."""
+"""The SQL models of pipelines/navigate: one file, one SELECT, one table, one owner."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -11,16 +11,24 @@ from core.pipeline_file import Mistake, read_text
 from engine import sandbox
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_COMMENTS = re.compile(r"(?:\s*(?:--[^\n]*(?:\n|$)|/\*.*?\*/))*", re.DOTALL)  # those that a file begins with
+_COMMENT = re.compile(r"--([^\n]*)|/\*(.*?)\*/", re.DOTALL)
+_OWNER = re.compile(r"owner\s*:(.*)", re.IGNORECASE | re.DOTALL)
+LONGEST_OWNER = 64  # characters, as of a user's `owns`
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model: its SELECT, its first comment as description, and the datasets and models it reads."""
+    """A model: its SELECT, its first comment as description, the datasets and models it reads, and its owner.
+
+    Without a declared owner it belongs to the one owner of all that it reads.
+    """
 
     name: str
     sql: str
     description: str
     inputs: tuple[str, ...]
+    owner: str | None = None
 
 
 def read(folder: Path, datasets: Collection[str]) -> tuple[dict[str, Model], list[Mistake]]:
@@ -68,6 +76,34 @@ def downstream_of(models: dict[str, Model], dataset: str) -> list[Model]:
     return [model for model in models.values() if model.name in changed]
 
 
+def owner(model: Model, read: Collection[str]) -> str:
+    """Who owns a model, given the owners of all that it reads, directly or through other models.
+
+    Raises BadPipeline if there are several and none is declared: who owns one input has no right to the others.
+    """
+    if model.owner is not None:
+        return model.owner
+    if len(read) != 1:
+        teams = sorted(read)
+        words = " and ".join([", ".join(teams[:-1]), teams[-1]] if len(teams) > 1 else teams or ["nobody"])
+        raise BadPipeline(
+            f"It reads data of {words}. Say who owns it:", hint=f"-- owner: {teams[0] if teams else 'TEAM'}"
+        )
+    return next(iter(read))
+
+
+def without_owner(models: Mapping[str, Model], owners: Mapping[str, str], folder: Path) -> Iterator[Mistake]:
+    """The models of which nobody knows the owner, by the owners that pipeline files name; in the order of `read`."""
+    above: dict[str, set[str]] = {name: {owner} for name, owner in owners.items()}
+    for model in models.values():
+        above[model.name] = set[str]().union(*(above.get(name, set()) for name in model.inputs))
+        try:
+            if all(name in above for name in model.inputs):  # else a pipeline file is wrong, which is said there
+                above[model.name].add(owner(model, above[model.name]))
+        except BadPipeline as error:
+            yield _mistake(folder / f"{model.name}.sql", error)
+
+
 def _model(name: str, path: Path, known: Collection[str], datasets: Collection[str]) -> Model:
     if not NAME.fullmatch(name):
         raise BadPipeline(f"`{name}` is no name for a model: a-z, 0-9 and _, a letter first, 63 at most.")
@@ -80,14 +116,37 @@ def _model(name: str, path: Path, known: Collection[str], datasets: Collection[s
     except AtlasError as error:
         raise BadPipeline(error.message, hint=error.hint) from error
     select = sandbox.check_select(text, known)
-    return Model(name, select.sql, _description(text), select.inputs)
+    description, declared = _comment(text)
+    return Model(name, select.sql, description, select.inputs, declared)
 
 
-def _description(text: str) -> str:
-    """The first comment: `-- …` lines or `/* … */`."""
-    block = re.match(r"\s*/\*(.*?)\*/", text, re.DOTALL)
-    lines = block[1].splitlines() if block else re.match(r"(?:\s*--[^\n]*\n?)*", text)[0].splitlines()  # type: ignore[index]
-    return " ".join(line.strip().lstrip("-*").strip() for line in lines).strip()
+def _comment(text: str) -> tuple[str, str | None]:
+    """The description and the declared owner, from the comments that a file begins with.
+
+    Raises BadPipeline for an owner that is none, or is declared twice.
+    """
+    words, declared = list[str](), None
+    for number, line in _lines(text):
+        if (said := _OWNER.fullmatch(line)) is None:
+            words.append(line)
+            continue
+        team = said[1].strip()
+        if declared is not None:
+            raise BadPipeline(f"Line {number}: the owner is declared twice.", hint="Keep one of the two lines.")
+        if not team or len(team) > LONGEST_OWNER or not team.isprintable():
+            raise BadPipeline(
+                f"Line {number}: an owner has 1 to {LONGEST_OWNER} printable characters.", hint="-- owner: web-team"
+            )
+        declared = team
+    return " ".join(word for word in words if word), declared
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of the comments that a file begins with, without their marks, each with its number."""
+    for comment in _COMMENT.finditer(_COMMENTS.match(text)[0]):  # type: ignore[index]  # it matches nothing, too
+        first = text.count("\n", 0, comment.start()) + 1
+        for number, line in enumerate((comment[1] or comment[2] or "").splitlines(), first):
+            yield number, line.strip().lstrip("*-").strip()
 
 
 def _mistake(path: Path, error: BadPipeline) -> Mistake:

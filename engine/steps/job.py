@@ -13,7 +13,7 @@ from core.models import ColumnType, Verdict
 from core.pipeline import Pipeline
 from engine import increment
 from engine.home import Home
-from engine.store import leases, runs
+from engine.store import audit, leases, runs
 from engine.store.tables import Run
 
 Progress = Callable[[int], None]
@@ -63,6 +63,12 @@ class Job:
         result = (self.results("remask") or self.results("verdicts"))[0]
         types = {column: ColumnType(**kind) for column, kind in result["types"].items()}
         return types, {v["column"]: Verdict.from_json(v) for v in result["verdicts"]}
+
+    def note_owner(self, db: Session, dataset: str, was: str | None, now: str) -> None:
+        """The audit row of a new owner of what was published before, as the last thing of its transaction."""
+        if was is not None and was != now:
+            about = f"{dataset}: {was or 'nobody'} → {now or 'nobody'}"
+            audit.append(db, audit.Act(None, f"run #{self.run.id}"), "owner.change", about)
 
     def make_raw_folder(self) -> None:
         self.raw_folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from core.errors import AtlasError, Cancelled, LeaseLost
+from core.errors import AtlasError, BadPipeline, Cancelled, LeaseLost
 from core.models import Table
 from engine import catalog, faults, report, rulings, warehouse
 from engine.navigate import build, models
@@ -46,9 +46,11 @@ def _build(job: Job, model: models.Model, known: set[str]) -> dict[str, Any]:
         with database.read() as db:
             inputs = datasets.tables(db, model.inputs)
             current = datasets.current_version(db, model.name)
+            owners = datasets.owners(db, (version for _, version in inputs.values()))
         waiting = [name for name in model.inputs if name not in inputs]
         if waiting:
             return {"name": model.name, "rows": None, "state": "waits", "note": f"waits for {', '.join(waiting)}"}
+        owner = _owner(job, model, owners)
         tables: dict[str, Table] = {name: table for name, (table, _) in inputs.items()}
         versions = {name: version for name, (_, version) in inputs.items()}
         if current is not None and current.run_id == job.run.id and current.inputs == versions:
@@ -57,7 +59,7 @@ def _build(job: Job, model: models.Model, known: set[str]) -> dict[str, Any]:
         target = job.home.settings.warehouse / model.name / f"run-{job.run.id}-{job.stem}.parquet"
         built = build.build(model, tables, target, job.timezone, lambda: job.progress(0))
         snapshot = datasets.Snapshot(
-            model.name, "model", job.pipeline.owner, model.description, job.run.id, [(str(target), built.rows)],
+            model.name, "model", owner, model.description, job.run.id, [(str(target), built.rows)],
             built.columns, inputs=versions,
         )  # fmt: skip
         told = report.built(job.home.settings, job.run, model, tables, known, snapshot)
@@ -73,9 +75,24 @@ def _build(job: Job, model: models.Model, known: set[str]) -> dict[str, Any]:
                 target.unlink(missing_ok=True)
                 note = f"waits for {', '.join(sorted(shown))} to be masked"
                 return {"name": model.name, "rows": None, "state": "waits", "note": note}
+            was = datasets.owner(db, model.name)
             datasets.publish(db, snapshot)
             faults.point("navigate.switched")
             lineage.save_events(db, job.run.id, told.events)
             lineage.replace_edges(db, (f"navigate.{snapshot.dataset}",), told.edges)
+            job.note_owner(db, model.name, was, owner)
         faults.point("navigate.published")
         return {"name": model.name, "rows": built.rows, "state": "built", "note": None}
+
+
+def _owner(job: Job, model: models.Model, owners: set[str]) -> str:
+    """Who owns the model. Raises BadPipeline if nobody does, and takes away what it published before."""
+    try:
+        return models.owner(model, owners)
+    except BadPipeline as error:
+        with job.home.database.write() as db:
+            leases.hold(db, job.claim)
+            was = datasets.owner(db, model.name)
+            datasets.withdraw(db, model.name)
+            job.note_owner(db, model.name, was, "")
+        raise BadPipeline(f"navigate/{model.name}.sql:1: {error.message} {error.hint}") from None

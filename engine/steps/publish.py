@@ -68,11 +68,13 @@ def do(job: Job) -> Done:
         privacy.save_verdicts(db, run.id, job.pipeline.name, verdicts.values(), rows, counts)
         if refused:
             return
+        was = datasets.owner(db, snapshot.dataset)
         result["version"] = datasets.publish(db, snapshot).number
         faults.point("publish.switched")
         leases.amend(db, job.claim, result)
         lineage.save_events(db, run.id, told.events)
         lineage.replace_edges(db, (f"explore.{snapshot.dataset}", snapshot.dataset), reading + told.edges)
+        job.note_owner(db, snapshot.dataset, was, snapshot.owner)
 
     return Done(result, rows=rows_out, save=save)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Update, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from core.errors import BadInput, NotFound, Refused
+from core.errors import BadInput, NotFound, Refused, Unauthenticated
 from engine.store.tables import Dataset, Grant, SignIn, Token, User
 
 RIGHTS = {
@@ -101,22 +101,31 @@ def change(
     row.active = active if active is not None else row.active
     row.owns = sorted(set(owns)) if owns is not None else row.owns
     if active is False:
-        db.execute(_ended().where(Token.user_id == row.id))
+        _end(db, Token.user_id == row.id)
     db.flush()
     return row
 
 
 def set_password(db: Session, row: User, hashed: str) -> None:
-    """Another password; everybody who had signed in with the old one is out."""
+    """Sets another password. Sign-ins with the old one end, and the tokens made from them."""
     row.password = hashed
     end_sign_ins(db, row)
 
 
 def end_sign_ins(db: Session, row: User) -> None:
-    """No access or refresh token that this user got by signing in is good any more."""
+    """Ends the sign-ins of a user, and every token made from any of them, also through other tokens.
+
+    Tokens that were made on the server stay good: see `tokens`.
+    """
     row.generation += 1
     open_ones = update(SignIn).where(SignIn.user_id == row.id, SignIn.ended_at.is_(None))
     db.execute(open_ones.values(ended_at=datetime.now(UTC)))
+    _end(db, Token.sign_in_id.in_(select(SignIn.id).where(SignIn.user_id == row.id)))
+
+
+def end_tokens_of(db: Session, sign_in: int) -> None:
+    """Ends every token made from one sign-in, also through other tokens."""
+    _end(db, Token.sign_in_id == sign_in)
 
 
 def owner_of_the_home(db: Session, name: str) -> User:
@@ -177,10 +186,13 @@ def grants_on(db: Session, dataset: str) -> list[tuple[Grant, str]]:
 
 def owned(db: Session, owners: Iterable[str]) -> set[str]:
     """The published datasets of some owners."""
-    return set(db.scalars(select(Dataset.name).where(Dataset.owner.in_(list(owners)))))
+    published = select(Dataset.name).where(Dataset.current_version_id.is_not(None), Dataset.owner != "")
+    return set(db.scalars(published.where(Dataset.owner.in_(list(owners)))))
 
 
 # tokens
+
+MOST = 20  # tokens that a user may have at a time; those made on the server are not counted
 
 
 @dataclass(frozen=True)
@@ -206,25 +218,56 @@ def issue(
     scopes: Iterable[str] | None = None,
     datasets: Iterable[str] | None = None,
     by: str = "",
+    sign_in: int | None = None,
+    made_from: int | None = None,
 ) -> str:
     """A new bearer token; it is shown once and not kept. Tokens that have ended are cleared away.
 
-    Raises BadInput for an unknown right.
+    Over HTTP it is made from a sign-in or from another token; on the server, from neither. Raises BadInput for an
+    unknown right, Unauthenticated if what it is made from has ended, Refused if its user has `MOST` such tokens.
     """
     now = datetime.now(UTC)
     # the newest stays, else its number would be given again and the audit log would say two things by one
     db.execute(delete(Token).where(Token.expires_at < now, Token.id < select(func.max(Token.id)).scalar_subquery()))
     if unknown := set(scopes or ()).difference(ALL_RIGHTS):
         raise BadInput(f"There is no right `{min(unknown)[:40]}`.", hint=f"Rights: {', '.join(sorted(ALL_RIGHTS))}.")
+    if sign_in is not None or made_from is not None:
+        _room(db, owner)
+        sign_in = _root(db, sign_in, made_from)
     token = "atlas_" + secrets.token_urlsafe(32)
     row = Token(
         user_id=owner.id, hash=hashed(token), created_at=now, expires_at=now + timedelta(seconds=seconds), name=name,
         scopes=None if scopes is None else sorted(set(scopes)), created_by=by,
-        datasets=None if datasets is None else sorted(set(datasets)),
+        datasets=None if datasets is None else sorted(set(datasets)), sign_in_id=sign_in, made_from=made_from,
     )  # fmt: skip
     db.add(row)
     db.flush()
     return token
+
+
+def _room(db: Session, owner: User) -> None:
+    """Raises Refused if a user has as many tokens as one may have; no other is made until this transaction ends."""
+    db.execute(select(User.id).where(User.id == owner.id).with_for_update())
+    theirs = select(func.count()).where(Token.user_id == owner.id, Token.expires_at > datetime.now(UTC))
+    if db.scalars(theirs.where(or_(Token.sign_in_id.is_not(None), Token.made_from.is_not(None)))).one() >= MOST:
+        raise Refused(
+            f"`{owner.name}` has {MOST} tokens, and nobody may have more.",
+            hint="End one that is no longer used: GET /api/v1/tokens lists them, DELETE /api/v1/tokens/ID ends one.",
+        )
+
+
+def _root(db: Session, sign_in: int | None, made_from: int | None) -> int | None:
+    """The sign-in that a new token goes back to. Whoever ends what it is made from waits for this transaction.
+
+    Raises Unauthenticated if that has ended since the request was let in: the new token would outlive it.
+    """
+    parent = select(Token.sign_in_id).where(Token.id == made_from, Token.expires_at > datetime.now(UTC))
+    begun = select(SignIn.id).where(SignIn.id == sign_in, SignIn.ended_at.is_(None))
+    rows = db.execute((begun if made_from is None else parent).with_for_update()).all()
+    if not rows:
+        raise Unauthenticated("What this token was to be made from has ended.", hint="Sign in again.")
+    found: int | None = rows[0][0]
+    return found
 
 
 _BEARER = (  # asked at every request: put together once
@@ -253,12 +296,16 @@ def token_used(db: Session, number: int) -> None:
     db.execute(update(Token).where(Token.id == number).values(last_used_at=datetime.now(UTC)))
 
 
-def tokens(db: Session, user_id: int | None, after: int, limit: int) -> list[tuple[Token, str]]:
-    """A page of the tokens that have not ended with the names of their users, of one user or of all."""
+def tokens(
+    db: Session, user_id: int | None, after: int = 0, limit: int = 200, *, only: int | None = None
+) -> list[tuple[Token, str]]:
+    """A page of the tokens that have not ended with the names of their users, of one user or of all; `only` one."""
     query = select(Token, User.name).join(User, User.id == Token.user_id).where(Token.id > after)
     query = query.where(Token.expires_at > datetime.now(UTC))
     if user_id is not None:
         query = query.where(Token.user_id == user_id)
+    if only is not None:
+        query = query.where(Token.id == only)
     return [(row[0], row[1]) for row in db.execute(query.order_by(Token.id).limit(limit))]
 
 
@@ -268,23 +315,25 @@ def token(db: Session, value: str) -> Token:
 
 
 def revoke(db: Session, number: int, user_id: int | None) -> None:
-    """Ends a token at once, of one user or of any. Raises NotFound, also for somebody else's."""
-    query = _ended().where(Token.id == number)
-    if user_id is not None:
-        query = query.where(Token.user_id == user_id)
-    if db.scalar(query.returning(Token.id)) is None:
+    """Ends a token at once, of one user or of any, and those made from it. Raises NotFound, also for another's."""
+    whose = () if user_id is None else (Token.user_id == user_id,)
+    if not _end(db, Token.id == number, *whose):
         raise NotFound(f"There is no token `{number}` of yours.", hint="GET /api/v1/tokens")
 
 
 def forget(db: Session, values: Iterable[str]) -> None:
-    """Ends tokens by their values."""
-    db.execute(_ended().where(Token.hash.in_([hashed(value) for value in values])))
+    """Ends tokens by their values, and those made from them."""
+    _end(db, Token.hash.in_([hashed(value) for value in values]))
 
 
-def _ended() -> Update:
-    """Ends tokens; they are cleared away when the next one is made."""
-    now = datetime.now(UTC)
-    return update(Token).where(Token.expires_at > now).values(expires_at=now)
+def _end(db: Session, *which: ColumnElement[bool]) -> bool:
+    """Ends tokens and every token made from them; whether there was any. The next one made clears them away."""
+    now, found = datetime.now(UTC), False
+    while ended := db.scalars(
+        update(Token).where(Token.expires_at > now, *which).values(expires_at=now).returning(Token.id)
+    ).all():
+        which, found = (Token.made_from.in_(ended),), True
+    return found
 
 
 def hashed(token: str) -> str:

@@ -36,7 +36,7 @@ class Snapshot:
 
 
 def publish(db: Session, snapshot: Snapshot) -> Version:
-    """Makes the snapshot the dataset's current version."""
+    """Makes the snapshot the dataset's current version, and its owner the owner of the dataset from now on."""
     dataset = hold(db, snapshot.dataset, snapshot.kind)
     dataset.kind, dataset.owner, dataset.description = snapshot.kind, snapshot.owner, snapshot.description
     db.flush()
@@ -119,8 +119,20 @@ def current(db: Session, names: Iterable[str] | None = None) -> list[tuple[Datas
 
 
 def owner(db: Session, name: str) -> str | None:
-    """Who owns a published dataset."""
-    return db.scalar(select(Dataset.owner).where(Dataset.name == name))
+    """Who owns a published dataset, "" for nobody; None if it is not published."""
+    return db.scalar(select(Dataset.owner).where(Dataset.name == name, Dataset.current_version_id.is_not(None)))
+
+
+def owners(db: Session, versions: Iterable[int]) -> set[str]:
+    """The owners of all that some versions were built from, and of the versions themselves."""
+    found, seen, wanted = set[str](), set[int](), set(versions)
+    while wanted:
+        query = select(Version.inputs, Dataset.owner).join(Dataset, Dataset.name == Version.dataset)
+        rows = db.execute(query.where(Version.id.in_(wanted))).all()
+        found |= {row.owner for row in rows}
+        seen |= wanted
+        wanted = {number for row in rows for number in row.inputs.values()} - seen
+    return found - {""}
 
 
 _LISTED = (  # asked often: put together once

@@ -4,21 +4,25 @@ import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from engine.store.access import GRANTED, granted, hashed
-from engine.store.tables import Attempts, Grant, RefreshToken, SignIn, User
+from engine.store.tables import Attempts, Grant, RefreshToken, SignIn, Token, User
 
 LASTS = timedelta(days=30)  # a sign-in, however often it is refreshed
 FORGOTTEN = timedelta(days=1)  # failed tries of a name
 
 
 def begin(db: Session, user: User) -> tuple[SignIn, str]:
-    """A new sign-in and its first refresh token. Sign-ins of the past are cleared away."""
+    """A new sign-in and its first refresh token. Sign-ins of the past are cleared away.
+
+    Those that tokens go back to stay, and the newest stays: its number must not be given to another sign-in.
+    """
     now = datetime.now(UTC)
-    db.execute(delete(SignIn).where(SignIn.expires_at < now))
+    past = delete(SignIn).where(SignIn.expires_at < now, SignIn.id < select(func.max(SignIn.id)).scalar_subquery())
+    db.execute(past.where(~exists().where(Token.sign_in_id == SignIn.id)))
     row = SignIn(user_id=user.id, created_at=now, expires_at=now + LASTS)
     db.add(row)
     db.flush()
@@ -49,7 +53,7 @@ def holder(db: Session, number: int) -> tuple[User, datetime | None, dict[str, s
 
 
 def end(db: Session, number: int) -> None:
-    """Nothing that this sign-in gave is good any more."""
+    """Ends the access and refresh tokens of one sign-in."""
     db.execute(update(SignIn).where(SignIn.id == number, SignIn.ended_at.is_(None)).values(ended_at=datetime.now(UTC)))
 
 

@@ -83,10 +83,13 @@ class Token(Table):
     datasets: Mapped[list[Any] | None]  # null = all
     last_used_at: Mapped[datetime | None]
     created_by: Mapped[str] = mapped_column(default="", server_default="")
+    # the sign-in that the chain of tokens began with, which ends them all; null = it began on the server
+    sign_in_id: Mapped[int | None] = mapped_column(ForeignKey("sign_in.id"), index=True)
+    made_from: Mapped[int | None] = mapped_column(index=True)  # the token it was made with; ended ones are cleared away
 
 
 class SignIn(Table):
-    """A sign-in with a password: every refresh token of it falls with it."""
+    """A sign-in with a password. Its refresh tokens end with it; what ends it for safety ends its tokens too."""
 
     __tablename__ = "sign_in"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -1,4 +1,5 @@
 -- What customers write about, and how many of them have bought for more than 1,000 kr.
+-- owner: support
 with spending as (
     select customer_id, sum(total) as spent from orders group by customer_id
 )

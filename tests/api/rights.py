@@ -15,17 +15,29 @@ from engine.home import Home
 from engine.store import access
 
 TABLE = Path(__file__).parent / "rights.tsv"
-NOBODY = "nobody"
+NOBODY, CHAT = "nobody", "chat"
 
 
 def table() -> dict[str, dict[str, str]]:
     """METHOD PATH -> yes or no by role, and by `nobody` for calls without a token."""
+    found = _rows()
+    for row in found.values():
+        del row[CHAT]
+    return found
+
+
+def in_chat() -> set[str]:
+    """METHOD PATH of what a bot may call on behalf of somebody who may call it themselves."""
+    return {route for route, row in _rows().items() if row[CHAT] == "yes"}
+
+
+def _rows() -> dict[str, dict[str, str]]:
     with TABLE.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     found = {row.pop("route"): row for row in rows}
     assert len(found) == len(rows), "a route has two rows"
     assert all(cell in ("yes", "no") for row in found.values() for cell in row.values())
-    assert all(list(row) == [NOBODY, *access.ROLES] for row in found.values())
+    assert all(list(row) == [NOBODY, *access.ROLES, CHAT] for row in found.values())
     return found
 
 

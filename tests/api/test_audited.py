@@ -146,6 +146,19 @@ def test_every_route_that_writes_or_shows_leaves_a_row(caller: Caller) -> None:
     assert caller.calls("DELETE …", path, None, {}) == ["pii.withdraw"]
 
 
+def test_another_owner_of_a_dataset_and_of_the_models_over_it_leaves_a_row_each(caller: Caller) -> None:
+    path = caller.atlas.home.settings.pipelines / "orders.yml"
+    for owner in ("web-team", "web-team", "crm-team"):
+        path.write_text(path.read_text(encoding="utf-8").replace("web-team", owner), encoding="utf-8")
+        caller.calls("POST", "runs", {"pipeline": "orders"}, {})
+        assert caller.ends(caller.known["run"]) == "succeeded"
+    with caller.atlas.home.database.read() as db:
+        rows = audit.entries(
+            db, who=None, action="owner.change", about=None, since=None, before=None, limit=9
+        )  # fmt: skip
+        assert [row.about for row in rows] == ["per_country: web-team → crm-team", "orders: web-team → crm-team"]
+
+
 def test_a_cancelled_run_leaves_a_row(caller: Caller) -> None:
     caller.atlas.app.state.wake = lambda: None  # nobody works: the run waits
     caller.calls("POST", "runs", {"pipeline": "orders"}, {})
