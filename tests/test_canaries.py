@@ -95,6 +95,7 @@ class World:
         )
         (folder / "secrets").mkdir()
         (folder / "secrets" / "FROM_FILE").write_text(SECRETS["secret of a file"], encoding="utf-8")
+        (folder / "secrets" / "FROM_FILE.hosts").write_text(f"127.0.0.1:{source_port}\n", encoding="utf-8")
         self.program = Program(
             folder, ATLAS_LOG_LEVEL="DEBUG", ATLAS_MASKING_KEY=SECRETS["masking key"],
             ATLAS_SECRET_CRM_TOKEN=SECRETS["secret of a variable"],
