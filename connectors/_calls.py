@@ -41,7 +41,7 @@ class Answer:
     @property
     def next(self) -> str | None:
         """The address of `Link: <…>; rel="next"`."""
-        for link in re.finditer(r"<([^>]*)>((?:[^<\"]|\"[^\"]*\")*)", ", ".join(self._links)):
+        for link in re.finditer(r"<([^<>]*)>((?:[^<\"]|\"[^\"]*\")*)", ", ".join(self._links)):
             if re.search(r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next\b)", link[2], re.IGNORECASE):
                 return link[1]
         return None
