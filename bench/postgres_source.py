@@ -47,9 +47,11 @@ def read(rows: int) -> None:
     """Reads the table, part by part, as the step Explore does."""
     from connectors import postgres
     from core.secrets import Secret
+    from core.settings import load
     from engine.explore import ingest
 
-    source = postgres.Source(connector="postgres", dsn=Secret("DSN", lambda: os.environ["DSN"]), table="people")
+    dsn = Secret("DSN", load({"ATLAS_SECRET_DSN": os.environ["DSN"]}).secret("DSN"))
+    source = postgres.Source(connector="postgres", dsn=dsn, table="people")
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         read = [

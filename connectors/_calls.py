@@ -41,18 +41,21 @@ class Answer:
     @property
     def next(self) -> str | None:
         """The address of `Link: <…>; rel="next"`."""
-        for link in re.finditer(r"<([^>]*)>((?:[^<\"]|\"[^\"]*\")*)", ", ".join(self._links)):
+        for link in re.finditer(r"<([^<>]*)>((?:[^<\"]|\"[^\"]*\")*)", ", ".join(self._links)):
             if re.search(r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next\b)", link[2], re.IGNORECASE):
                 return link[1]
         return None
 
 
 class Caller:
-    """Calls one source. `credentials` gives the header that is sent to the source's own host, and to no other."""
+    """Calls one source. `credentials` gives the header that is sent to the source's own host, and to no other.
+
+    It raises Misconfigured where the secret may not be sent to the address it is given.
+    """
 
     def __init__(
         self, start: Address, allowed: set[tuple[str, int]], private: Sequence[str],
-        credentials: Callable[[], tuple[str, str] | None], resolve: Resolve,
+        credentials: Callable[[Address], tuple[str, str] | None], resolve: Resolve,
     ) -> None:  # fmt: skip
         self._start, self._credentials = start, credentials
         own = {start.place} | ({(start.host, PORTS["https"])} if start.port == PORTS["http"] else set())
@@ -120,7 +123,7 @@ class Caller:
         name = f"[{at.host}]" if ":" in at.host else at.host
         headers = [("Host", name + port), ("Accept", "application/json"), ("Accept-Encoding", "gzip"),
                    ("User-Agent", "atlas")]  # fmt: skip
-        if at.place in self._own and (credentials := self._credentials()):
+        if at.place in self._own and (credentials := self._credentials(at)):
             headers.append(credentials)
         timeout = {"connect": CONNECT_SECONDS, "read": READ_SECONDS, "write": READ_SECONDS, "pool": CONNECT_SECONDS}
         try:
@@ -161,7 +164,8 @@ class Caller:
             later = f" It asks to be left alone for {wait:.0f} s." if wait else ""
             return _Again(SourceUnavailable(f"`{at.name}` answered {status}.{later}", hint="Try again later."), wait)
         if status in (401, 403):
-            what = "does not accept the credentials" if self._credentials() else "asks for credentials"
+            sent = at.place in self._own and self._credentials(at)
+            what = "does not accept the credentials" if sent else "asks for credentials"
             return SourceUnreadable(
                 f"`{at.name}` {what}: it answered {status}.", hint="Look at `auth` of the source and at its secret."
             )

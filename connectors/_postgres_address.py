@@ -39,7 +39,7 @@ def address(dsn: Secret) -> Address:
     from psycopg.conninfo import conninfo_to_dict
 
     try:
-        given = {key: str(value) for key, value in conninfo_to_dict(dsn.reveal()).items() if value is not None}
+        given = {key: str(value) for key, value in conninfo_to_dict(dsn.for_database()).items() if value is not None}
     except ProgrammingError:
         given = {}  # its message holds the DSN
     if not given:

@@ -96,6 +96,11 @@ def place(source: Source) -> str:
     return f"postgres {_address(source).name}"
 
 
+def check(source: Source) -> None:
+    """Raises Misconfigured if the secret is not the address of a PostgreSQL database."""
+    _address(source)
+
+
 def parts(source: Source, base: Path, since: str | None = None) -> list[SourcePart]:  # noqa: ARG001 (one shape for all)
     """About 250,000 rows each by ranges of an integer primary key; the whole in one if there is none.
 

@@ -65,14 +65,15 @@ class Auth(Strict):
             raise ValueError('is one of bearer, basic and header: {bearer: "${secret:NAME}"}')
         return self
 
-    def credentials(self) -> tuple[str, str]:
-        """The header that is sent; it holds the secret."""
+    def credentials(self, to: Address) -> tuple[str, str]:
+        """The header that is sent; it holds the secret. Raises Misconfigured if this host may not receive it."""
+        place = to.scheme, to.host, to.port
         if self.bearer is not None:
-            return "Authorization", sendable(bearer(self.bearer.reveal()), self.bearer.name)
+            return "Authorization", sendable(bearer(self.bearer.for_host(*place)), self.bearer.name)
         if self.basic is not None:
-            return "Authorization", basic(self.basic.user, self.basic.password.reveal())
+            return "Authorization", basic(self.basic.user, self.basic.password.for_host(*place))
         assert self.header is not None
-        return self.header.name, sendable(self.header.value.reveal(), self.header.value.name)
+        return self.header.name, sendable(self.header.value.for_host(*place), self.header.value.name)
 
 
 def _is_address(url: str) -> str:
@@ -123,6 +124,12 @@ def place(source: Source) -> str:
     return f"rest {address(source.url).host}"
 
 
+def check(source: Source) -> None:
+    """Raises Misconfigured if the host of `url` may not receive the secret."""
+    if source.auth:
+        source.auth.credentials(address(source.url))
+
+
 def parts(source: Source, base: Path, since: str | None = None) -> list[SourcePart]:  # noqa: ARG001 (one shape for all)
     """One: which page follows is known only when one has come."""
     return [SourcePart(address(source.url).name, {} if since is None else {"since": _earlier(since)})]
@@ -139,7 +146,7 @@ def read(
     if since is not None:
         start = asking(start, {source.since: since})
     auth = source.auth
-    caller = Caller(start, _allowed(source), source.private, lambda: auth.credentials() if auth else None, resolve)
+    caller = Caller(start, _allowed(source), source.private, lambda to: auth.credentials(to) if auth else None, resolve)
     flat = Flat(start.name)
     line = good = 0
     with closing(caller):

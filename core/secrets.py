@@ -8,6 +8,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
 from core.errors import Misconfigured
+from core.kept import Kept
 from core.pipeline import MistakeAt
 
 WRITTEN = '"${secret:NAME}", the name of A-Z, 0-9 and _, a letter first'
@@ -18,20 +19,28 @@ _REFERENCE = re.compile(r"\$\{secret:([A-Z][A-Z0-9_]{0,127})\}")
 class Secret:
     """What a field of a connector's `Source` is that holds a password, a token or an address with one in it.
 
-    It shows, prints, pickles and dumps as the reference that stands in the file; only `reveal` gives the value.
+    It shows, prints, pickles and dumps as the reference that stands in the file. Only `for_host` and `for_database`
+    give the value, each for one use: hand it to the driver at once.
     """
 
-    __slots__ = ("_reveal", "name")
+    __slots__ = ("_kept", "name")
 
-    def __init__(self, name: str, reveal: Callable[[], str] | None = None) -> None:
+    def __init__(self, name: str, kept: Kept | None = None) -> None:
         self.name = name
-        self._reveal = reveal
+        self._kept = kept
 
-    def reveal(self) -> str:
-        """The value, for handing to a driver at once. Raises Misconfigured if there is none."""
-        if self._reveal is None:
+    def for_host(self, scheme: str, host: str, port: int) -> str:
+        """The value, for a header of a request to this host. Raises Misconfigured if the host may not receive it."""
+        return self._found().for_host(self.name, scheme, host, port)
+
+    def for_database(self) -> str:
+        """The value, for a driver that takes it as the address of a database. Raises Misconfigured if there is none."""
+        return self._found().for_database()
+
+    def _found(self) -> Kept:
+        if self._kept is None:
             raise Misconfigured(f"The secret `{self.name}` was not looked up.")
-        return self._reveal()
+        return self._kept
 
     def __repr__(self) -> str:
         return f"${{secret:{self.name}}}"
@@ -52,10 +61,10 @@ class Secret:
         )
 
 
-def named(source: Any, lookup: Callable[[str], Callable[[], str]] | None = None) -> Any:
+def named(source: Any, lookup: Callable[[str], Kept] | None = None) -> Any:
     """A source as its file has it, with a `Secret` for each reference. Raises MistakeAt for half a reference.
 
-    `lookup` gives each the way to its value (`Settings.secret`), and raises Misconfigured if there is none.
+    `lookup` finds each secret (`Settings.secret`), and raises Misconfigured if there is none.
     """
 
     def filled(value: Any, where: Place) -> Any:

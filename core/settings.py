@@ -2,17 +2,18 @@
 
 import os
 import re
-from collections.abc import Callable
 from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import Misconfigured
+from core.kept import Kept, hosts
 from core.roots import Roots
 
 PREFIX = "ATLAS_"
@@ -20,6 +21,7 @@ _LIMIT = r"^[1-9][0-9]{0,8}/(second|minute|hour|day)$"
 _WAY = re.compile(r"[a-z]{1,20}:[A-Za-z0-9._-]{1,100}:[^\s,|]{1,200}")
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 SECRET = PREFIX + "SECRET_"
+_HOSTS = "_HOSTS"
 NAMED = re.compile("[A-Z][A-Z0-9_]{0,127}")  # what a secret may be called
 
 
@@ -55,7 +57,9 @@ class Settings(BaseSettings):
         None, description="The folder of keys that sign access tokens; `keys/signing` in the home by default."
     )
     secrets: Path | None = Field(
-        None, description="A folder of files, each a secret of its name; /run/secrets in containers."
+        None,
+        description="A folder of files, each a secret of its name; /run/secrets in containers. The file NAME.hosts "
+        "lists the hosts that may receive the secret NAME.",
     )
     timezone: str = Field("Europe/Copenhagen", description="For naive source times, schedules and answers.")
     api_listen: str = Field("127.0.0.1:8080", description="host:port of the API in `atlas serve`.")
@@ -133,6 +137,7 @@ class Settings(BaseSettings):
 
     _secrets: dict[str, SecretStr] = PrivateAttr(default_factory=dict)  # of ATLAS_SECRET_NAME, by NAME
     _read: tuple[Path, ...] = PrivateAttr(())  # the files that hold settings
+    _hosts: dict[str, str] = PrivateAttr(default_factory=dict)  # of ATLAS_SECRET_NAME_HOSTS, by NAME
 
     @field_validator("timezone")
     @classmethod
@@ -262,25 +267,52 @@ class Settings(BaseSettings):
             raise Misconfigured(message, hint="Write it as en=PACKAGE,da=PACKAGE.")
         return {language: package for language, _, package in pairs}
 
-    def secret(self, name: str) -> Callable[[], str]:
-        """The way to the value of `${secret:NAME}`: of ATLAS_SECRET_NAME, or of the file NAME in ATLAS_SECRETS.
+    def secret(self, name: str) -> Kept:
+        """What `${secret:NAME}` stands for: ATLAS_SECRET_NAME, or the file NAME in ATLAS_SECRETS.
 
-        Raises Misconfigured if there is none.
+        Raises Misconfigured if there is none, or if it is one of the installation's own.
         """
-        given = self._secrets.get(name)
-        if given is None and self.secrets is not None and NAMED.fullmatch(name):
-            try:
-                given = SecretStr((self.secrets / name).read_text(encoding="utf-8").strip())
-            except FileNotFoundError:
-                pass
-            except (OSError, UnicodeDecodeError) as error:
-                raise Misconfigured(
-                    f"The file of the secret `{name}` cannot be read: {type(error).__name__}."
-                ) from None
-        if given is None or not given.get_secret_value():
+        if _is_secret(name.removeprefix(PREFIX).removesuffix("_FILE").lower()):
+            raise Misconfigured(
+                f"There is no secret `{name}` for pipelines: it is a setting of Atlas.", hint="Use another name."
+            )
+        if name in self._secrets:
+            kept = Kept(self._secrets[name], hosts(self._hosts.get(name, "")), f"{SECRET}{name}{_HOSTS}")
+        else:
+            kept = self._of_file(name)
+        value = kept.value.get_secret_value()
+        if not value:
             where = f", or write it to the file {name} in {self.secrets}" if self.secrets else ""
             raise Misconfigured(f"There is no secret `{name}`.", hint=f"Set {SECRET}{name}{where}.")
-        return given.get_secret_value
+        if value in self._own():
+            raise Misconfigured(
+                f"The secret `{name}` is the same as a secret of Atlas, which no pipeline may use.",
+                hint="Give the source a secret of its own.",
+            )
+        return kept
+
+    def _of_file(self, name: str) -> Kept:
+        """The secret in the file of this name; an empty one if there is none."""
+        listed = f"the file {name}.hosts in {self.secrets}"
+        if self.secrets is None or not NAMED.fullmatch(name):
+            return Kept(SecretStr(""))
+        try:
+            # a disk that ignores case would open the file masking_key as MASKING_KEY
+            if name not in (path.name for path in self.secrets.iterdir()):
+                return Kept(SecretStr(""))
+            value = (self.secrets / name).read_text(encoding="utf-8").strip()
+            beside = self.secrets / f"{name}.hosts"
+            return Kept(SecretStr(value), hosts(beside.read_text("utf-8") if beside.exists() else ""), listed)
+        except FileNotFoundError:
+            return Kept(SecretStr(""))
+        except (OSError, UnicodeDecodeError) as error:
+            raise Misconfigured(f"The file of the secret `{name}` cannot be read: {type(error).__name__}.") from None
+
+    def _own(self) -> set[str]:
+        """The secrets of the installation, and the passwords in those that are addresses."""
+        fields = (getattr(self, name) for name in type(self).model_fields)
+        own = {field.get_secret_value() for field in fields if isinstance(field, SecretStr)}
+        return own | {unquote(urlsplit(value).password or "") for value in own if "://" in value}
 
     def shown(self) -> list[tuple[str, str, str]]:
         """(variable, value with secrets hidden, description) of every setting."""
@@ -289,7 +321,11 @@ class Settings(BaseSettings):
             value: Any = getattr(self, name)
             shown = "not set" if value is None else "(hidden)" if isinstance(value, SecretStr) else str(value)
             rows.append((PREFIX + name.upper(), shown, field.description or ""))
-        return [*rows, *((SECRET + name, "(hidden)", "A secret for pipeline files.") for name in sorted(self._secrets))]
+        for name in sorted(self._secrets):
+            rows.append((SECRET + name, "(hidden)", "A secret for pipeline files."))
+            receivers = self._hosts.get(name) or "not set"
+            rows.append((SECRET + name + _HOSTS, receivers, f"The hosts that may receive the secret {name}."))
+        return rows
 
 
 def load(environment: dict[str, str] | None = None) -> Settings:
@@ -301,6 +337,7 @@ def load(environment: dict[str, str] | None = None) -> Settings:
     values: dict[str, Any] = {}
     named: dict[str, SecretStr] = {}
     read = [Path(env_file)] if env_file else []
+    receivers: dict[str, str] = {}
     for variable, value in given.items():
         if not variable.startswith(PREFIX):
             continue
@@ -309,7 +346,11 @@ def load(environment: dict[str, str] | None = None) -> Settings:
                 raise Misconfigured(
                     f"`{variable}` names no secret.", hint="Its name has A-Z, 0-9 and _, a letter first."
                 )
-            named[variable.removeprefix(SECRET)] = SecretStr(value)
+            secret = variable.removeprefix(SECRET)
+            if secret.endswith(_HOSTS):
+                receivers[secret.removesuffix(_HOSTS)] = value
+            else:
+                named[secret] = SecretStr(value)
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name in Settings.model_fields:
@@ -330,14 +371,18 @@ def load(environment: dict[str, str] | None = None) -> Settings:
                 f"There is no setting `{variable}`.",
                 hint=f"Did you mean `{PREFIX}{close[0].upper()}`?" if close else "All settings: atlas settings",
             )
+    if alone := sorted(receivers.keys() - named.keys()):
+        raise Misconfigured(
+            f"`{SECRET}{alone[0]}{_HOSTS}` lists hosts for a secret that is not set.",
+            hint=f"Set {SECRET}{alone[0]} too. The hosts of a secret in a file are in {alone[0]}.hosts beside it.",
+        )
     try:
         settings = _Given(**values)
     except ValidationError as error:
         first = error.errors()[0]
         variable = PREFIX + str(first["loc"][0]).upper()
         raise Misconfigured(f"`{variable}`: {first['msg'].removeprefix('Value error, ')}.") from None
-    settings._secrets = named
-    settings._read = tuple(read)
+    settings._secrets, settings._hosts, settings._read = named, receivers, tuple(read)
     return settings
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from connectors._files import FileSource
 from core import parts, pipeline_file, secrets
 from core.errors import BadPipeline, Misconfigured, SourceMissing, SourceUnreadable
+from core.kept import Kept
 from core.pipeline import Pipeline
 from core.pipeline_file import Mistake
 from core.roots import Roots
@@ -15,7 +16,7 @@ from engine import catalog
 def check(
     folder: Path,
     only: str | None = None,
-    secret: Callable[[str], object] | None = None,
+    secret: Callable[[str], Kept] | None = None,
     roots: Roots | None = None,
 ) -> tuple[str, list[Mistake]]:
     """What was checked, in words, and the mistakes. Raises NotFound if `only` is no pipeline.
@@ -107,13 +108,26 @@ def _paths(path: Path, pipeline: Pipeline, folder: Path, roots: Roots, text: str
         yield Mistake(file=path.name, line=pipeline_file.line_of(path, ("source", "path"), text), message=message)
 
 
-def _secrets(path: Path, pipeline: Pipeline, secret: Callable[[str], object]) -> Iterator[Mistake]:
-    """The secrets that a source names and this installation does not have."""
-    for where, name in secrets.references(pipeline.source):
+def _secrets(path: Path, pipeline: Pipeline, secret: Callable[[str], Kept]) -> Iterator[Mistake]:
+    """The secrets that a source names and may not use here: missing ones, and those for another host or use."""
+
+    def mistake(where: secrets.Place, error: Misconfigured) -> Mistake:
+        keys = ".".join(str(key + 1 if isinstance(key, int) else key) for key in where)  # people count from one
+        message = f"`{keys}`: {error.message[0].lower()}{error.message[1:-1]}"
+        message += f"; {error.hint[0].lower()}{error.hint[1:].removesuffix('.')}" if error.hint else ""
+        return Mistake(file=path.name, line=pipeline_file.line_of(path, where), message=message)
+
+    named = list(secrets.references(pipeline.source))
+    missing = False
+    for where, name in named:
         try:
             secret(name)
         except Misconfigured as error:
-            keys = ".".join(str(key + 1 if isinstance(key, int) else key) for key in where)  # people count from one
-            message = f"`{keys}`: {error.message[0].lower()}{error.message[1:-1]}"
-            message += f"; {error.hint[0].lower()}{error.hint[1:-1]}" if error.hint else ""
-            yield Mistake(file=path.name, line=pipeline_file.line_of(path, where), message=message)
+            missing = True
+            yield mistake(where, error)
+    connector = parts.load("connector", pipeline.source["connector"])
+    if named and not missing and hasattr(connector, "check"):
+        try:
+            connector.check(connector.Source.model_validate(secrets.named(pipeline.source, secret)))
+        except Misconfigured as error:
+            yield mistake(named[0][0], error)

@@ -58,7 +58,7 @@ class Source(Strict):
 
 
 def parts(source, base):
-    raise RuntimeError(f"{source.auth.bearer.reveal()} is wrong for {(base / 'people.csv').read_text()}")
+    raise RuntimeError(f"{source.auth.bearer.for_database()} is wrong for {(base / 'people.csv').read_text()}")
 
 
 def read(source, part):
@@ -95,9 +95,11 @@ class World:
         )
         (folder / "secrets").mkdir()
         (folder / "secrets" / "FROM_FILE").write_text(SECRETS["secret of a file"], encoding="utf-8")
+        (folder / "secrets" / "FROM_FILE.hosts").write_text(f"127.0.0.1:{source_port}\n", encoding="utf-8")
         self.program = Program(
             folder, ATLAS_LOG_LEVEL="DEBUG", ATLAS_MASKING_KEY=SECRETS["masking key"],
-            ATLAS_SECRET_CRM_TOKEN=SECRETS["secret of a variable"], ATLAS_SECRETS=str(folder / "secrets"),
+            ATLAS_SECRET_CRM_TOKEN=SECRETS["secret of a variable"],
+            ATLAS_SECRET_CRM_TOKEN_HOSTS=f"127.0.0.1:{source_port}", ATLAS_SECRETS=str(folder / "secrets"),
         )  # fmt: skip
         self.program.environment["PYTHONPATH"] = f"{more}:{self.program.environment['PYTHONPATH']}"
         self.port = free_port()

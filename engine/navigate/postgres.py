@@ -1,4 +1,8 @@
-"""PostgreSQL as the warehouse: `navigate.MODEL` is a view over a copy of one version, swapped in one transaction."""
+"""PostgreSQL as the warehouse: `navigate.MODEL` is a view over a copy of one version, swapped in one transaction.
+
+Analysts have accounts in the same database, and what they create there must never run with the rights of Atlas. So each
+session has `search_path = pg_catalog`, and every name in the SQL is qualified too.
+"""
 
 import io
 import re
@@ -21,10 +25,10 @@ LONGEST_NAME = 63  # bytes: PostgreSQL cuts off the rest without asking
 SWAP_SECONDS = 20.0  # so long a swap waits for who reads the view, half a second at a time: others queue behind it
 
 _TYPES = {
-    "BOOLEAN": "boolean", "TINYINT": "smallint", "SMALLINT": "smallint", "INTEGER": "integer", "BIGINT": "bigint",
-    "UTINYINT": "smallint", "USMALLINT": "integer", "UINTEGER": "bigint", "UBIGINT": "numeric", "HUGEINT": "numeric",
-    "UHUGEINT": "numeric", "FLOAT": "real", "DOUBLE": "double precision", "DATE": "date", "TIME": "time",
-    "TIMESTAMP": "timestamp", "TIMESTAMP_S": "timestamp", "TIMESTAMP_MS": "timestamp", "BLOB": "bytea", "UUID": "uuid",
+    "BOOLEAN": "bool", "TINYINT": "int2", "SMALLINT": "int2", "INTEGER": "int4", "BIGINT": "int8", "UTINYINT": "int2",
+    "USMALLINT": "int4", "UINTEGER": "int8", "UBIGINT": "numeric", "HUGEINT": "numeric", "UHUGEINT": "numeric",
+    "FLOAT": "float4", "DOUBLE": "float8", "DATE": "date", "TIME": "time", "TIMESTAMP": "timestamp",
+    "TIMESTAMP_S": "timestamp", "TIMESTAMP_MS": "timestamp", "BLOB": "bytea", "UUID": "uuid",
     "TIMESTAMP WITH TIME ZONE": "timestamptz",
 }  # fmt: skip
 # what PostgreSQL could not hold whole is text there: nanoseconds, bits
@@ -32,30 +36,54 @@ _NESTED = re.compile(r"(STRUCT|MAP|UNION)\(.*\)|.*\[\d*\]|JSON", re.DOTALL)
 
 _LAYOUT = f"""
 CREATE TABLE {COPIES}.copies (
-    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    model text NOT NULL,
-    version text NOT NULL,  -- '': taken away
-    at timestamptz NOT NULL DEFAULT now()
+    number pg_catalog.int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    model pg_catalog.text NOT NULL,
+    version pg_catalog.text NOT NULL,  -- '': taken away
+    at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
-CREATE FUNCTION {COPIES}.taken_away(model text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+CREATE FUNCTION {COPIES}.taken_away(model pg_catalog.text) RETURNS pg_catalog.bool LANGUAGE plpgsql AS $$ BEGIN
     RAISE EXCEPTION '% is taken away until Atlas has built it anew', model;
 END $$;
 """
 _SHOWN = f"SELECT DISTINCT ON (model) model, version FROM {COPIES}.copies ORDER BY model, number DESC"
-_OLD = f"SELECT number FROM {COPIES}.copies EXCEPT SELECT max(number) FROM {COPIES}.copies GROUP BY model"
+_OLD = f"""
+SELECT number FROM {COPIES}.copies EXCEPT SELECT pg_catalog.max(number) FROM {COPIES}.copies GROUP BY model
+"""
 # the catalogue itself is asked: `regclass` may answer from before somebody else's transaction
-_CLASS = "pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace AND s.nspname = %(schema)s AND c.relname = %(name)s"
+_SCHEMA = "SELECT oid FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) %s"
+_CLASS = """
+pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid OPERATOR(pg_catalog.=) c.relnamespace
+   AND s.nspname OPERATOR(pg_catalog.=) %(schema)s AND c.relname OPERATOR(pg_catalog.=) %(name)s
+"""
 _COLUMNS = f"""
-SELECT k.attname, format_type(k.atttypid, k.atttypmod) FROM pg_attribute k JOIN {_CLASS} ON k.attrelid = c.oid
- WHERE k.attnum > 0 AND NOT k.attisdropped ORDER BY k.attnum
+SELECT k.attname, pg_catalog.format_type(k.atttypid, k.atttypmod)
+  FROM pg_catalog.pg_attribute k JOIN {_CLASS} ON k.attrelid OPERATOR(pg_catalog.=) c.oid
+ WHERE k.attnum OPERATOR(pg_catalog.>) 0 AND NOT k.attisdropped ORDER BY k.attnum
 """
+_GRANTEE = "CASE WHEN a.grantee OPERATOR(pg_catalog.<>) 0 THEN a.grantee::pg_catalog.regrole::pg_catalog.text END"
 _GRANTS = f"""
-SELECT NULL, nullif(a.grantee, 0)::regrole::text, a.privilege_type, a.is_grantable
-  FROM {_CLASS}, aclexplode(c.relacl) a WHERE a.grantee <> c.relowner
+SELECT NULL, {_GRANTEE}, a.privilege_type, a.is_grantable
+  FROM {_CLASS}, pg_catalog.aclexplode(c.relacl) a WHERE a.grantee OPERATOR(pg_catalog.<>) c.relowner
 UNION ALL
-SELECT k.attname, nullif(a.grantee, 0)::regrole::text, a.privilege_type, a.is_grantable
-  FROM pg_attribute k JOIN {_CLASS} ON k.attrelid = c.oid, aclexplode(k.attacl) a
+SELECT k.attname, {_GRANTEE}, a.privilege_type, a.is_grantable
+  FROM pg_catalog.pg_attribute k JOIN {_CLASS} ON k.attrelid OPERATOR(pg_catalog.=) c.oid,
+       pg_catalog.aclexplode(k.attacl) a
 """
+_TRUSTED = """
+(SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) CURRENT_USER)
+"""
+_OPEN = f"""
+SELECT s.nspname FROM pg_catalog.pg_namespace s
+ WHERE s.nspname OPERATOR(pg_catalog.=) ANY (%s)
+   AND (s.nspowner OPERATOR(pg_catalog.<>) ALL {_TRUSTED} OR EXISTS (
+       SELECT FROM pg_catalog.aclexplode(s.nspacl) a WHERE a.grantee OPERATOR(pg_catalog.<>) ALL {_TRUSTED}
+          AND a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
+   ) OR EXISTS (
+       SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace OPERATOR(pg_catalog.=) s.oid
+          AND c.relowner OPERATOR(pg_catalog.<>) ALL {_TRUSTED}
+   ))
+"""
+_LOCK = "pg_catalog.hashtextextended('atlas navigate' OPERATOR(pg_catalog.||) %s, 0)"
 
 Columns = list[tuple[str, str]]
 
@@ -102,6 +130,11 @@ class PostgreSQL:
                 _drop_old(connection)
         except psycopg.OperationalError:
             told.append(f"The warehouse `{self.name}` does not answer or refuses the sign-in: its tables follow later.")
+        except OpenToOthers as error:
+            told.append(
+                f"The warehouse `{self.name}` is not used, because another user owns the schema `{error}` or something "
+                "in it, or may create objects in it. ALTER … OWNER TO and REVOKE CREATE ON SCHEMA close it."
+            )
         except errors.InsufficientPrivilege:
             told.append(f"The user of the warehouse `{self.name}` may not create schemas: GRANT CREATE ON DATABASE.")
         return told
@@ -115,23 +148,33 @@ class PostgreSQL:
 
     def connect(self) -> Connection:
         """A connection that notices a server which has gone. Raises psycopg.OperationalError."""
+        given = conninfo_to_dict(self._url).get("options") or ""
+        # as an option of the connection it comes before what ALTER ROLE and ALTER DATABASE set, and the last one holds
         return psycopg.connect(
-            self._url, autocommit=True, application_name="atlas", connect_timeout=5, tcp_user_timeout=30_000,
+            self._url, options=f"{given} -c search_path=pg_catalog", autocommit=True, application_name="atlas", connect_timeout=5, tcp_user_timeout=30_000,
             keepalives_idle=10, keepalives_interval=5, keepalives_count=3,
         )  # fmt: skip
 
 
+class OpenToOthers(Exception):
+    """Others can put objects into this schema."""
+
+
 def _lay_out(connection: Connection) -> None:
+    """Makes the schemas and the list of copies where they are missing. Raises OpenToOthers."""
+
     def is_there() -> bool:
         return bool(_columns(connection, COPIES, "copies"))
 
+    if found := connection.execute(_OPEN, [[SCHEMA, COPIES]]).fetchone():
+        raise OpenToOthers(found[0])
     if is_there():
         return
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('atlas navigate', 0))")
+        connection.execute(f"SELECT pg_catalog.pg_advisory_xact_lock({_LOCK})", [""])
         if not is_there():
             for schema in (SCHEMA, COPIES):  # IF NOT EXISTS would ask for a right that nobody needs then
-                if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema]).fetchone():
+                if not connection.execute(_SCHEMA, [schema]).fetchone():
                     connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
             connection.execute(_LAYOUT)
 
@@ -193,8 +236,8 @@ def _why(error: Exception) -> str:
 
 def _alone(connection: Connection, model: str, progress: Callable[[], None]) -> None:
     """Nobody else brings this model until the transaction ends."""
-    ask = "SELECT pg_try_advisory_xact_lock(hashtextextended('atlas navigate ' || %s, 0))"
-    while connection.execute(ask, [model]).fetchone() != (True,):
+    ask = f"SELECT pg_catalog.pg_try_advisory_xact_lock({_LOCK})"
+    while connection.execute(ask, [f" {model}"]).fetchone() != (True,):
         progress()
         time.sleep(0.2)
 
@@ -252,8 +295,8 @@ def _lines(table: Table) -> Iterator[bytes]:
 def column_type(kind: str) -> str:
     """The type of PostgreSQL that holds every value of a type of DuckDB."""
     if kind.startswith("DECIMAL("):
-        return f"numeric{kind.removeprefix('DECIMAL')}"
-    return "jsonb" if _NESTED.fullmatch(kind) else _TYPES.get(kind, "text")
+        return f"pg_catalog.numeric{kind.removeprefix('DECIMAL')}"
+    return f"pg_catalog.{'jsonb' if _NESTED.fullmatch(kind) else _TYPES.get(kind, 'text')}"
 
 
 def _text(column: str, kind: str) -> str:
@@ -317,6 +360,6 @@ def _drop_old(connection: Connection) -> None:
             with connection.transaction():
                 connection.execute("SET LOCAL lock_timeout = '500ms'")
                 connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(COPIES, f"copy_{number}")))
-                connection.execute(f"DELETE FROM {COPIES}.copies WHERE number = %s", [number])
+                connection.execute(f"DELETE FROM {COPIES}.copies WHERE number OPERATOR(pg_catalog.=) %s", [number])
         except (errors.LockNotAvailable, errors.DependentObjectsStillExist):
             continue

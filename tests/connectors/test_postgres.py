@@ -15,9 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pydantic import SecretStr
 
 from connectors import postgres
 from core.errors import AtlasError, Misconfigured, SourceMissing, SourceUnavailable, SourceUnreadable
+from core.kept import Kept
 from core.models import LINE
 from core.secrets import Secret
 from tests.program import ROOT, Program
@@ -34,7 +36,7 @@ def db(dsn: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 def source(dsn: str, table: str, **more: Any) -> postgres.Source:
-    return postgres.Source(connector="postgres", dsn=Secret("CRM_DSN", lambda: dsn), table=table, **more)
+    return postgres.Source(connector="postgres", dsn=Secret("CRM_DSN", Kept(SecretStr(dsn))), table=table, **more)
 
 
 def rows(dsn: str, table: str) -> pa.Table:
@@ -353,7 +355,7 @@ def test_without_the_driver_it_is_said_what_to_install(tmp_path: Path) -> None:
     script = (
         "import sys; sys.modules['psycopg'] = None\n"
         "from pathlib import Path; from connectors import postgres; from core.secrets import Secret\n"
-        "s = postgres.Source(connector='postgres', dsn=Secret('D', lambda: ''), table='t')\n"
+        "s = postgres.Source(connector='postgres', dsn=Secret('D'), table='t')\n"
         "try: postgres.parts(s, Path())\n"
         "except Exception as error: print(type(error).__name__, error, error.hint)\n"
     )

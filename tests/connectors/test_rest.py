@@ -37,7 +37,10 @@ def server() -> Iterator[Server]:
 
 
 def source(url: str, private: str = "127.0.0.0/8", **more: Any) -> rest.Source:
-    settings = load({"ATLAS_REST_ALLOW_PRIVATE": private, "ATLAS_SECRET_CRM_TOKEN": TOKEN})
+    place = url.partition("://")[2].partition("/")[0]
+    settings = load({
+        "ATLAS_REST_ALLOW_PRIVATE": private, "ATLAS_SECRET_CRM_TOKEN": TOKEN, "ATLAS_SECRET_CRM_TOKEN_HOSTS": place,
+    })  # fmt: skip
     given = named({"connector": "rest", "url": url, **more}, settings.secret)
     return rest.Source.model_validate(given, context=settings)
 
@@ -382,9 +385,10 @@ def test_a_pipeline_reads_an_api_and_no_secret_stands_anywhere(server: Server, t
         return {"items": [*records, 7] if first < 300 else []}
 
     server.paths["/v1/orders"] = answer
+    place = f"127.0.0.1:{server.port}"
     program = Program(
         tmp_path, ATLAS_REST_ALLOW_PRIVATE="127.0.0.1", ATLAS_SECRET_CRM_TOKEN=TOKEN, ATLAS_SECRET_OLD="canary-old-77",
-        ATLAS_LOG_LEVEL="DEBUG",
+        ATLAS_SECRET_CRM_TOKEN_HOSTS=place, ATLAS_SECRET_OLD_HOSTS=place, ATLAS_LOG_LEVEL="DEBUG",
     )  # fmt: skip
     for name, secret in (("orders", "CRM_TOKEN"), ("refused", "OLD")):
         written = (

@@ -15,10 +15,11 @@ from core import parts, pipeline_file, secrets
 from core.errors import Misconfigured
 from core.pipeline import MistakeAt, Strict
 from core.secrets import Secret
-from core.settings import load
+from core.settings import Settings, load
 from engine.check import check
 
 VALUE = "canary-hunter2-that-nobody-may-see"
+RECEIVED = {"ATLAS_SECRET_CRM_TOKEN_HOSTS": "crm.example"}
 SOURCE = 'source: {connector: guarded, url: "http://127.0.0.1/", auth: {bearer: "${secret:CRM_TOKEN}"}}\n'
 
 
@@ -44,17 +45,21 @@ def written(tmp_path: Path, guarded: None) -> Path:
 
 
 def secret() -> Secret:
-    return Secret("CRM_TOKEN", load({"ATLAS_SECRET_CRM_TOKEN": VALUE}).secret("CRM_TOKEN"))
+    return Secret("CRM_TOKEN", load({"ATLAS_SECRET_CRM_TOKEN": VALUE, **RECEIVED}).secret("CRM_TOKEN"))
+
+
+def value_of(found: Settings, name: str) -> str:
+    return found.secret(name).value.get_secret_value()
 
 
 def test_a_secret_comes_from_a_variable() -> None:
-    assert secret().reveal() == VALUE
+    assert secret().for_host("https", "crm.example", 443) == VALUE
 
 
 def test_a_secret_comes_from_a_file_of_its_name(tmp_path: Path) -> None:
     (tmp_path / "CRM_TOKEN").write_text(f"{VALUE}\n", encoding="utf-8")
     found = load({"ATLAS_SECRETS": str(tmp_path)})
-    assert found.secret("CRM_TOKEN")() == VALUE
+    assert value_of(found, "CRM_TOKEN") == VALUE
     with pytest.raises(Misconfigured, match="There is no secret `CRM_DSN`") as caught:
         found.secret("CRM_DSN")
     assert caught.value.hint == f"Set ATLAS_SECRET_CRM_DSN, or write it to the file CRM_DSN in {tmp_path}."
@@ -62,7 +67,7 @@ def test_a_secret_comes_from_a_file_of_its_name(tmp_path: Path) -> None:
 
 def test_an_env_file_may_hold_secrets(tmp_path: Path) -> None:
     (tmp_path / "env").write_text(f"ATLAS_SECRET_CRM_TOKEN={VALUE}\n", encoding="utf-8")
-    assert load({"ATLAS_ENV_FILE": str(tmp_path / "env")}).secret("CRM_TOKEN")() == VALUE
+    assert value_of(load({"ATLAS_ENV_FILE": str(tmp_path / "env")}), "CRM_TOKEN") == VALUE
 
 
 @pytest.mark.parametrize("name", ["MASKING_KEY", "ATLAS_MASKING_KEY", "TOKEN", "PATH", "HOME"])
@@ -132,7 +137,7 @@ def test_a_secret_shows_itself_nowhere(caplog: pytest.LogCaptureFixture) -> None
 
 def test_a_secret_that_left_its_process_is_told() -> None:
     with pytest.raises(Misconfigured, match="`CRM_TOKEN` was not looked up"):
-        pickle.loads(pickle.dumps(secret())).reveal()
+        pickle.loads(pickle.dumps(secret())).for_database()
 
 
 def test_settings_hide_the_secrets_and_list_their_names(tmp_path: Path) -> None:

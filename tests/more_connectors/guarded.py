@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pydantic import Field
@@ -34,7 +35,9 @@ def parts(source: Source, base: Path) -> list[SourcePart]:
 
 def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects]:
     request = urllib.request.Request(part.spec["url"])
-    request.add_header("Authorization", f"Bearer {source.auth.bearer.reveal()}")
+    at = urlsplit(part.spec["url"])
+    token = source.auth.bearer.for_host(at.scheme, at.hostname or "", at.port or 80)
+    request.add_header("Authorization", f"Bearer {token}")
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             text = answer.read().decode()
