@@ -10,6 +10,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from core.patience import Patience
+
 SLOWEST = 5.0  # seconds for a whole body
 ENDING = 5  # seconds that open requests have when the bot ends
 
@@ -29,8 +31,9 @@ class Web:
         app = Starlette(routes=[Route("/healthz", _alive), *routes])
         config = uvicorn.Config(
             app, host=host, port=int(port), log_config=None, access_log=False, server_header=False, ws="none",
+            http=Patience,
             lifespan="off", proxy_headers=False, timeout_keep_alive=60, timeout_graceful_shutdown=ENDING,
-            limit_concurrency=500, h11_max_incomplete_event_size=65_536,  # bytes of a request line with its headers
+            limit_concurrency=500, h11_max_incomplete_event_size=32_768,  # bytes of a request line with its headers
         )  # fmt: skip
         self._server = _Server(config)
         self.listen = listen

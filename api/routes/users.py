@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictBool
 
 from api.asked import AfterName, Limit
 from api.deps import Caller, HomeDep, needs
+from api.slow import hashing
 from core.errors import BadInput
 from engine.access import passwords, sign_in
 from engine.store import access
@@ -147,6 +148,7 @@ def change_user(
 
 
 @router.put("/users/{user}/password", status_code=204)
+@hashing
 def set_password(user: UserName, wanted: Password, home: HomeDep, caller: Annotated[Caller, needs()]) -> None:
     """Another password; every sign-in of this user ends."""
     caller.itself()
