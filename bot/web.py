@@ -9,8 +9,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
-
-from core.patience import Patience
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 SLOWEST = 5.0  # seconds for a whole body
 ENDING = 5  # seconds that open requests have when the bot ends
@@ -24,14 +23,19 @@ class _Server(uvicorn.Server):
 
 
 class Web:
-    """Listens on host:port as long as the bot lives; port 0 takes any that is free."""
+    """Listens on host:port as long as the bot lives; port 0 takes any that is free.
 
-    def __init__(self, listen: str, routes: Sequence[BaseRoute]) -> None:
+    The protocol is uvicorn's, or one that bounds what connections take.
+    """
+
+    def __init__(
+        self, listen: str, routes: Sequence[BaseRoute], protocol: type[asyncio.Protocol] = H11Protocol
+    ) -> None:
         host, _, port = listen.rpartition(":")
         app = Starlette(routes=[Route("/healthz", _alive), *routes])
         config = uvicorn.Config(
             app, host=host, port=int(port), log_config=None, access_log=False, server_header=False, ws="none",
-            http=Patience,
+            http=protocol,
             lifespan="off", proxy_headers=False, timeout_keep_alive=60, timeout_graceful_shutdown=ENDING,
             limit_concurrency=500, h11_max_incomplete_event_size=32_768,  # bytes of a request line with its headers
         )  # fmt: skip
