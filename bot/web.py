@@ -37,7 +37,7 @@ class Web:
             app, host=host, port=int(port), log_config=None, access_log=False, server_header=False, ws="none",
             http=protocol,
             lifespan="off", proxy_headers=False, timeout_keep_alive=60, timeout_graceful_shutdown=ENDING,
-            limit_concurrency=500, h11_max_incomplete_event_size=32_768,  # bytes of a request line with its headers
+            limit_concurrency=1000, h11_max_incomplete_event_size=32_768,  # bytes of a request line with its headers
         )  # fmt: skip
         self._server = _Server(config)
         self.listen = listen
