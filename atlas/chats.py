@@ -28,11 +28,12 @@ async def talking(http: httpx.AsyncClient, platforms: Platforms, listen: str) ->
     if not platforms:
         yield
         return
+    from atlas.patience import Patience
     from bot.main import Bot
     from bot.posting import CannotPost
 
     try:
-        bot = await Bot(http, platforms, listen).__aenter__()
+        bot = await Bot(http, platforms, listen, Patience).__aenter__()
     except CannotPost as problem:
         names = [f"ATLAS_{name.upper()}_…" for name in platforms]
         raise Misconfigured(

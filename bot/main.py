@@ -52,7 +52,7 @@ class Bot:
     """Answers people. `async with Bot(http, {"terminal": {…}}) as bot:`; `http` is a client of the Atlas API.
 
     The platforms are files of `bot/platforms/`, by name, each with its settings. Those that are called over HTTP are
-    called on `listen`, host:port.
+    called on `listen`, host:port, by connections that `protocol` bounds.
     """
 
     def __init__(
@@ -60,11 +60,12 @@ class Bot:
         http: httpx.AsyncClient,
         platforms: Mapping[str, Mapping[str, Any]] | None = None,
         listen: str = "127.0.0.1:0",
+        *protocol: type[asyncio.Protocol],
     ) -> None:
         self.atlas = Atlas(http)
         self.http = http
         self._platforms = {"say": {}, **(platforms or {})}
-        self._listen = listen
+        self._listen, self._protocol = listen, protocol
         self.web: Web | None = None
         chats = [name for name in self._platforms if name not in HERE]
         self.inbox = Inbox(http, chats, self._answer) if chats else None
@@ -114,7 +115,7 @@ class Bot:
         if routes := [route for connector in self._droid.connectors for route in getattr(connector, "routes", ())]:
             from bot.web import Web
 
-            self.web = Web(self._listen, routes, self.loops)
+            self.web = Web(self._listen, routes, self.loops, *self._protocol)
             try:
                 await self.web.start()
             except OSError:

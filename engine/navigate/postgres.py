@@ -151,7 +151,8 @@ class PostgreSQL:
         given = conninfo_to_dict(self._url).get("options") or ""
         # as an option of the connection it comes before what ALTER ROLE and ALTER DATABASE set, and the last one holds
         return psycopg.connect(
-            self._url, options=f"{given} -c search_path=pg_catalog", autocommit=True, application_name="atlas", connect_timeout=5, tcp_user_timeout=30_000,
+            self._url, options=f"{given} -c search_path=pg_catalog", autocommit=True, application_name="atlas",
+            connect_timeout=5, tcp_user_timeout=30_000,
             keepalives_idle=10, keepalives_interval=5, keepalives_count=3,
         )  # fmt: skip
 

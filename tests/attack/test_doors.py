@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from api.main import create_app
+from atlas.patience import Patience
 from bot import web
 from bot.loops import Loops
 from bot.platforms.slack.door import Door as SlackDoor
@@ -43,9 +44,10 @@ GUARDS = [
     Guard("bot/platforms/teams/door.py", "len(headers.getlist(name)) != 1", "len(headers.getlist(name)) < 1", IN_TEAMS),
     Guard("bot/platforms/teams/keys.py", "if self._failed and not known else AGAIN", "if not known else AGAIN",
           "test_doors.py::test_made_up_keys_are_not_looked_for_again_and_again"),
-    Guard("bot/web.py", "self._waiting = self.loop.call_later(self.seconds, self.transport.close)", "pass", SLOW),
-    Guard("bot/web.py", "if self.conn.their_state is h11.SEND_BODY:", "if False:", SLOW),
-    Guard("bot/web.py", "addresses.count(self.client[0]) > PER_ADDRESS", "False",
+    Guard("atlas/patience.py", "self._waiting = self.loop.call_later(self.seconds, self.transport.close)", "pass",
+          SLOW),
+    Guard("atlas/patience.py", "if self.conn.their_state is h11.SEND_BODY:", "if False:", SLOW),
+    Guard("atlas/patience.py", "if self.of[new.network] > MOST_OF_ONE and not new.from_proxy:", "if False:",
           "test_doors.py::test_one_address_cannot_take_all_connections"),
 ]  # fmt: skip
 REFUSED = (400, 401, 403)
@@ -92,7 +94,7 @@ class Doors:
         slack = SlackDoor(self.bolt, mock_slack.SECRET)  # type: ignore[arg-type]  # as much of bolt as a door needs
         routes = [Route("/slack/events", slack.receive, methods=["POST"]),
                   Route("/teams/messages", teams.receive, methods=["POST"])]  # fmt: skip
-        self.web = Web("127.0.0.1:0", routes, self.loops)
+        self.web = Web("127.0.0.1:0", routes, self.loops, Patience)
         await self.web.start()
 
     def do(self, making: Any) -> Any:
@@ -315,7 +317,7 @@ BEGUN = {
 
 def test_who_never_ends_a_request_is_sent_away(fresh: Doors, attempts: Attempts, monkeypatch: Any) -> None:
     """Limits are made short here; a byte now and then is no excuse."""
-    monkeypatch.setattr(web.Caller, "seconds", 0.5)
+    monkeypatch.setattr(Patience, "seconds", 0.5)
     monkeypatch.setattr(web, "SLOWEST", 0.5)
     for name, begun in BEGUN.items():
         for drips in (False, True):
