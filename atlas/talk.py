@@ -101,12 +101,13 @@ async def _talk(
     code = INTERRUPTED
     try:
         async with atlas.client(as_user) as http, _with_signals(http, platforms) as bot:
-            if platforms and (why_not := atlas.why_not()):
-                _aside(why_not)
-            elif platforms:
+            if platforms:
+                if why_not := atlas.why_not():
+                    _aside(why_not)
+                else:
+                    atlas.look_after_schedules()
                 # a conversation also looks after runs that others left; one sentence only after what it starts
                 asyncio.get_running_loop().call_later(0.2, lambda: asyncio.ensure_future(asyncio.to_thread(atlas.wake)))
-                atlas.look_after_schedules()
             code = await talk(bot)
     finally:
         if not await asyncio.to_thread(atlas.close):
