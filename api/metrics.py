@@ -79,6 +79,8 @@ class _Installation(Collector):
         )
         yield _gauge("queue_oldest_seconds", "How long a run with ready parts has not got on.", look.now.waiting)
         yield _gauge("wakeup_overdue_seconds", "How long a wake-up call has waited to be sent.", look.now.overdue)
+        yield _gauge("workers", "Workers that live, by whether they work on runs.", look.workers, "state")
+        yield _gauge("duty_failing", "Duties of processes and follow-ups of runs that fail: 1.", look.failing, "duty")
         taken_over = look.ended.taken_over + look.now.taken_over
         yield _counter("leases_expired", "Parts that were taken over from a worker that had gone.", taken_over)
         if look.unsent is not None:

@@ -21,6 +21,7 @@ ROUTES = frozenset(
         ("PUT", "datasets/{name}/subscriptions/me"),
         ("DELETE", "datasets/{name}/subscriptions/me"),
         ("GET", "models/{name}/rows"),
+        ("GET", "workers"),
         ("GET", "runs"),
         ("POST", "runs"),
         ("GET", "runs/{number}"),

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import httpx
@@ -10,10 +11,11 @@ from sqlalchemy.orm import Session
 from api.inside import inside
 from api.main import IN_PROCESS, create_app
 from atlas.people import person
-from core.errors import Forbidden
+from core.errors import Forbidden, Misconfigured
 from core.settings import Settings
-from engine.home import Home, open_home
-from engine.store import access
+from engine import process
+from engine.home import Home, may_work, open_home
+from engine.store import access, processes
 from engine.store.tables import User
 
 if TYPE_CHECKING:
@@ -27,11 +29,14 @@ BOT_SECONDS = 366 * 24 * 3600  # as long as a server may run
 class Embedded:
     """Everything that `say`, `chat` and `serve` need, without a server."""
 
-    def __init__(self, settings: Settings, *, loopback: bool = True, serves: bool = False) -> None:
-        """`serves`: people are answered while runs go on, and come first."""
+    def __init__(
+        self, settings: Settings, *, loopback: bool = True, serves: bool = False,
+        say: Callable[[str], object] = lambda _: None,
+    ) -> None:  # fmt: skip
+        """`serves`: people are answered while runs go on, and come first. `say` is told what is left to others."""
         self.home: Home = open_home(settings)
         self.app = create_app(self.home, self.wake, loopback=loopback)
-        self._serves = serves
+        self._serves, self._say, self._said = serves, say, False
         self._lock = threading.Lock()
         self._worker: Worker | None = None
         self._scheduler: Scheduler | None = None
@@ -78,12 +83,33 @@ class Embedded:
             if self._worker is None:
                 from engine.worker import Worker, celery_app  # Celery: loaded when there is something to do
 
-                self._worker = Worker(self.home, celery_app(self.home), gives_way=self._serves)
+                self._worker = Worker(
+                    self.home, celery_app(self.home), gives_way=self._serves, only_asks=not self._serves
+                )
             return self._worker
 
     def wake(self) -> None:
-        """There may be something to do: does it here."""
-        self.worker().wake()
+        """There may be something to do: does it here, or leaves it to others and says so once."""
+        worker = self.worker()
+        worker.wake()
+        if worker.why_not is not None and not self._serves and not self._said:
+            self._said = True
+            self._say(self._leaves(worker.why_not))
+
+    def why_not(self) -> str | None:
+        """Why this process only asks, in words; None if it may work on runs."""
+        try:
+            may_work(self.home)
+        except Misconfigured as error:
+            self._said = True
+            return self._leaves(error)
+        return None
+
+    def _leaves(self, why: Misconfigured) -> str:
+        with self.home.database.read() as db:
+            works = processes.works(db)
+        others = "Runs are left to the workers." if works else process.NOBODY
+        return f"{why.message} {why.hint or ''}\nThis process only asks. {others}"
 
     def look_after_schedules(self) -> None:
         """Fires schedules from here on, as long as this process lives."""

@@ -14,7 +14,7 @@ from atlas import start
 from atlas.embedded import Embedded
 from core.errors import Misconfigured
 from core.settings import Settings
-from engine.home import Home, open_home
+from engine.home import Home, may_work, open_home
 
 if TYPE_CHECKING:
     import uvicorn
@@ -139,6 +139,7 @@ def work(settings: Settings) -> int:
     from engine.worker import Worker, celery_app
 
     home = open_home(settings)
+    may_work(home)
     worker, scheduler = Worker(home, celery_app(home)), Scheduler(home)
     with _ended_by_signals() as ended:
         worker.start()

@@ -18,6 +18,7 @@ from engine.home import keep_caches
 
 if TYPE_CHECKING:
     from bot.main import Bot
+    from bot.reply import Reply
 
 INTERRUPTED = 130  # as shells count: 128 + SIGINT
 
@@ -38,7 +39,16 @@ async def _say(settings: Settings, text: str, as_user: str | None, as_json: bool
         from bot.screen import Screen
 
         screen = Screen(sys.stdout, settings.reports, live=False if as_json else None)
-        reply = await bot.ask(text, None if as_json else lambda update: screen.show(update, final=False))
+        told: set[str] = set()
+
+        def shows(update: "Reply") -> None:
+            if not as_json:
+                screen.show(update, final=False)
+            if settings.api_url and not screen.live and update.text and update.text not in told:
+                told.add(update.text)  # nobody sees the updates: that no worker runs must not stay unsaid
+                _aside(update.text)
+
+        reply = await bot.ask(text, shows)
         if as_json:
             print(json.dumps(drawing.as_json(reply, screen.save(reply)), ensure_ascii=False))
         else:
@@ -87,14 +97,17 @@ async def _talk(
             return await talk(bot)
     from atlas.embedded import Embedded
 
-    atlas = Embedded(settings)
+    atlas = Embedded(settings, say=_aside)
     code = INTERRUPTED
     try:
         async with atlas.client(as_user) as http, _with_signals(http, platforms) as bot:
             if platforms:
+                if why_not := atlas.why_not():
+                    _aside(why_not)
+                else:
+                    atlas.look_after_schedules()
                 # a conversation also looks after runs that others left; one sentence only after what it starts
                 asyncio.get_running_loop().call_later(0.2, lambda: asyncio.ensure_future(asyncio.to_thread(atlas.wake)))
-                atlas.look_after_schedules()
             code = await talk(bot)
     finally:
         if not await asyncio.to_thread(atlas.close):
@@ -102,6 +115,11 @@ async def _talk(
             sys.stdout.flush()
             os._exit(code)
     return code
+
+
+def _aside(text: str) -> None:
+    """Says something about this process beside the answers, which may be read by a program."""
+    print(text, file=sys.stderr, flush=True)
 
 
 @asynccontextmanager

@@ -112,6 +112,10 @@ class Atlas:
             raise _not_atlas()
         return str(answer["url"])
 
+    async def workers(self) -> list[Answer]:
+        """The processes of this installation: which of them work, and why others do not."""
+        return list((await self._get("/workers"))["items"])
+
     async def zone(self) -> ZoneInfo:
         """The person's time zone; UTC where this machine does not know it."""
         try:

@@ -32,7 +32,7 @@ async def follow(atlas: Atlas, run: Answer, *, note: str = "") -> AsyncIterator[
 
 def progress(run: Answer, note: str = "") -> Reply:
     """A run that goes on."""
-    text = "Cancelling: it stops at the next batch." if run["cancel_requested"] else ""
+    text = "Cancelling: it stops at the next batch." if run["cancel_requested"] else run.get("waits") or ""
     cancel = [] if run["cancel_requested"] else [Action(f"cancel {run['run']}", "cancel")]
     return Reply(
         text, title=_title(run, note), steps=steps(run), facts=facts(run, []), next=cancel, going=True, holds="counts"

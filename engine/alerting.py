@@ -4,20 +4,20 @@ What a run shows is saved in the transaction that ends it, with the messages tha
 """
 
 import logging
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from types import ModuleType
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from core import parts
+from core import parts, pipeline_stored
 from core.errors import BadInput, NotFound, Refused
-from core.pipeline import Pipeline
 from engine import catalog, rulings
 from engine.alerts._rule import Facts, Problem
+from engine.duties import Apart
 from engine.home import Home
 from engine.store import access, alerts, clock, datasets, lineage, links, notices, privacy, quality, runs
 from engine.store import rulings as stored
@@ -29,15 +29,20 @@ RETURNS = timedelta(days=1)  # a problem that comes back within this is the same
 LEFT = timedelta(hours=1)  # so long after its root has ended an alert is told there; then it stands for itself
 LOOK_SECONDS = 30.0
 LONGEST_SNOOZE = timedelta(days=30)
+_CONSTANTS = ("SEVERITY", "SPREADS", "BY_CLOCK", "MASKING")  # of every rule
 
 
 # what is so
 
 
-def after_run(home: Home, db: Session, run: Run) -> None:
-    """What the end of a run shows: new alerts, repeated ones, and those whose cause is gone."""
+def after_run(home: Home, db: Session, run: Run) -> Apart:
+    """What the end of a run shows: new alerts, repeated ones, and those whose cause is gone.
+
+    Each rule is in a savepoint of its own; returns what failed.
+    """
+    apart = Apart()
     if run.state not in ("succeeded", "refused", "failed"):
-        return
+        return apart
     now = clock.now(db)
     facts = _facts(home, db, run, now)
     alerts.alone(db)
@@ -46,49 +51,72 @@ def after_run(home: Home, db: Session, run: Run) -> None:
     masked = run.state == "succeeded" and rulings.is_masking(db, run)
     for name, rule in _rules():
         if not rule.BY_CLOCK and (rule.MASKING or not masked):
-            _ask(home, db, name, rule, facts, owner, live)
-    _by_clock(home, db, run.pipeline, run.definition, now)
+            with apart(name), db.begin_nested():
+                _ask(home, db, name, rule, facts, owner, live)
+    with apart("by the clock"), db.begin_nested():
+        _by_clock(home, db, run.pipeline, run.definition, now)
+    return apart
 
 
 def look(home: Home, now: datetime) -> None:
-    """What time alone changes: what gets out of date, is snoozed no longer, or was left behind by its root."""
+    """What time alone changes: what gets out of date, is snoozed no longer, or was left behind by its root.
+
+    Each dataset and alert is on its own. Raises Failed if any of them failed.
+    """
+    apart, aged = Apart(), []
     with home.database.read() as db:
         definitions = _aging(home, db)
-        aged = [name for name, definition in definitions.items() if _changes_by_clock(home, db, name, definition, now)]
+        for name, definition in definitions.items():
+            with apart(name):
+                if _changes_by_clock(home, db, name, definition, now):
+                    aged.append(name)
         waits = bool(alerts.woken(db, now) or alerts.left_behind(db, now - LEFT))
-    if not (aged or waits):
-        return
-    with home.database.write() as db:
-        alerts.alone(db)
-        for name in aged:
-            _by_clock(home, db, name, definitions[name], now)
-        for alert in alerts.woken(db, now):
-            alert.state, alert.snoozed_until = "assigned" if alert.assignee else "open", None
-            _changed(db, alert, now)
-        left = alerts.left_behind(db, now - LEFT)
-        for alert in left:
-            alert.root_id = None
-            _changed(db, alert, now)
-        for alert in left:
-            if alert.root_id is None:  # else one of the others has taken it in
-                _place(home, db, alert, now)
+    if aged or waits:
+        with home.database.write() as db:
+            alerts.alone(db)
+            for name in aged:
+                with apart(name), db.begin_nested():
+                    _by_clock(home, db, name, definitions[name], now)
+            for alert in alerts.woken(db, now):
+                alert.state, alert.snoozed_until = "assigned" if alert.assignee else "open", None
+                _changed(db, alert, now)
+            left = alerts.left_behind(db, now - LEFT)
+            for alert in left:
+                alert.root_id = None
+                _changed(db, alert, now)
+            for alert in left:
+                if alert.root_id is None:  # else one of the others has taken it in
+                    with apart(f"alert {alert.id}"), db.begin_nested():
+                        _place(home, db, alert, now)
+    apart.end()
 
 
-class Clock:
-    """Looks now and then, however often it is asked."""
-
-    def __init__(self, home: Home, seconds: float = LOOK_SECONDS) -> None:
-        self.home, self.seconds = home, seconds
-        self._at = float("-inf")
-
-    def look(self, now: datetime) -> None:
-        if time.monotonic() - self._at >= self.seconds:
-            self._at = time.monotonic()
-            look(self.home, now)
+def _rules() -> Iterator[tuple[str, ModuleType]]:
+    """The rules that can be asked; one that cannot is left out and named by `broken_rules`."""
+    for name in parts.names("alert rule"):
+        if (rule := _rule(name)) is not None:
+            yield name, rule
 
 
-def _rules() -> list[tuple[str, ModuleType]]:
-    return [(name, parts.load("alert rule", name)) for name in parts.names("alert rule")]
+def broken_rules() -> list[str]:
+    """The files of alert rules that cannot be used."""
+    return [name for name in parts.names("alert rule") if _rule(name) is None]
+
+
+@cache
+def _rule(name: str) -> ModuleType | None:
+    """A rule, or None if its file is gone or is not a rule: an older alert may be of any rule there ever was."""
+    if name not in parts.names("alert rule"):
+        return None
+    try:
+        rule = parts.load("alert rule", name)
+        missing = [it for it in (*_CONSTANTS, "problems") if not hasattr(rule, it)]
+    except Exception as error:  # noqa: BLE001 - whatever is in the file of one rule must keep no run from ending
+        log.error("the alert rule %s cannot be loaded: %s", name, type(error).__name__)
+        return None
+    if missing:
+        log.error("the alert rule %s is left out: it has no %s", name, ", ".join(missing))
+    return None if missing else rule
 
 
 def _facts(home: Home, db: Session, run: Run, now: datetime) -> Facts:
@@ -102,7 +130,7 @@ def _facts(home: Home, db: Session, run: Run, now: datetime) -> Facts:
     before = runs.last_good(db, name, run.id)
     score, score_before = quality.score(db, run.id), quality.score(db, before) if before else None
     found = {row.column: tuple(row.types) for row in privacy.verdicts(db, run.id)}
-    privacy_rules = run.definition.get("privacy") or {}
+    privacy_rules = pipeline_stored.read(name, run.definition).privacy
     return replace(
         told,
         rows=datasets.rows_of(db, name, run.id), rows_before=datasets.rows_of(db, name, before) if before else None,
@@ -111,7 +139,7 @@ def _facts(home: Home, db: Session, run: Run, now: datetime) -> Facts:
         kinds=_kinds(db, run.id), kinds_before=_kinds(db, before) if before else {},
         personal={column: types for column, types in found.items() if types},
         personal_before={row.column: tuple(row.types) for row in privacy.verdicts(db, before)} if before else None,
-        settled=frozenset({*(privacy_rules.get("columns") or {}), *stored.in_force(db, name)}),
+        settled=frozenset({*privacy_rules.columns, *stored.in_force(db, name)}),
     )  # fmt: skip
 
 
@@ -126,7 +154,7 @@ def _aging(home: Home, db: Session) -> dict[str, dict[str, Any]]:
     return {
         name: definition
         for name, definition in runs.newest_definitions(db).items()
-        if name in known and (name in watched or (definition.get("quality") or {}).get("timeliness"))
+        if name in known and (name in watched or pipeline_stored.read(name, definition).quality.timeliness)
     }
 
 
@@ -134,7 +162,7 @@ def _clock_facts(home: Home, db: Session, name: str, definition: dict[str, Any],
     found = quality.newest(db, name)
     if found is None:
         return None
-    rule = Pipeline.model_validate(definition).quality.timeliness
+    rule = pipeline_stored.read(name, definition).quality.timeliness
     return Facts(
         dataset=name, run=found[0], now=now, zone=home.settings.timezone, newest=found[1],
         max_age_hours=rule.max_age_hours if rule else None,
@@ -269,8 +297,9 @@ def _may_bring_about(root: Alert, alert: Alert) -> bool:
 
 
 def _by_itself(alert: Alert) -> bool:
-    """Whether time alone brings it about: it is what follows when runs fail."""
-    return bool(parts.load("alert rule", alert.rule).BY_CLOCK)
+    """Whether its rule is asked by the clock: such alerts are consequences of failed runs, not causes."""
+    rule = _rule(alert.rule)
+    return rule is not None and bool(rule.BY_CLOCK)
 
 
 def _attach(home: Home, db: Session, found: Iterable[Alert], root: Alert, now: datetime) -> None:
@@ -296,9 +325,9 @@ def _ways(db: Session) -> dict[str, set[str]]:
         if (plain in known or plain in built) and to in built:  # not the sources, whose names may be the same
             below.setdefault(plain, set()).add(to)
     for name, definition in known.items():
-        contract = definition.get("quality") or {}
-        rules = [*(contract.get("consistency") or []), *(contract.get("accuracy") or [])]
-        for target in filter(None, (rule.get("references") or rule.get("matches") for rule in rules)):
+        contract = pipeline_stored.read(name, definition).quality
+        targets = [*(rule.references for rule in contract.consistency), *(rule.matches for rule in contract.accuracy)]
+        for target in filter(None, targets):
             below.setdefault(target.partition(".")[0], set()).add(name)
     return below
 

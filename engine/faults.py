@@ -1,7 +1,8 @@
-"""Points at which a test kills, stops or holds this process: one for every change of state. Elsewhere they do nothing.
+"""Points at which a test kills, stops or holds this process, or raises: one for every change of state, every duty and
+every follow-up. Elsewhere they do nothing.
 
-Not a setting: nobody who runs Atlas is to switch it on. `tests/crash` sets the variable to a folder of orders, each a
-file of the name of a point; the first process that comes to the point takes it away and obeys.
+Not a setting: nobody who runs Atlas is to switch it on. A test sets the variable to a folder of orders, each a file of
+the name of a point; the first process that comes to the point takes it away and obeys. An order to raise stays there.
 """
 
 import os
@@ -38,18 +39,29 @@ POINTS = (
     "forward.sent",  # a lineage event has arrived, and is not marked
     "forward.marked",
 )
+DUTIES = (
+    "worker lives", "consumer", "leases", "reap", "wake-ups", "follow-ups", "sweep", "warehouse", "lineage forwarder",
+    "scheduler lives", "schedule files", "schedules", "alerts",
+)  # fmt: skip
+FOLLOW_UPS = ("lineage", "rulings", "alerts")
 LONGEST_HOLD = 60.0  # seconds
-_orders = os.environ.get("FAULTS_OF_A_TEST")
+
+
+class Ordered(Exception):
+    """A test ordered an error."""
 
 
 def point(name: str) -> None:
     """A test may end it here."""
-    if _orders is not None:
-        _reached(Path(_orders), name)
+    orders = os.environ.get("FAULTS_OF_A_TEST")
+    if orders is not None:
+        _reached(Path(orders), name)
 
 
 def _reached(orders: Path, name: str) -> None:
     (orders / "reached" / name).touch()
+    if (orders / f"raise-{name}").exists():
+        raise Ordered
     taken = orders / f"taken-{os.getpid()}-{name}"
     try:
         (orders / name).rename(taken)  # one process alone succeeds

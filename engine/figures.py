@@ -5,8 +5,9 @@ import threading
 import time
 from dataclasses import dataclass
 
+from engine import process
 from engine.home import Home
-from engine.store import figures
+from engine.store import figures, processes
 
 KEPT_SECONDS = 10.0
 
@@ -17,6 +18,8 @@ class Look:
 
     ended: figures.Ended
     now: figures.Now
+    failing: dict[str, int]  # duties that fail, each 1
+    workers: dict[str, int]  # that work, and that do not
     unsent: tuple[int, float] | None  # lineage events and the age of the oldest; None = they are not forwarded
 
 
@@ -36,6 +39,11 @@ class Figures:
                 with self._home.database.read() as db:
                     ended = figures.with_ended(db, before)
                     forwards = self._home.settings.marquez_url is not None
-                    self._last = Look(ended, figures.now(db), figures.unsent_events(db) if forwards else None)
+                    workers = [it.works for it in processes.listed(db) if it.does == "worker"]
+                    self._last = Look(
+                        ended, figures.now(db), dict.fromkeys(process.failing(db), 1),
+                        {"works": workers.count(True), "does not work": workers.count(False)},
+                        figures.unsent_events(db) if forwards else None,
+                    )  # fmt: skip
                 self._at = time.monotonic()
             return self._last

@@ -15,14 +15,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import text
 
 from core.errors import AtlasError
-from engine import warehouse
-from engine.home import Home
-from engine.store import clock, facts, figures, notices
+from engine import alerting, process, warehouse
+from engine.home import Home, fingerprint, found_key
+from engine.store import clock, facts, figures, notices, processes
 from engine.store.database import HEAD
 
 OK: Final = "ok"
@@ -30,7 +30,7 @@ DEGRADED: Final = "degraded"
 NOT_READY: Final = "not ready"
 PATIENCE_SECONDS = 2.0
 KEPT_SECONDS = 2.0
-GONE_SECONDS = 60.0  # a worker says four times in this that it lives
+OVERDUE_SECONDS = 60.0  # a worker that lives sends a wake-up call within a second
 BEHIND_SECONDS = 600.0  # the forwarder asks a server that was away once a minute
 UNSENT_SECONDS = 300.0  # a bot that lives sends them within seconds
 LITTLE_ROOM, NO_ROOM = 2_000_000_000, 100_000_000  # bytes
@@ -87,34 +87,46 @@ def has_room(free: int) -> None:
 
 
 def _masking_key(home: Home) -> None:
-    from engine.chart.hashing import fingerprint  # polars: loaded at the first question
-
-    settings = home.settings
     with home.database.read() as db:
         first = facts.known_masking_key(db)
-    if settings.masking_key is not None:
-        key = settings.masking_key.get_secret_value().encode()
-    elif not home.database.embedded:
-        raise NotWell("it is not set")
-    elif not first:
-        return  # it is made when something is masked for the first time
-    else:
-        key = (settings.keys / "masking.key").read_bytes().strip()
-    if first and fingerprint(key) != first:
-        raise NotWell("it is not the one that this home was started with")
+    key = found_key(home)
+    if key is None and (first or not home.database.embedded):  # else it is made when there is something to do
+        raise NotWell("it is not set" if not first else "it is not set, and the installation has one")
+    if key is not None and first and fingerprint(key) != first:
+        raise NotWell("it is not the installation's")
 
 
 def _worker(home: Home) -> None:
     with home.database.read() as db:
-        seen, now = facts.worker_seen(db), clock.now(db)
-    if seen is None or (now - seen).total_seconds() > GONE_SECONDS:
-        raise NotWell("none was seen in the last minute", DEGRADED)
+        found = [it for it in processes.listed(db) if it.does == "worker"]
+    idle = [it.reason for it in found if it.reason is not None]
+    if len(idle) == len(found):
+        raise NotWell(" ".join(["no worker was seen in the last minute that can work.", *sorted(set(idle))]), DEGRADED)
+    if idle:
+        raise NotWell(" ".join([f"{len(idle)} of {len(found)} do no work.", *sorted(set(idle))]), DEGRADED)
+
+
+def _who(home: Home) -> list[dict[str, Any]]:
+    """The processes that live, without their machines: whether each works, or why not."""
+    with home.database.read() as db:
+        return [
+            {"does": it.does, "works": it.works, "why": it.reason, "since": it.started_at, "seen": it.seen_at}
+            for it in processes.listed(db)
+        ]
+
+
+def _duties(home: Home) -> None:
+    with home.database.read() as db:
+        failing = process.failing(db)
+    if failing:
+        told = (f"{name} fails since {since:%Y-%m-%d %H:%M} UTC ({error})" for name, (since, error) in failing.items())
+        raise NotWell("; ".join(told), DEGRADED)
 
 
 def _outbox(home: Home) -> None:
     with home.database.read() as db:
         overdue = figures.overdue(db)
-    if overdue > GONE_SECONDS:
+    if overdue > OVERDUE_SECONDS:
         raise NotWell("wake-up calls have waited to be sent for more than a minute", DEGRADED)
 
 
@@ -133,6 +145,8 @@ def _lineage(home: Home) -> None:
 
 
 def _alerts(home: Home) -> None:
+    if broken := alerting.broken_rules():
+        raise NotWell(f"rules that cannot be used: {', '.join(broken)}", DEGRADED)
     with home.database.read() as db:
         _, age, failing = notices.waiting(db, clock.now(db))
     if failing:
@@ -148,6 +162,7 @@ PARTS: dict[str, Callable[[Home], None]] = {
     "home": _home,
     "masking key": _masking_key,
     "worker": _worker,
+    "duties": _duties,
     "outbox": _outbox,
     "warehouse": _warehouse,
     "lineage": _lineage,
@@ -162,6 +177,7 @@ class Health:
         self._home = home
         self._asked: dict[str, Future[str]] = {}
         self._said: dict[str, str] = {}
+        self.workers: list[dict[str, Any]] = []  # who works and who does not, as far as anybody may know
         self._at = float("-inf")
         self._lock = threading.Lock()
 
@@ -192,6 +208,8 @@ class Health:
 
         def ask() -> None:
             try:
+                if name == "worker":
+                    self.workers = _who(self._home)
                 PARTS[name](self._home)
             except NotWell as wrong:
                 answer.set_result(str(wrong))

@@ -1,5 +1,7 @@
 """One installation: its settings, folders, database and masking key, opened once a process."""
 
+import hashlib
+import hmac
 import os
 import secrets
 from dataclasses import dataclass
@@ -8,7 +10,7 @@ from pathlib import Path
 from core.errors import Misconfigured
 from core.settings import Settings
 from engine.store import facts
-from engine.store.database import Database, locked, open_database
+from engine.store.database import HEAD, Database, locked, open_database
 
 
 @dataclass(frozen=True)
@@ -63,19 +65,55 @@ def keep_caches(settings: Settings) -> None:
 
 
 def masking_key(home: Home) -> bytes:
-    """The key of all hashes. Raises Misconfigured if it is missing, or not the one this home was started with."""
-    from engine.chart.hashing import fingerprint  # here: most commands never mask
+    """The key of all hashes. Raises Misconfigured if it is missing, or is not the installation's.
 
-    settings = home.settings
-    if settings.masking_key is not None:
-        key = settings.masking_key.get_secret_value().encode()
-    elif home.database.embedded:
-        key = _own_key(settings.keys / "masking.key")
-    else:
+    A fresh installation takes the first key there is; a home with SQLite makes one. Later no key is ever made.
+    """
+    key = found_key(home)
+    with home.database.read() as db:
+        known = facts.known_masking_key(db)
+    if key is None and known is not None:
+        expected = "keys/masking.key of ATLAS_HOME" if home.database.embedded else "ATLAS_MASKING_KEY"
+        raise Misconfigured(
+            "This process has no masking key, and the installation has one. A new key would split the hashes.",
+            hint=f"Copy the key of the processes that work to {expected}.",
+        )
+    if key is None and not home.database.embedded:
         raise Misconfigured("ATLAS_MASKING_KEY is not set.", hint="Make one: openssl rand -hex 32")
-    with home.database.write() as db:
-        facts.hold_masking_key(db, fingerprint(key))
+    if key is None:
+        key = _own_key(home.settings.keys / "masking.key")
+    if known is None or known != fingerprint(key):
+        with home.database.write() as db:
+            facts.hold_masking_key(db, fingerprint(key))
     return key
+
+
+def found_key(home: Home) -> bytes | None:
+    """The masking key that this process was given or its home holds, whether or not it is the installation's."""
+    if home.settings.masking_key is not None:
+        return home.settings.masking_key.get_secret_value().encode()
+    path = home.settings.keys / "masking.key"
+    try:
+        return path.read_bytes().strip() if home.database.embedded else None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Misconfigured(f"The masking key `{path}` cannot be read: {error.strerror}.") from error
+
+
+def fingerprint(key: bytes) -> str:
+    """Tells one masking key from another, and says nothing about it."""
+    return hmac.new(key, b"atlas masking key", hashlib.sha256).hexdigest()[:16]
+
+
+def may_work(home: Home) -> str:
+    """The fingerprint of the masking key. Raises Misconfigured if this process must not work on runs."""
+    if (revision := home.database.revision()) != HEAD:
+        raise Misconfigured(
+            f"The database is at migration `{revision or 'none'}`, this process needs `{HEAD}`.",
+            hint="Start this process again, with the version of Atlas that migrated the database.",
+        )
+    return fingerprint(masking_key(home))
 
 
 def _own_key(path: Path) -> bytes:

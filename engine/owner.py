@@ -12,8 +12,9 @@ def this_process() -> str:
 
 def is_dead(owner: str) -> bool:
     """Whether a worker of this machine is gone; of others only the lease tells."""
-    place, pid, started = owner.rsplit(":", 2)
-    return place == PLACE and _started(int(pid)) != started
+    place, _, rest = owner.partition(f"{PLACE}:")
+    pid, _, started = rest.partition(":")
+    return not place and pid.isdecimal() and _started(int(pid)) != started
 
 
 def _place() -> str:

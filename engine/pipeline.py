@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from core.errors import Cancelled, CannotWrite, Refused
+from core import pipeline_stored
+from core.errors import BadPipeline, Cancelled, CannotWrite, Refused
 from core.pipeline import Pipeline
-from engine import alerting, faults, increment, owner, rulings, steps
+from engine import faults, follow_ups, increment, owner, rulings, steps
+from engine.duties import Apart, words
 from engine.home import Home
 from engine.steps.job import Job, Progress, Specs
 from engine.store import leases, lineage, privacy, quality, runs
 from engine.store.tables import Run
 from engine.sweep import sweep_unmasked
+
+log = logging.getLogger("atlas.runs")
 
 FROM_SOURCE = ("plan", "explore")
 UNTIL_CONTRACT = ("plan", "explore", "verdicts", "rejects", "contract")
@@ -31,17 +37,23 @@ def start(
     return started
 
 
-def reap(home: Home) -> None:
-    """Offers the work of those who have died to others; a run that nobody is to go on with ends."""
+def reap(home: Home) -> Apart:
+    """Offers the work of dead workers to others, and ends the runs that nobody may go on with.
+
+    Each run is on its own; returns what failed.
+    """
+    apart = Apart()
     with home.database.read() as db:
-        if not leases.expired(db, owner.is_dead, home.settings.lease_seconds):
-            return
-    faults.point("reap.found")
-    with home.database.write() as db:
-        for run in leases.reap(db, owner.is_dead, home.settings.lease_seconds):
-            report_end(home, db, run)
-        faults.point("reap.saved")
-    faults.point("reap.committed")
+        found = {part.run_id for part in leases.expired(db, owner.is_dead, home.settings.lease_seconds)}
+    for number in sorted(found):
+        with apart(f"run {number}"):
+            faults.point("reap.found")
+            with home.database.write() as db:
+                for run in leases.reap(db, owner.is_dead, home.settings.lease_seconds, number):
+                    follow_ups.follow(home, db, run)
+                faults.point("reap.saved")
+            faults.point("reap.committed")
+    return apart
 
 
 def retry(
@@ -64,7 +76,7 @@ def retry(
         raise Refused(
             f"Run `#{good.id}` has published newer data than run `#{number}` read.", hint=f"run {old.pipeline}"
         )
-    before = Pipeline.model_validate(old.definition)
+    before = pipeline_stored.read(old.pipeline, old.definition)
     keep: tuple[str, ...]
     if before == pipeline:
         # a refused run finished every step: its verdict on the same data would be the same
@@ -139,7 +151,7 @@ def work(home: Home, claim: leases.Claim, progress: Progress) -> None:
         run = runs.get(db, claim.run)
     if run.cancel_requested:
         raise Cancelled(f"Run `#{run.id}` was cancelled.")
-    job = Job(home, run, Pipeline.model_validate(run.definition), claim, progress)
+    job = Job(home, run, _definition(home, run), claim, progress)
     faults.point(f"{claim.step}.begun")
     try:
         done = steps.do(job)
@@ -159,27 +171,42 @@ def work(home: Home, claim: leases.Claim, progress: Progress) -> None:
         faults.point(f"{claim.step}.saved")
     faults.point(f"{claim.step}.committed")
     if claim.step == "navigate":
-        sweep_unmasked(home)
+        try:
+            sweep_unmasked(home)
+        except Exception as error:  # noqa: BLE001 - the run has ended well; the hourly sweep removes what is left
+            log.warning("the sweep after run %s failed: %s", run.id, words(error))
+
+
+def _definition(home: Home, run: Run) -> Pipeline:
+    """The pipeline to work by. Raises BadPipeline if this version of Atlas does not understand all of it.
+
+    A run that masks what is published may go on without the rest: it hides what is not understood.
+    """
+    try:
+        return Pipeline.model_validate(run.definition)
+    except ValidationError as error:
+        with home.database.read() as db:
+            if rulings.is_masking(db, run):
+                return pipeline_stored.read(run.pipeline, run.definition)
+        where = ".".join(map(str, error.errors()[0]["loc"]))[:200]
+        raise BadPipeline(
+            f"Another version of Atlas started run `#{run.id}`; this one does not understand `{where}`.",
+            hint=f"run {run.pipeline}",
+        ) from None
 
 
 def end(home: Home, db: Session, run: int, state: str, error: dict[str, Any] | None = None) -> None:
-    """Ends a run that is active, and reports it."""
-    report_end(home, db, runs.end(db, run, state, error))
+    """Ends a run that is active. What follows from its end cannot keep it from ending."""
+    follow_ups.follow(home, db, runs.end(db, run, state, error))
     faults.point("end.saved")
 
 
-def report_end(home: Home, db: Session, run: Run) -> None:
-    """Says in the lineage that a run was refused, has failed or was cancelled; nothing for other states.
-
-    A ruling that the run would have followed is then followed by another.
-    """
-    if run.state in ("refused", "failed", "cancelled"):
-        from engine import report  # OpenLineage: loaded when there is something to tell
-
-        lineage.save_events(db, run.id, report.ended(home.settings, run))
-        if not rulings.is_masking(db, run):  # one that failed would fail for ever
-            rulings.mask_again(db, run.pipeline)
-        alerting.after_run(home, db, run)
+def cancel(home: Home, db: Session, number: int) -> Run:
+    """Asks a run to stop, or ends it if nobody works on it. Raises NotFound, Refused."""
+    run = runs.cancel(db, number)
+    if run.state not in runs.ACTIVE:
+        follow_ups.follow(home, db, run)
+    return run
 
 
 def _open_next(home: Home, db: Session, run: int, step: str, results: Specs) -> None:
@@ -197,9 +224,7 @@ def _open_next(home: Home, db: Session, run: int, step: str, results: Specs) -> 
     elif step == "publish" and results[0]["refused"]:
         end(home, db, run, "refused", results[0]["refused"])
     elif step == "navigate":
-        done = runs.end(db, run, "succeeded")
-        rulings.mask_again(db, done.pipeline)  # by a ruling that came after it had published
-        alerting.after_run(home, db, done)
+        follow_ups.follow(home, db, runs.end(db, run, "succeeded"))
     else:
         runs.offer(db, run, steps.NAMES[steps.NAMES.index(step) + 1], [{}])
 
@@ -215,7 +240,8 @@ def _open_side_by_side(db: Session, run: int, step: str) -> None:
         runs.offer(db, run, "verdicts", [{}])
     elif step == "verdicts":
         runs.offer(db, run, "rejects", [{}])
-    looks_elsewhere = Pipeline.model_validate(runs.get(db, run).definition).quality.looks_elsewhere
+    row = runs.get(db, run)
+    looks_elsewhere = pipeline_stored.read(row.pipeline, row.definition).quality.looks_elsewhere
     if step == "rejects" if looks_elsewhere else not runs.parts(db, run, "contract") and step != "chart":
         runs.offer(db, run, "contract", [{}])
     if step == "rejects" or (runs.is_done(db, run, "rejects") and not runs.parts(db, run, "chart")):

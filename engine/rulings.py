@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
+from core import pipeline_stored
 from core.errors import BadInput, NotFound, Refused
 from core.models import PERSONAL_TYPES, ColumnType, Verdict
 from core.pipeline import Pipeline
@@ -164,11 +165,11 @@ def _wanted(db: Session, version: Version, verdicts: Verdicts, types: Types) -> 
 
 
 def _definition(db: Session, version: Version) -> Pipeline:
-    return Pipeline.model_validate(runs.get(db, version.run_id).definition)
+    return pipeline_stored.read(version.dataset, runs.get(db, version.run_id).definition)
 
 
 def _others(db: Session) -> list[Pipeline]:
-    return [Pipeline.model_validate(definition) for definition in runs.newest_definitions(db).values()]
+    return [pipeline_stored.read(*kept) for kept in runs.newest_definitions(db).items()]
 
 
 def _published(db: Session, version: Version) -> tuple[Verdicts, Types]:
@@ -196,7 +197,9 @@ def mask_again(db: Session, dataset: str) -> Run | None:
     if active:
         return active
     by = rulings.listed(db, dataset)[0]
-    return runs.start(db, _definition(db, version), by.withdrawn_by or by.by, "remask")[0]
+    run = runs.start(db, _definition(db, version), by.withdrawn_by or by.by, "remask")[0]
+    run.definition = runs.get(db, version.run_id).definition  # with the keys that this version does not know
+    return run
 
 
 def is_masking(db: Session, run: Run) -> bool:

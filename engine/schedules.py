@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from core import cron
 from core.errors import AtlasError, BadInput, NotFound, Refused
 from core.pipeline import Pipeline
-from engine import alerting, catalog, faults, pipeline
+from engine import alerting, catalog, faults, pipeline, process
+from engine.duties import Apart, Duties, Duty
 from engine.home import Home
 from engine.store import audit, clock, schedules
 from engine.store.tables import Schedule
@@ -91,10 +92,18 @@ def remove(home: Home, db: Session, name: str) -> None:
 
 
 def fire(home: Home, now: datetime) -> int:
-    """Starts what is due; how many this process started. What was missed is caught up once."""
+    """Starts the runs that are due; returns how many this process started. A missed time is made up for once.
+
+    Each schedule is on its own. Raises Failed if any of them failed.
+    """
+    apart, fired = Apart(), 0
     with home.database.read() as db:
         due = [row for row in schedules.of(db).values() if row.next_at <= now]
-    return sum(_fire(home, row, now) for row in due)
+    for row in due:
+        with apart(row.pipeline):
+            fired += _fire(home, row, now)
+    apart.end()
+    return fired
 
 
 def set_right(home: Home, now: datetime) -> None:
@@ -104,12 +113,15 @@ def set_right(home: Home, now: datetime) -> None:
     """
     with home.database.read() as db:
         rows = schedules.of(db).values()
+    apart = Apart()
     for row in rows:
-        fired = row.last_at if row.last_at and row.last_at < now + RAN_AHEAD else now
-        next_at = next_time(row.cron, row.timezone, max(now, fired))
-        if row.next_at > next_at:
-            with home.database.write() as db:
-                schedules.move(db, row, next_at)
+        with apart(row.pipeline):
+            fired = row.last_at if row.last_at and row.last_at < now + RAN_AHEAD else now
+            next_at = next_time(row.cron, row.timezone, max(now, fired))
+            if row.next_at > next_at:
+                with home.database.write() as db:
+                    schedules.move(db, row, next_at)
+    apart.end()
 
 
 def _fire(home: Home, row: Schedule, now: datetime) -> bool:
@@ -160,18 +172,22 @@ class Files:
         self._seen: dict[Path, tuple[int, int]] = {}
 
     def look(self, now: datetime) -> None:
-        """Reads the files that have changed since the last look."""
-        changed = {}
-        for path in catalog.files(self.home.settings.pipelines).values():
-            stat = path.stat()
-            if self._seen.get(path) != (stat.st_mtime_ns, stat.st_size):
-                changed[path] = (stat.st_mtime_ns, stat.st_size)
-        if not changed:
-            return
-        good, _mistakes = catalog.pipelines(self.home.settings.pipelines, changed)
-        with self.home.database.read() as db:
-            rows = schedules.of(db)
+        """Reads the files that have changed since the last look, each on its own. Raises Failed if any failed."""
+        apart = Apart()
+        for name, path in catalog.files(self.home.settings.pipelines).items():
+            with apart(name):
+                stat = path.stat()
+                state = stat.st_mtime_ns, stat.st_size
+                if self._seen.get(path) != state:
+                    self._read(path, now)
+                    self._seen[path] = state
+        apart.end()
+
+    def _read(self, path: Path, now: datetime) -> None:
+        good, _mistakes = catalog.pipelines(self.home.settings.pipelines, [path])
         for found in good:
+            with self.home.database.read() as db:
+                rows = schedules.of(db, [found.name])
             row, zone = rows.get(found.name), _zone(self.home, found)
             text, by = (found.schedule, None) if found.schedule else (row.cron, row.set_by) if row else (None, None)
             if row is not None and found.schedule is None and row.set_by is None:
@@ -180,42 +196,50 @@ class Files:
             elif text is not None and (row is None or (row.cron, row.timezone, row.set_by) != (text, zone, by)):
                 with self.home.database.write() as db:
                     schedules.put(db, found.name, text, zone, by, next_time(text, zone, now))
-        self._seen |= changed
 
 
 class Scheduler:
-    """Looks after the schedules in a thread; `reaps` where no worker of the same process looks after the dead."""
+    """Looks after the schedules; `reaps` where no worker of the same process looks after the dead."""
 
     def __init__(self, home: Home, *, reaps: bool = False) -> None:
-        self.home, self.reaps = home, reaps
-        self._files, self._alerts = Files(home), alerting.Clock(home)
+        self.home = home
+        self._files = Files(home)
         self._looked = datetime.max.replace(tzinfo=UTC)
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="atlas-scheduler", daemon=True)
+        self._duties = Duties(self._stopping, self._lives)
+        self._mine = [
+            Duty("schedule files", LOOK_SECONDS, lambda: self._files.look(self._now())),
+            Duty("schedules", LOOK_SECONDS, self._fire),
+            Duty("alerts", alerting.LOOK_SECONDS, lambda: alerting.look(home, self._now())),
+            Duty("scheduler lives", process.SEEN_SECONDS, self._lives),
+        ]
+        if reaps:
+            self._mine.append(Duty("reap", LOOK_SECONDS, lambda: pipeline.reap(home).end()))
 
     def start(self) -> None:
-        self._thread.start()
+        self._duties.start(self._mine)
 
     def stop(self) -> None:
         self._stopping.set()
-        self._thread.join(5)
+        self._duties.join(5)
+        process.ended(self.home, "scheduler")
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with self.home.database.read() as db:
-                    now = clock.now(db)
-                if now < self._looked:  # the first time, and when the clock was set back
-                    set_right(self.home, now)
-                self._looked = now
-                self._files.look(now)
-                fire(self.home, now)
-                self._alerts.look(now)
-                if self.reaps:
-                    pipeline.reap(self.home)
-            except Exception as error:  # noqa: BLE001 - it must outlive a database that is away for a while
-                log.warning("scheduler: %s", type(error).__name__)
-            self._stopping.wait(LOOK_SECONDS)
+    def _now(self) -> datetime:
+        with self.home.database.read() as db:
+            return clock.now(db)
+
+    def _fire(self) -> None:
+        now, apart = self._now(), Apart()
+        if now < self._looked:  # the first time, and when the clock was set back
+            with apart("times that are set right"):
+                set_right(self.home, now)
+        self._looked = now
+        with apart("times that are due"):
+            fire(self.home, now)
+        apart.end()
+
+    def _lives(self) -> None:
+        process.lives(self.home, "scheduler", None, self._duties.failing)
 
 
 def _zone(home: Home, found: Pipeline) -> str:

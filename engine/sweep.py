@@ -4,11 +4,13 @@ import logging
 import re
 import shutil
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.pipeline import Pipeline
+from core import pipeline_stored
 from engine import faults, rulings, vault
+from engine.duties import Apart
 from engine.home import Home
 from engine.store import datasets, privacy, runs
 from engine.store import rulings as stored
@@ -24,48 +26,56 @@ _STEP = {None: "explore", "rejected-": "rejects", "contract-": "contract", "merg
 
 
 def sweep(home: Home, now: float | None = None) -> int:
-    """Removes what is due at `now` (a POSIX time); returns how many files and folders went."""
+    """Removes what is due at `now` (a POSIX time); returns how many files and folders were removed.
+
+    Each folder, file and dataset is on its own. Raises Failed at the end if any of them failed.
+    """
     at = time.time() if now is None else now
     with home.database.read() as db:
         active = runs.active(db)
         in_use = {Path(path).resolve() for path in datasets.files_in_use(db) | runs.files_of_active(db)}
         definitions = runs.newest_definitions(db)
-    days = {name: Pipeline.model_validate(it).privacy.raw_retention_days for name, it in definitions.items()}
-    gone = 0
+    apart, gone = Apart(), 0
+    days = {name: pipeline_stored.read(name, it).privacy.raw_retention_days for name, it in definitions.items()}
     for folder in home.settings.raw_zone.glob("*/run-*"):
-        if folder.parent.name not in days or any(path.is_relative_to(folder.resolve()) for path in in_use):
-            continue
-        if _run_of(folder) not in active and _age(folder, at) > days[folder.parent.name] * 86_400:
-            _remove(folder)
-            gone += 1
-    for file in _of_lost_attempts(home, active):
-        if _age(file, at) > ORPHANS_KEPT_SECONDS:
-            _remove(file)
-            gone += 1
-    with home.database.write() as db:
-        for name, kept in days.items():
+        with apart(f"raw rows of {folder.parent.name}"):
+            if folder.parent.name not in days or any(path.is_relative_to(folder.resolve()) for path in in_use):
+                continue
+            if _run_of(folder) not in active and _age(folder, at) > days[folder.parent.name] * 86_400:
+                gone += _remove(folder)
+    with apart("attempts that were lost"):
+        for file in _of_lost_attempts(home, active):
+            with apart(f"an attempt of {file.parent.parent.name}"):
+                if _age(file, at) > ORPHANS_KEPT_SECONDS:
+                    gone += _remove(file)
+    for name, kept in days.items():
+        with apart(f"rejected rows of {name}"), home.database.write() as db:
             gone += privacy.drop_dead_letters(db, name, datetime.fromtimestamp(at - kept * 86_400, UTC))
     for zone in (home.settings.charted_zone, home.settings.warehouse):
         for file in zone.glob("*/run-*.parquet"):
-            orphan = file.resolve() not in in_use and _run_of(file) not in active
-            if orphan and _age(file, at) > ORPHANS_KEPT_SECONDS:
-                _remove(file)
-                gone += 1
+            with apart(f"a file of {file.parent.name}"):
+                orphan = file.resolve() not in in_use and _run_of(file) not in active
+                if orphan and _age(file, at) > ORPHANS_KEPT_SECONDS:
+                    gone += _remove(file)
         for left in zone.glob("*/run-*.spill"):  # of a query whose process was killed
-            if _run_of(left) not in active and _age(left, at) > ORPHANS_KEPT_SECONDS:
-                _remove(left)
-                gone += 1
-    gone += sweep_unmasked(home, at)
-    if forgotten := vault.sweep(home, at):
-        log.info("forgot what %d tokens stood for", forgotten)
+            with apart(f"a spilled file of {left.parent.name}"):
+                if _run_of(left) not in active and _age(left, at) > ORPHANS_KEPT_SECONDS:
+                    gone += _remove(left)
+    with apart("what rulings hide"):
+        gone += sweep_unmasked(home, at)
+    with apart("tokens"):
+        if forgotten := vault.sweep(home, at):
+            log.info("forgot what %d tokens stood for", forgotten)
     if gone:
         log.info("swept %d files, folders and causes of rejected rows", gone)
+    apart.end()
     return gone
 
 
 def sweep_unmasked(home: Home, now: float | None = None) -> int:
     """Removes at once what no reader may see any more: files that hold what a ruling hides, or that came to nothing."""
     at = time.time() if now is None else now
+    apart, due = Apart(), []
     with home.database.read() as db:
         ruled = stored.datasets(db)
         if not ruled:
@@ -83,19 +93,29 @@ def sweep_unmasked(home: Home, now: float | None = None) -> int:
             if file.resolve() not in in_use and _run_of(file) not in active
         ]
         versions = datasets.of_files(db, orphans)
-        due = [path for path in orphans if path not in versions or rulings.too_open(db, [versions[path]])]
+        for path in orphans:
+            with apart(f"a file of {Path(path).parent.name}"):
+                if path not in versions or rulings.too_open(db, [versions[path]]):
+                    due.append(path)
+    gone = 0
     for path in due:
-        _remove(Path(path))
-    return len(due)
+        with apart(f"a file of {Path(path).parent.name}"):
+            gone += _remove(Path(path))
+    apart.end()
+    return gone
 
 
-def _remove(path: Path) -> None:
+def _remove(path: Path) -> int:
+    """1, for the count. Raises OSError if anything of it is left; what can be removed is removed all the same."""
     faults.point("sweep.found")
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)  # what is left of it goes the next time
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        with suppress(FileNotFoundError):  # as it should be; else this says what is wrong
+            path.rmdir()
     else:
         path.unlink(missing_ok=True)
     faults.point("sweep.removed")
+    return 1
 
 
 def _of_lost_attempts(home: Home, active: set[int]) -> list[Path]:

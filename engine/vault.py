@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from core.errors import AtlasError
+from engine.duties import Apart
 from engine.home import Home
 from engine.store import datasets, privacy, runs, vault
 from engine.store.database import Database
@@ -69,22 +70,24 @@ def sweep(home: Home, now: float) -> int:
     import polars as pl
 
     before = datetime.fromtimestamp(now, UTC) - KEPT
-    gone = 0
+    apart, gone = Apart(), 0
     with home.database.read() as db:
         kept = vault.datasets(db)
     for dataset in sorted(kept):
-        with home.database.read() as db:
-            old = vault.tokens(db, dataset, before)
-            in_use = _published(_columns(home, dataset)) if old else pl.Series(dtype=pl.String)
-        left = pl.Series(old, dtype=pl.String)
-        left = left.filter(~left.is_in(in_use.implode()))
-        for at in range(0, len(left), vault.AT_ONCE):
-            some = left[at : at + vault.AT_ONCE].to_list()
-            with home.database.write() as db:
-                if dataset in runs.busy(db):  # its parts may count on what is kept
-                    break
-                vault.remove(db, dataset, some)
-            gone += len(some)
+        with apart(dataset):
+            with home.database.read() as db:
+                old = vault.tokens(db, dataset, before)
+                in_use = _published(_columns(home, dataset)) if old else pl.Series(dtype=pl.String)
+            left = pl.Series(old, dtype=pl.String)
+            left = left.filter(~left.is_in(in_use.implode()))
+            for at in range(0, len(left), vault.AT_ONCE):
+                some = left[at : at + vault.AT_ONCE].to_list()
+                with home.database.write() as db:
+                    if dataset in runs.busy(db):  # its parts may count on what is kept
+                        break
+                    vault.remove(db, dataset, some)
+                gone += len(some)
+    apart.end()
     return gone
 
 

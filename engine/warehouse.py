@@ -38,24 +38,18 @@ def answers(home: Home) -> bool:
     return _warehouse(home.settings).answers()
 
 
-def keep_following(home: Home, stopping: threading.Event) -> None:
-    """What a run could not bring, because the warehouse was away or its worker was killed, is brought later."""
+def catch_up(home: Home, stopping: threading.Event) -> None:
+    """Brings what a run could not bring, because the warehouse was away or its worker was killed."""
 
     def wanted() -> None:
         if stopping.is_set():
-            raise _Stopping
+            raise Stopping
 
-    while not stopping.wait(EVERY_SECONDS):
-        try:
-            for fault in follow(home, wanted):
-                log.warning("%s", fault)
-        except _Stopping:
-            return
-        except Exception as error:  # noqa: BLE001 - it must outlive a database that is away for a while
-            log.warning("warehouse: %s", type(error).__name__)
+    for fault in follow(home, wanted):
+        log.warning("%s", fault)
 
 
-class _Stopping(Exception):
+class Stopping(Exception):
     """The process ends."""
 
 

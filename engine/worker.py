@@ -1,8 +1,8 @@
 """The Celery app and its worker: a message wakes a thread up, the database says whether there is work."""
 
+import contextlib
 import logging
 import os
-import socket
 import sys
 import threading
 import time
@@ -15,12 +15,13 @@ from celery import Celery
 from celery.app.trace import setup_worker_optimizations
 from celery.worker import WorkController
 from kombu.exceptions import OperationalError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from structlog.contextvars import bound_contextvars
 
-from core.errors import AtlasError, Cancelled, DatabaseAway, LeaseLost
-from engine import faults, inproc, owner, pipeline, warehouse
-from engine.home import Home
+from core.errors import AtlasError, Cancelled, DatabaseAway, LeaseLost, Misconfigured
+from engine import faults, follow_ups, inproc, owner, pipeline, process, warehouse
+from engine.duties import Apart, Duties, Duty, words
+from engine.home import Home, may_work
 from engine.store import facts, leases, lineage
 from engine.store.database import is_away
 from engine.sweep import EVERY_SECONDS, sweep
@@ -28,11 +29,10 @@ from engine.sweep import EVERY_SECONDS, sweep
 log = logging.getLogger("atlas.worker")
 
 PULSE_SECONDS = 0.5
-SEEN_SECONDS = 15.0  # so often a worker says that it lives
+LOOK_SECONDS = 5.0  # between two looks whether this process may work
 PATIENCE = {"socket_timeout": 5, "socket_connect_timeout": 5}  # of Redis, in seconds
 AWAY_SECONDS = 30.0  # so long a broker that did not answer is not asked again
 LAST = 19  # the niceness of what has the least right to a core
-HOST = socket.gethostname()
 
 
 def celery_app(home: Home) -> Celery:
@@ -122,9 +122,17 @@ class Held:
 class Worker:
     """Works on whatever part is ready: a Celery consumer with threads, and a pulse that keeps leases alive."""
 
-    def __init__(self, home: Home, app: Celery, *, gives_way: bool = False) -> None:
-        """`gives_way`: to other threads of this process, which answer people; what it computes with does the same."""
-        self.home, self.app, self._gives_way = home, app, gives_way
+    def __init__(self, home: Home, app: Celery, *, gives_way: bool = False, only_asks: bool = False) -> None:
+        """`gives_way`: to other threads of this process, which answer people; what it computes with does the same.
+
+        `only_asks`: a process of a person, who may also ask without being able to work.
+        """
+        self.home, self.app, self._gives_way, self.only_asks = home, app, gives_way, only_asks
+        self.why_not: Misconfigured | None = None  # why this process does no work
+        self._fingerprint = ""  # of the masking key with which it works
+        self._started = self._begun = False
+        self._told: str | None = None
+        self._said = float("-inf")
         self.wakeups = Wakeups(home, app, self._work_here)
         self.owner = owner.this_process()
         self._held: dict[tuple[int, int], Held] = {}
@@ -132,46 +140,107 @@ class Worker:
         self._lock = threading.Lock()
         self._ending = False  # what runs may end, nothing begins
         self._stopping = threading.Event()
+        self._duties = Duties(self._stopping, self._lives)
         self._controller: WorkController | None = None
-        self._threads: list[threading.Thread] = []
         self._here = threading.Semaphore(home.settings.workers)
         self._task = app.task(self.work, name="atlas.work", shared=False)
 
     def start(self) -> None:
-        """Starts to work in threads of this process, once."""
+        """Starts to work in threads of this process, once; if it may not work, as soon as it may."""
         with self._lock:
-            if self._controller is not None:
+            if self._started:
                 return
-            self._controller = _Controller(
-                app=self.app, pool_cls="threads", concurrency=self.home.settings.workers,
-                hostname=f"atlas@{HOST}-{os.getpid()}", loglevel="ERROR", without_heartbeat=True,
-                without_mingle=True, without_gossip=True, task_events=False,
-            )  # fmt: skip
-            targets = [self._controller.start, self._pulse, self._sweep, self._follow]
-            if self.home.settings.marquez_url:
-                targets.append(self._forward)
-            for target in targets:
-                self._threads.append(threading.Thread(target=target, name=f"atlas-{target.__name__}", daemon=True))
-        for thread in self._threads:
-            thread.start()
+            self._started = True
+        with contextlib.suppress(SQLAlchemyError):  # the duty of the same name looks again at once
+            self._look()
+        self._duties.start([Duty("worker lives", LOOK_SECONDS, self._look)])
+
+    def _look(self) -> None:
+        """Looks whether this process may work, starts or stops to work, and says so."""
+        try:
+            self._fingerprint, self.why_not = may_work(self.home), None
+        except Misconfigured as error:
+            self.why_not = error
+        with self._lock:
+            begins = self.why_not is None and not self._begun
+            self._begun |= begins
+        if begins:
+            self._duties.start(self._all())
+        if self.why_not is not None and (controller := self._controller) is not None:
+            self._controller = None
+            threading.Thread(target=controller.stop, name="atlas-rest", daemon=True).start()
+        told = self.why_not.message if self.why_not else None
+        if told != self._told or time.monotonic() - self._said >= process.SEEN_SECONDS:
+            if told and told != self._told:
+                log.error("this process does no work: %s", told)
+            self._lives()
+            self._told = told
+
+    def _lives(self) -> None:
+        told = self.why_not.message if self.why_not else None
+        does = "client" if told and self.only_asks else "worker"
+        process.lives(self.home, does, told, self._duties.failing)
+        self._said = time.monotonic()
+
+    def _all(self) -> list[Duty]:
+        forwards = [Duty("lineage forwarder", 1.0, self._if_it_works(self._forward), longest=60.0)]
+        return [
+            Duty("consumer", 1.0, self._consume, longest=30.0),
+            Duty("leases", PULSE_SECONDS, self._keep_leases),
+            Duty("reap", PULSE_SECONDS, self._if_it_works(lambda: pipeline.reap(self.home).end())),
+            Duty("wake-ups", PULSE_SECONDS, self._if_it_works(lambda: self.wakeups.send(late=True))),
+            Duty("follow-ups", follow_ups.EVERY_SECONDS, self._if_it_works(lambda: follow_ups.try_again(self.home))),
+            Duty("sweep", EVERY_SECONDS, self._if_it_works(lambda: sweep(self.home))),
+            Duty("warehouse", warehouse.EVERY_SECONDS, self._if_it_works(self._follow)),
+            *(forwards if self.home.settings.marquez_url else []),
+        ]
+
+    def _if_it_works(self, do: Callable[[], object]) -> Callable[[], None]:
+        """A duty that rests while this process may not work."""
+
+        def duty() -> None:
+            if self.why_not is None:
+                do()
+
+        return duty
+
+    def _consume(self) -> None:
+        """Takes wake-up calls until it is stopped."""
+        if self.why_not is not None:
+            return
+        controller = self._controller = _Controller(
+            app=self.app, pool_cls="threads", concurrency=self.home.settings.workers,
+            hostname=f"atlas@{process.HOST}-{os.getpid()}", loglevel="ERROR", without_heartbeat=True,
+            without_mingle=True, without_gossip=True, task_events=False,
+        )  # fmt: skip
+        if self._ending:
+            return
+        controller.start()
+        if self._controller is controller and not self._ending:
+            raise ConsumerEnded
 
     def wake(self) -> None:
         """There may be something to do: works on it from here on."""
         self.start()
-        self.wakeups.try_to_send()
+        alone = self.home.settings.broker_url.get_secret_value() == inproc.URL
+        if self.why_not is None or not alone:  # nobody else would hear a call in this process
+            self.wakeups.try_to_send()
 
     def stop(self, seconds: float = 3.0) -> bool:
-        """Lets running parts end, for so long; False if some still run: their leases will end."""
-        if self._controller is None:
+        """Lets running parts end, at most so many seconds; False if some still run: their leases will end."""
+        if not self._started:
             return True
         self._ending = True
-        stopping = threading.Thread(target=self._controller.stop, daemon=True)
+        controller = self._controller
+        stopping = threading.Thread(target=controller.stop if controller else lambda: None, daemon=True)
         stopping.start()
         end = time.monotonic() + seconds
         while (stopping.is_alive() or self.working) and time.monotonic() < end:  # some work without a message
             inproc.stir()
             time.sleep(0.02)
-        self._stopping.set()  # the pulse goes last: what still ran was kept alive by it
+        self._stopping.set()  # the leases go last: they kept alive what still ran
+        for does in ("worker", "client"):
+            process.ended(self.home, does)
         return not stopping.is_alive() and not self.working
 
     @property
@@ -192,10 +261,10 @@ class Worker:
             while going_on is not None and self._work(going_on):
                 going_on = self._next()
         except DBAPIError as error:
-            if not is_away(error):
-                raise
             # ready, it is called again; claimed, its lease ends: nobody keeps it
             log.warning("the database is away (%s): a part waits", type(error.orig).__name__)
+        except Exception as error:  # noqa: BLE001 - the lease ends, and the part is tried again or its run is ended
+            log.error("a part is left: %s", words(error))
         finally:
             self._busy.discard(threading.get_ident())
 
@@ -212,6 +281,8 @@ class Worker:
         if self._gives_way and sys.platform == "linux":  # there a number of a thread is one of a process, too
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LAST)
         with self.home.database.write() as db:
+            if not facts.stands(db, self._fingerprint):
+                return False  # the key or the tables are others by now: the next look says so
             claim = leases.claim(db, part, self.owner, self.home.settings.lease_seconds)
             if claim is None:
                 return False
@@ -237,7 +308,7 @@ class Worker:
             finally:
                 self._here.release()
 
-        free = len(self._busy) < self.home.settings.workers and not self._ending
+        free = len(self._busy) < self.home.settings.workers and not self._ending and self.why_not is None
         if not free or not self._here.acquire(blocking=False):  # it is called again soon
             return False
         threading.Thread(target=works, name="atlas-here", daemon=True).start()
@@ -305,35 +376,19 @@ class Worker:
         except LeaseLost as lost:
             log.warning("%s", lost.message)
 
-    def _pulse(self) -> None:
-        said = float("-inf")
-        while not self._stopping.wait(PULSE_SECONDS):
-            try:
-                for held in list(self._held.values()):
-                    self._keep(held)
-                pipeline.reap(self.home)
-                if time.monotonic() - said > SEEN_SECONDS:
-                    with self.home.database.write() as db:
-                        facts.worker_lives(db)
-                    said = time.monotonic()
-                self.wakeups.send(late=True)
-            except Exception as error:  # noqa: BLE001 - the pulse must outlive a database that is away for a while
-                log.warning("pulse: %s", type(error).__name__)
-
-    def _sweep(self) -> None:
-        while True:
-            try:
-                sweep(self.home)
-            except Exception as error:  # noqa: BLE001 - what cannot be swept today is swept another day
-                log.warning("sweep: %s", type(error).__name__)
-            if self._stopping.wait(EVERY_SECONDS):
-                return
+    def _keep_leases(self) -> None:
+        apart = Apart()
+        for held in list(self._held.values()):
+            with apart(f"run {held.claim.run}"):
+                self._keep(held)
+        apart.end()
 
     def _follow(self) -> None:
-        warehouse.keep_following(self.home, self._stopping)
+        with contextlib.suppress(warehouse.Stopping):
+            warehouse.catch_up(self.home, self._stopping)
 
     def _forward(self) -> None:
-        from engine.lineage.forward import keep_forwarding  # OpenLineage: loaded where it is wanted
+        from engine.lineage.forward import forward  # OpenLineage: loaded where it is wanted
 
         def unsent() -> list[tuple[int, dict[str, Any]]]:
             with self.home.database.read() as db:
@@ -343,7 +398,7 @@ class Worker:
             with self.home.database.write() as db:
                 lineage.sent(db, event)
 
-        keep_forwarding(str(self.home.settings.marquez_url), unsent, sent, self._stopping)
+        forward(str(self.home.settings.marquez_url), unsent, sent)
 
     def _keep(self, held: Held) -> None:
         try:
@@ -352,6 +407,10 @@ class Worker:
             faults.point("pulse.kept")
         except LeaseLost:
             held.lost = (held.claim.part, held.claim.token) in self._held  # else it was completed a moment ago
+
+
+class ConsumerEnded(Exception):
+    """The consumer of wake-up calls ended, and nobody had stopped it."""
 
 
 class _Controller(WorkController):

@@ -17,19 +17,20 @@ from core.pipeline import Pipeline
 from core.settings import load
 from engine import health
 from engine.home import Home, masking_key, open_home
-from engine.store import facts, lineage, runs
-from engine.store.tables import Fact, LineageEvent, Part
+from engine.store import lineage, processes, runs
+from engine.store.tables import LineageEvent, Part, Process
 from engine.worker import Worker
 from tests.program import wait_for
 
 ORDERS = Pipeline(name="orders", owner="web-team", source={"connector": "csv", "path": "orders.csv"})
+WORKS = {"does": "worker", "host": "here", "pid": 1, "version": "1", "reason": None, "failing": {}}
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     opened = at(tmp_path)
     with opened.database.write() as db:
-        facts.worker_lives(db)
+        processes.lives(db, "one worker", WORKS)
     yield opened
     opened.database.close()
 
@@ -52,10 +53,11 @@ def test_all_is_well(home: Home) -> None:
 
 
 def test_a_worker_that_nobody_has_seen_is_told_and_keeps_nobody_out(home: Home) -> None:
-    long_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    long_ago = datetime.now(UTC) - timedelta(minutes=2)
     with home.database.write() as db:
-        db.execute(update(Fact).where(Fact.name == "worker").values(value=long_ago))
-    assert ready(home) == (200, "ok", {"worker": "degraded: none was seen in the last minute"})
+        db.execute(update(Process).values(seen_at=long_ago))
+    told = "degraded: no worker was seen in the last minute that can work."
+    assert ready(home) == (200, "ok", {"worker": told})
 
 
 def test_a_worker_says_that_it_lives(tmp_path: Path, worker_of_its_own: Worker) -> None:
@@ -142,7 +144,7 @@ def test_another_masking_key_is_not_ready(home: Home) -> None:
     masking_key(home)
     (home.settings.keys / "masking.key").write_text("another one", encoding="ascii")
     assert ready(home) == (
-        503, "not ready", {"masking key": "not ready: it is not the one that this home was started with"}
+        503, "not ready", {"masking key": "not ready: it is not the installation's"}
     )  # fmt: skip
 
 

@@ -239,7 +239,7 @@ def test_a_cancelled_run_is_followed_by_one_that_masks(home: Home) -> None:
     number = start(home)
     rule(home)
     with home.database.write() as db:
-        pipeline.report_end(home, db, runs.cancel(db, number))
+        pipeline.cancel(home, db, number)
     work(home)
     assert told(home, number).state == "cancelled"
     assert hashed(home)

@@ -11,7 +11,8 @@ from api.answers.quality import CHECK, Check, Dimensions, dimensions, worst
 from api.answers.values import Decimal, Time, example, score, time
 from api.deps import Caller
 from core.models import LAYERS
-from engine.store import clock, datasets, privacy, quality, runs
+from engine import process
+from engine.store import clock, datasets, privacy, processes, quality, runs
 
 State = Literal["queued", "running", "succeeded", "refused", "failed", "cancelled"]
 
@@ -94,7 +95,7 @@ class Run(Brief):
         worst=[CHECK], personal_columns=[PERSONAL],
         found_elsewhere=[], tables=[{"name": "customers_by_city", "rows": 12, "state": "built", "note": None}],
         warnings=[], started_at="2026-03-02T05:00:00.100Z", full=False, retry_of=None, resumed=0,
-        cancel_requested=False, joined=False, last_good=12, revision="5f1c8e0a9b7d6c34",
+        cancel_requested=False, joined=False, waits=None, last_good=12, revision="5f1c8e0a9b7d6c34",
     )  # fmt: skip
 
     dataset: str
@@ -120,6 +121,7 @@ class Run(Brief):
     resumed: int
     cancel_requested: bool
     joined: bool
+    waits: str | None  # why nobody works on it
     last_good: int | None
     revision: str
 
@@ -188,9 +190,16 @@ def run(db: Session, number: int, caller: Caller, *, joined: bool = False) -> Ru
         resumed=row.resumed,
         cancel_requested=row.cancel_requested,
         joined=joined,
+        waits=_waits(db, parts) if active else None,
         last_good=runs.last_good(db, row.pipeline),
         revision=revision,
     )
+
+
+def _waits(db: Session, parts: Sequence[Any]) -> str | None:
+    if any(part.state == "running" for part in parts) or processes.works(db):
+        return None
+    return process.NOBODY
 
 
 def _layer(name: str, parts: Sequence[Any], active: bool) -> Layer:

@@ -3,20 +3,38 @@
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
-from engine.health import NOT_READY, OK
+from api import answers
+from engine.health import NOT_READY, OK, Health
 
 router = APIRouter(tags=["health"])
 
 
-class Readiness(BaseModel):
-    """Whether a process can work; each part is `ok`, or `degraded` or `not ready` and why."""
+class Living(BaseModel):
+    """A process that lives: whether it works on runs, or why a worker does not."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok", "parts": {"database": "ok"}}]})
+    does: Literal["worker", "scheduler", "client"]
+    works: bool
+    why: str | None
+    since: answers.Time
+    seen: answers.Time
+
+
+WORKER = {
+    "does": "worker", "works": True, "why": None,
+    "since": "2026-03-02T05:00:00.000Z", "seen": "2026-03-02T06:00:00.000Z",
+}  # fmt: skip
+
+
+class Readiness(BaseModel):
+    """Whether a process can work; each part is `ok`, or `degraded` or `not ready` and why. And who works."""
+
+    model_config = answers.example(status="ok", parts={"database": "ok"}, workers=[WORKER])
 
     status: Literal["ok", "not ready"]
     parts: dict[str, str]
+    workers: list[Living]
 
 
 @router.get("/healthz")
@@ -28,8 +46,11 @@ def healthz() -> dict[str, str]:
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "A part is not ready."}})
 def readyz(request: Request, response: Response) -> Readiness:
     """Able to work, part by part: 503 if one is not ready; one that is degraded keeps nobody from working."""
-    parts: dict[str, str] = request.app.state.health.parts()
+    health: Health = request.app.state.health
+    parts = health.parts()
+    workers = [Living(**{**it, "since": answers.time(it["since"]), "seen": answers.time(it["seen"])})
+               for it in health.workers]  # fmt: skip
     if any(said.startswith(NOT_READY) for said in parts.values()):
         response.status_code = 503
-        return Readiness(status=NOT_READY, parts=parts)
-    return Readiness(status=OK, parts=parts)
+        return Readiness(status=NOT_READY, parts=parts, workers=workers)
+    return Readiness(status=OK, parts=parts, workers=workers)

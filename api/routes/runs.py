@@ -169,8 +169,7 @@ def cancel_run(number: Number, home: HomeDep, caller: Annotated[Caller, needs("r
     """Ask a run to stop."""
     pipeline.reap(home)
     with home.database.write() as db:
-        run = runs.cancel(db, number)
-        pipeline.report_end(home, db, run)
+        pipeline.cancel(home, db, number)
         caller.did(db, "run.cancel", f"run {number}")
     return _look(home, number, caller)
 

@@ -7,7 +7,7 @@ from bot.client import ENDED, Answer, Atlas, AtlasProblem
 from bot.reply import Reply, Table
 from bot.runs import outcome, progress
 from bot.skill import skill
-from bot.words import listing, many, when
+from bot.words import listing, many, one_line, when
 
 
 @skill(
@@ -52,6 +52,9 @@ async def _everywhere(atlas: Atlas) -> Reply:
     bad = [run for run in runs if run["state"] in ("failed", "refused")]
     active = [run for run in runs if run["state"] not in ENDED]
     wrong: list[Answer] = []
+    processes: list[Answer] = []
+    with contextlib.suppress(AtlasProblem):  # an older server may not know
+        processes = await atlas.workers()
     with contextlib.suppress(AtlasProblem):  # a token may be let see runs and no quality
         wrong = heads(await atlas.alerts())
     if not items:
@@ -65,7 +68,7 @@ async def _everywhere(atlas: Atlas) -> Reply:
     idle = len(items) - len(runs)
     if idle:
         told += f" {many(idle, 'pipeline')} not run yet."
-    told = " ".join(part for part in (told, summary(wrong)) if part)
+    told = " ".join(part for part in (told, _who_works(processes), summary(wrong)) if part)
     rows = [
         [run["pipeline"], f"#{run['run']}", run["state"], when(run["created_at"], zone), run["score"]] for run in runs
     ]
@@ -74,7 +77,21 @@ async def _everywhere(atlas: Atlas) -> Reply:
     return Reply(
         told,
         table=Table(["pipeline", "run", "state", "when", "score"], rows) if rows else None,
-        facts={"items": runs},
+        facts={"items": runs, "workers": processes},
         next=after or ["pipelines"],
         holds="counts",
     )
+
+
+def _who_works(processes: list[Answer]) -> str:
+    """Who works, who does not and why, and whose duties fail."""
+    if not processes:
+        return ""
+    working = [it for it in processes if it["works"]]
+    told = [f"{many(len(working), 'worker')} running." if working else "No worker is running; start one: atlas worker."]
+    for it in processes:
+        if it["why"]:
+            told.append(f"The {it['does']} {it['host']}:{it['pid']} does no work: {one_line(it['why'])}")
+        if it["failing"]:
+            told.append(f"On {it['host']}:{it['pid']} this fails: {listing(it['failing'])}.")
+    return " ".join(told)

@@ -1,8 +1,6 @@
 """Keyed hashes: equal values are equal texts wherever they stand. Layout: docs/reference/masking.md."""
 
 import binascii
-import hashlib
-import hmac
 from typing import Any
 
 import numpy as np
@@ -15,11 +13,6 @@ _PAIRS = (
     np.stack(np.broadcast_arrays(_ALPHABET[:, None], _ALPHABET), axis=2).reshape(-1, 2).copy().view(np.uint16)[:, 0]
 )
 _CHARACTERS = 26
-
-
-def fingerprint(key: bytes) -> str:
-    """Tells one key from another and nothing about it."""
-    return hmac.new(key, b"atlas masking key", hashlib.sha256).hexdigest()[:16]
 
 
 def hashed(canonical: pl.Series, family: str, key: bytes, prefix: str = "h_") -> pl.Series:

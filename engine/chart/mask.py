@@ -6,7 +6,6 @@ from core import parts, threads
 from core.models import LINE, Verdict
 from engine.chart import row_words, spans
 from engine.chart.actions.redact import label
-from engine.chart.hashing import fingerprint as fingerprint
 from engine.chart.recognizer import recognizer, recognizers
 from engine.chart.shape import BLANK, NULLISH
 from engine.chart.text import in_text

@@ -35,7 +35,6 @@ def do(job: Job) -> Done:
             datasets.withdraw(db, name)
             warnings.append(f"{name} is taken away: it held what is masked by now, and it was not built anew.")
         run.tables, run.warnings = tables, [*run.warnings, *warnings]
-        lineage.save_events(db, run.id, report.succeeded(job.home.settings, run))
 
     return Done({}, rows=sum(t["state"] == "built" for t in tables), save=save)
 

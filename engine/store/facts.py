@@ -1,14 +1,13 @@
 """What this installation remembers about itself."""
 
 import uuid
-from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.errors import Misconfigured
-from engine.store import clock
+from engine.store.database import HEAD
 from engine.store.tables import Fact
 
 
@@ -33,8 +32,8 @@ def hold_masking_key(db: Session, fingerprint: str) -> None:
     """Remembers the masking key's fingerprint at first start. Raises Misconfigured if the key is another one."""
     if _first(db, "masking key", fingerprint) != fingerprint:
         raise Misconfigured(
-            "ATLAS_MASKING_KEY is not the key this home was started with: hashes of old and new data would not join.",
-            hint="Set the first key again.",
+            "The masking key of this process is not the installation's: hashes of old and new data would not join.",
+            hint="Copy the key of the processes that work: their ATLAS_MASKING_KEY, or keys/masking.key of their home.",
         )
 
 
@@ -43,18 +42,8 @@ def known_masking_key(db: Session) -> str | None:
     return db.scalar(select(Fact.value).where(Fact.name == "masking key"))
 
 
-def worker_lives(db: Session) -> None:
-    """Remembers that there is a worker at this moment."""
-    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    now = clock.now(db).isoformat()
-    db.execute(
-        insert(Fact)
-        .values(name="worker", value=now)
-        .on_conflict_do_update(index_elements=["name"], set_={"value": now})
-    )
-
-
-def worker_seen(db: Session) -> datetime | None:
-    """When any worker was last heard of."""
-    at = db.scalar(select(Fact.value).where(Fact.name == "worker"))
-    return datetime.fromisoformat(at) if at else None
+def stands(db: Session, fingerprint: str) -> bool:
+    """Whether the installation has this masking key, and the tables that this version knows."""
+    migration = select(text("version_num")).select_from(text("alembic_version")).scalar_subquery()
+    row = db.execute(select(Fact.value, migration).where(Fact.name == "masking key")).first()
+    return row is not None and tuple(row) == (fingerprint, HEAD)

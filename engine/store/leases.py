@@ -1,7 +1,7 @@
 """Parts of runs under leases: called, claimed by one worker, done once, and offered again when their worker dies."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -174,9 +174,13 @@ def try_again(db: Session, held: Claim) -> None:
         raise _lost(held)
 
 
-def expired(db: Session, is_dead: Callable[[str], bool], lease: float) -> list[Part]:
-    """Running parts whose worker is gone or was silent for longer than its lease, or whose lease is none."""
-    running = db.scalars(select(Part).where(Part.state == "running").order_by(Part.run_id, Part.id)).all()
+def expired(db: Session, is_dead: Callable[[str], bool], lease: float) -> Sequence[Any]:
+    """Running parts whose worker is gone or was silent for longer than its lease, or that have no lease.
+
+    Reads only what it compares: what a broken part holds stops no other.
+    """
+    names = (Part.id, Part.run_id, Part.step, Part.owner, Part.lease_until, Part.token, Part.attempt)
+    running = db.execute(select(*names).where(Part.state == "running").order_by(Part.run_id, Part.id)).all()
     now = clock.now(db)  # later than all of them began
     latest = now + timedelta(seconds=lease)
     return [
@@ -185,10 +189,11 @@ def expired(db: Session, is_dead: Callable[[str], bool], lease: float) -> list[P
     ]  # fmt: skip
 
 
-def reap(db: Session, is_dead: Callable[[str], bool], lease: float) -> list[Run]:
-    """Offers expired parts to other workers. Returns the runs that ended by it: a part may fail only so many."""
+def reap(db: Session, is_dead: Callable[[str], bool], lease: float, of: int | None = None) -> list[Run]:
+    """Offers expired parts, all or those of one run, to other workers. Returns the runs that ended by it."""
     ended = []
-    found, now = expired(db, is_dead, lease), clock.now(db)
+    found = [part for part in expired(db, is_dead, lease) if of is None or part.run_id == of]
+    now = clock.now(db)
     for part in found:
         # the run before its parts, as everywhere: else two could wait for each other. Never for one who holds it: a
         # worker that is stopped in the middle of a transaction would stop all others

@@ -264,6 +264,26 @@ class Fact(Table):
     value: Mapped[Words]
 
 
+class Process(Table):
+    """A process of this installation, as it last said that it lives."""
+
+    __tablename__ = "process"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    does: Mapped[str]  # worker scheduler client
+    host: Mapped[str]
+    pid: Mapped[int]
+    version: Mapped[str]
+    reason: Mapped[Words | None]  # why it does no work; null = it works
+    failing: Mapped[dict[str, Any]]  # duty -> since when, and the kinds of error
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime] = mapped_column(index=True)
+
+    @property
+    def works(self) -> bool:
+        """Whether it works on runs."""
+        return self.does == "worker" and self.reason is None
+
+
 # runs
 
 
@@ -329,6 +349,16 @@ class Part(Table):
     finished_at: Mapped[datetime | None]
     rows: Mapped[int] = mapped_column(default=0)
     result: Mapped[dict[str, Any] | None]
+
+
+class FollowUp(Table):
+    """What should have followed the end of a run and failed. It is tried again until it is done."""
+
+    __tablename__ = "follow_up"
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    error: Mapped[str]  # its kind
+    since: Mapped[datetime]
 
 
 class Schedule(Table):

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.chart.actions import tokenize
-from engine.chart.hashing import fingerprint, hashed
+from engine.chart.hashing import hashed
 from engine.chart.mask import hash_column
 from engine.chart.recognizers import phone
+from engine.home import fingerprint
 
 KEY = b"a key of any bytes \x00\xff"
 

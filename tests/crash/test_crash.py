@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import steps
-from engine.faults import POINTS, STEPS
+from engine import follow_ups, steps
+from engine.faults import FOLLOW_UPS, POINTS, STEPS
 from tests.conftest import REQUIRED
 from tests.crash.cluster import Cluster
 from tests.crash.course import NOTHING, tried
@@ -40,8 +40,10 @@ def test_the_list_of_points_is_what_the_engine_calls() -> None:
         for path in (ROOT / folder).rglob("*.py")
         for point in CALLED.findall(path.read_text(encoding="utf-8"))
     ]
+    called = [point for point in called if point not in ("duty.{duty.name}", "follow.{name}")]
     each = [point.replace("{claim.step}", step) for point in called for step in (STEPS if "{" in point else ("",))]
     assert sorted(each) == sorted(POINTS)
+    assert sorted(FOLLOW_UPS) == sorted(follow_ups.FOLLOW_UPS)
     assert sorted(STEPS) == sorted(steps.NAMES)
 
 

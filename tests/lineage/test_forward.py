@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from engine.lineage.forward import keep_forwarding
+from engine.duties import Duties, Duty
+from engine.lineage.forward import forward as forward_all
 from tests.program import HANGS
 
 
@@ -57,13 +58,13 @@ def forward(
     def unsent() -> list[tuple[int, dict[str, object]]]:
         return [(number, {"eventType": "START"}) for number in events if number not in marked]
 
-    thread = threading.Thread(target=keep_forwarding, args=(url, unsent, sent, stopping))
-    thread.start()
+    duties = Duties(stopping)
+    duties.start([Duty("lineage forwarder", 0.1, lambda: forward_all(url, unsent, sent))])
     end = time.monotonic() + HANGS
     while not (done() or len(marked) == len(events)) and time.monotonic() < end:
         time.sleep(0.02)
     stopping.set()
-    thread.join(10)
+    duties.join(10)
     return marked
 
 

@@ -67,7 +67,7 @@ def test_another_masking_key_is_refused(database: Database) -> None:
         facts.hold_masking_key(db, "first")
     with database.write() as db:
         facts.hold_masking_key(db, "first")
-    with pytest.raises(Misconfigured, match="not the key"), database.write() as db:
+    with pytest.raises(Misconfigured, match="not the installation"), database.write() as db:
         facts.hold_masking_key(db, "second")
 
 

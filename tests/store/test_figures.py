@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from core.models import Verdict
 from core.pipeline import Pipeline
-from engine.store import facts, figures, leases, privacy, quality, runs
+from engine.store import figures, leases, privacy, quality, runs
 from engine.store.database import Database
 from engine.store.tables import Attempts, LineageEvent, Part, Run
 
@@ -142,14 +142,3 @@ def test_what_waits_is_told_with_its_age(database: Database) -> None:
         leases.complete(db, claim, {}, 0)
         runs.offer(db, run.id, "explore", [{}])
         assert figures.now(db).waiting < 20  # it has just got on
-
-
-def test_a_worker_that_lives_is_remembered(database: Database) -> None:
-    with database.write() as db:
-        before = facts.worker_seen(db)
-        facts.worker_lives(db)
-        first = facts.worker_seen(db)
-        facts.worker_lives(db)
-        assert before is None
-        assert first is not None
-        assert first < (facts.worker_seen(db) or first)
