@@ -16,7 +16,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api import on_behalf
+from api import objects, on_behalf
 from api.idempotency import Asked
 from api.limits import limit_caller
 from api.problems import Replay
@@ -49,7 +49,7 @@ class Caller:
     name: str
     role: str
     through: str
-    principal: str  # whose limits and idempotency keys these are
+    principal: str  # whose idempotency keys these are
     rights: frozenset[str] = frozenset()  # by role, as far as the token's scopes let them
     on: Mapping[str, frozenset[str]] = field(default_factory=dict)  # dataset -> rights granted there
     owns: frozenset[str] = frozenset()  # owners whose datasets are this person's
@@ -77,6 +77,11 @@ class Caller:
         """Raises Forbidden if there is no dataset on which the caller has a right."""
         if right not in self.somewhere:
             raise self.forbidden(right, None)
+
+    @property
+    def counted(self) -> str:
+        """Whose limits a request counts for: with every new token a person would have new ones."""
+        return self.principal if self.user is None else f"user:{self.user}"
 
     @property
     def everywhere(self) -> frozenset[str]:
@@ -145,10 +150,11 @@ class Caller:
         with self.home.database.write() as db:
             audit.append(db, self.act, action, about)
 
-    def refused(self, asked: str, code: str) -> None:
+    def refused(self, request: Request, code: str) -> None:
         """The audit row of what was not done or not shown."""
+        asked = f"{request.method} {request.scope['route'].path_format}"
         with self.home.database.write() as db:
-            audit.append(db, self.act, asked, "", code)
+            audit.refuse(db, self.act, asked, objects.about(db, request), code)
 
     @property
     def act(self) -> Act:
@@ -230,7 +236,7 @@ def _calling(*, somewhere: bool = False, for_many: bool = False) -> Callable[...
                 request.state.caller = found = _spoken_for(db, found, said)
             _only_known_parameters(request)
             if not for_many:
-                limit_caller(request, found.principal)
+                limit_caller(request, found.counted)
             if found.identity is not None:
                 on_behalf.must_be_listed(request.method, request.scope["route"].path_format)
             dataset = None if somewhere else _dataset(db, request)

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.objects import BODY
 from api.problems import answer
 from core.errors import AtlasError, BadInput, TooLarge, TooSlow, UnsupportedMediaType
 
@@ -45,6 +46,7 @@ class Inputs:
         except AtlasError as error:
             await answer(error)(scope, receive, send)
             return
+        scope.setdefault("state", {})[BODY] = body
         given = False
 
         async def again() -> Message:

@@ -4,7 +4,6 @@ import logging
 import math
 import threading
 import time
-from ipaddress import IPv6Address, ip_address
 
 from fastapi import Request
 from limits import RateLimitItem, parse
@@ -16,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.inside import is_inside
 from api.problems import answer
+from core import networks
 from core.errors import TooMany
 from core.settings import Settings
 
@@ -105,14 +105,8 @@ def limit_caller(request: Request, principal: str) -> None:
 
 
 def address(scope: Scope) -> str:
-    """Who counts as one: an IPv4 address, or the /64 of an IPv6 one, of which a household has many."""
-    try:
-        found = ip_address(scope["client"][0])
-    except (TypeError, ValueError):  # no address: all of these count together
-        return "unknown"
-    if isinstance(found, IPv6Address):
-        return str(found.ipv4_mapped or f"{IPv6Address(int(found) >> 64 << 64)}/64")
-    return str(found)
+    """The network that counts as one client."""
+    return networks.near(scope["client"][0]) if scope["client"] else networks.UNKNOWN
 
 
 def _redis(url: str, prefix: str) -> SlidingWindowCounterRateLimiter | None:

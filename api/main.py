@@ -3,7 +3,6 @@
 import gc
 import importlib
 import pkgutil
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,6 +19,7 @@ from api.inputs import Inputs
 from api.limits import ByAddress, Limits
 from api.metrics import Metrics
 from api.observe import Observe
+from api.watching import Watching
 from engine.access import signing
 from engine.access.signing import SigningKeys
 from engine.health import Health
@@ -64,7 +64,7 @@ def create_app(home: Home, wake: Callable[[], None], *, loopback: bool = True) -
     )
     app.state.home, app.state.wake = home, wake
     app.state.keys = signing_keys(home)
-    app.state.watching = Counter[str]()  # event streams that are open, by caller
+    app.state.watching = Watching(home)
     app.state.metrics, app.state.health = Metrics(home), Health(home)
     problems.install(app)
     for module in pkgutil.iter_modules(routes.__path__):

@@ -48,7 +48,7 @@ def install(app: FastAPI) -> None:
         caller = getattr(request.state, "caller", None)
         too_many = isinstance(error, TooMany)  # whoever asks too often does not fill the audit log
         if caller is not None and not too_many and (error.status == 403 or request.method not in ("GET", "HEAD")):
-            caller.refused(f"{request.method} {request.scope['route'].path_format}", error.code)
+            caller.refused(request, error.code)
         if caller is not None and caller.only is not None and isinstance(error, NotFound):
             error.hint, error.members = None, {}  # the nearest names are those of what the token is not let to
         return answer(error)

@@ -9,14 +9,23 @@ from anyio import CapacityLimiter, to_thread
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
-_threads = CapacityLimiter(4)
-
 
 def slow(route: Callable[Given, Answer]) -> Callable[Given, Awaitable[Answer]]:
     """The route, worked on where nothing else waits."""
+    return _on(_THREADS, route)
 
+
+def hashing(route: Callable[Given, Answer]) -> Callable[Given, Awaitable[Answer]]:
+    """The route, which hashes passwords: each hash takes 64 MB and all cores for a moment, so one at a time."""
+    return _on(_HASHING, route)
+
+
+_THREADS, _HASHING = CapacityLimiter(4), CapacityLimiter(1)
+
+
+def _on(threads: CapacityLimiter, route: Callable[Given, Answer]) -> Callable[Given, Awaitable[Answer]]:
     @wraps(route)
     async def answered(*given: Given.args, **named: Given.kwargs) -> Answer:
-        return await to_thread.run_sync(partial(route, *given, **named), limiter=_threads)
+        return await to_thread.run_sync(partial(route, *given, **named), limiter=threads)
 
     return answered

@@ -122,11 +122,11 @@ def listening(app: "FastAPI", settings: Settings, host: str, port: int) -> "uvic
     """How the server listens; what it does not limit, the app does."""
     import uvicorn
 
-    from atlas.patience import Patience
+    from core.patience import Patience
 
     return uvicorn.Config(
         app, host, port, log_config=None, access_log=False, server_header=False,
-        http=Patience, ws="none", h11_max_incomplete_event_size=65_536,  # bytes of a request line with its headers
+        http=Patience, ws="none", h11_max_incomplete_event_size=32_768,  # bytes of a request line with its headers
         limit_concurrency=500, timeout_keep_alive=15, timeout_graceful_shutdown=10,
         # uvicorn would believe every process of this machine
         proxy_headers=bool(settings.proxies), forwarded_allow_ips=settings.proxies,

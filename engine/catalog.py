@@ -1,8 +1,10 @@
 """The pipelines and models that this installation has: read from their files, each time they are asked for."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
+from heapq import nlargest
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,14 +57,26 @@ def owner(home: "Home", name: str) -> str | None:
     return None if read is None else read.owner
 
 
+MOST_COMPARED = 500  # names that a typing error is looked for in: comparing takes a millisecond for each ten
+MOST_LISTED = 10
+
+
 def nearest(kind: str, name: str, known: dict[str, Path] | list[str]) -> NotFound:
-    """A NotFound that says what was probably meant; `members` carries it for buttons."""
-    close = get_close_matches(name.lower(), list(known), 2, 0.6)
+    """A NotFound that says what was probably meant, or a few names; `members` carries it for buttons."""
+    said = name.lower()[:60]
+    likely = nlargest(MOST_COMPARED, known, lambda other: len(os.path.commonprefix((said, other))))  # noqa: RUF071 - text
+    close = get_close_matches(said, likely, 2, 0.6)
     shown = name if len(name) <= 60 else name[:60] + "…"
-    hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(known)}." if known else None
+    hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {listed(known)}." if known else None
     error = NotFound(f"There is no {kind} `{shown}`.", hint=hint or f"There is no {kind} yet.")
     error.members = {"nearest": close}
     return error
+
+
+def listed(names: Collection[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - MOST_LISTED
+    return ", ".join([*islice(names, MOST_LISTED), *([f"and {more} more"] if more > 0 else [])])
 
 
 def keyed_columns(pipeline: Pipeline, others: Iterable[Pipeline] = ()) -> set[str]:

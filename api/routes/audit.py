@@ -73,7 +73,8 @@ def list_entries(
     after: After = None,
 ) -> Entries:
     """The audit log, newest first."""
-    with home.database.read() as db:
+    with home.database.write() as db:
+        audit.sum_up(db)
         found = audit.entries(db, who=who, action=action, about=about, since=since, before=after, limit=limit)
         page = [Entry.model_validate(row) for row in found]
     caller.saw("audit.read", "the audit log")

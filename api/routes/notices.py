@@ -89,14 +89,15 @@ class Failed(BaseModel):
 
 @router.post("/lease")
 async def lease_notices(
-    request: Request, wanted: Wanted, home: HomeDep, _: Bot, wait: Annotated[float, Query(ge=0, le=30)] = 0
+    request: Request, wanted: Wanted, home: HomeDep, caller: Bot, wait: Annotated[float, Query(ge=0, le=30)] = 0
 ) -> Due:
     """Take what is due on some platforms, for a while; waits up to `wait` seconds until there is something."""
     end = time.monotonic() + wait
-    while not await run_in_threadpool(_is_due, home, wanted) and time.monotonic() < end:
-        await asyncio.sleep(LOOK_EVERY)
-        if await request.is_disconnected():  # a bot that is gone must take nothing from the others
-            return Due(items=[])
+    with request.app.state.watching.one(caller.counted):
+        while not await run_in_threadpool(_is_due, home, wanted) and time.monotonic() < end:
+            await asyncio.sleep(LOOK_EVERY)
+            if await request.is_disconnected():  # a bot that is gone must take nothing from the others
+                return Due(items=[])
     return await run_in_threadpool(_lease, home, wanted)
 
 

@@ -2,27 +2,26 @@
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.types import Receive, Scope, Send
 
 from api import answers
 from api.asked import After, Limit, Moment, Word
 from api.deps import Caller, HomeDep, Number, WakeDep, needs, still
-from core.errors import Forbidden, TooMany, Unauthenticated
+from api.watching import LOOK_EVERY, Watching
+from core.errors import Forbidden, Unauthenticated
 from engine import catalog, faults, pipeline
 from engine.home import Home
 from engine.store import runs
 
 router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
-
-MOST_STREAMS = 20  # at once, of one caller
-LOOK_EVERY = 0.1  # seconds between two looks at a run that somebody watches
 
 
 class RunRequest(BaseModel):
@@ -44,7 +43,19 @@ class Runs(BaseModel):
 
 
 class EventStream(StreamingResponse):
+    """Counts as one who waits until it has ended, also if it never begins."""
+
     media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncIterator[str], end: Callable[[], None]) -> None:
+        super().__init__(events)
+        self._end = end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._end()
 
 
 EVENTS: dict[int | str, dict[str, Any]] = {
@@ -108,6 +119,7 @@ def list_runs(
 
 @router.get("/{number}")
 async def get_run(
+    request: Request,
     number: Number,
     home: HomeDep,
     caller: Annotated[Caller, needs("read:runs")],
@@ -116,9 +128,11 @@ async def get_run(
 ) -> answers.Run:
     """A run; with `seen` (a `revision`) the answer waits up to `wait` seconds for something new."""
     if seen is not None and wait:
+        watching: Watching = request.app.state.watching
         end = time.monotonic() + wait
-        while await run_in_threadpool(_glance, home, number) == (seen, True) and time.monotonic() < end:
-            await asyncio.sleep(LOOK_EVERY)
+        with watching.one(caller.counted):
+            while await watching.glance(number) == (seen, True) and time.monotonic() < end:
+                await asyncio.sleep(LOOK_EVERY)
     return await run_in_threadpool(_look, home, number, caller)
 
 
@@ -127,18 +141,8 @@ async def watch_run(
     request: Request, number: Number, home: HomeDep, caller: Annotated[Caller, needs("read:runs")]
 ) -> EventStream:
     """A run as server-sent events: one `run` at each change, until it has ended."""
+    watching: Watching = request.app.state.watching
     answer = await run_in_threadpool(_look, home, number, caller)
-    watching: Counter[str] = request.app.state.watching
-    if watching[caller.principal] >= MOST_STREAMS:
-        raise TooMany(f"You watch {MOST_STREAMS} runs already.", seconds=10)
-
-    async def events(answer: answers.Run) -> AsyncIterator[str]:
-        watching[caller.principal] += 1
-        try:
-            async for told in changes(answer):
-                yield told
-        finally:
-            watching[caller.principal] -= 1
 
     async def changes(answer: answers.Run) -> AsyncIterator[str]:
         while True:
@@ -146,7 +150,7 @@ async def watch_run(
             if answer.state not in runs.ACTIVE:
                 return
             quiet = time.monotonic() + 15
-            while await run_in_threadpool(_glance, home, number) == (answer.revision, True):
+            while await watching.glance(number) == (answer.revision, True):
                 if time.monotonic() > quiet:
                     yield ": still here\n\n"  # keeps proxies from closing a silent connection
                     quiet += 15
@@ -157,7 +161,8 @@ async def watch_run(
                 return
             answer = await run_in_threadpool(_look, home, number, now)
 
-    return EventStream(events(answer))
+    watching.begin(caller.counted)  # the last thing here, so that what was counted always ends
+    return EventStream(changes(answer), partial(watching.end, caller.counted))
 
 
 @router.post("/{number}/cancel")
@@ -186,9 +191,3 @@ def retry_run(number: Number, home: HomeDep, wake: WakeDep, caller: Annotated[Ca
 def _look(home: Home, number: int, caller: Caller, *, joined: bool = False) -> answers.Run:
     with home.database.read() as db:
         return answers.run(db, number, caller, joined=joined)
-
-
-def _glance(home: Home, number: int) -> tuple[str, bool]:
-    """The run's revision, and whether it goes on."""
-    with home.database.read() as db:
-        return runs.revision(db, number)

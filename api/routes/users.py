@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.asked import AfterName, Limit
 from api.deps import Caller, HomeDep, needs
+from api.slow import hashing
 from core.errors import BadInput
 from engine.access import passwords, sign_in
 from engine.store import access
@@ -189,6 +190,7 @@ def change_user(
     "/users/{user}/password", status_code=204, response_class=Response,
     responses={200: {"model": TokensLeft, "description": "Done, and these tokens of the user stay good."}},
 )  # fmt: skip
+@hashing
 def set_password(user: UserName, wanted: Password, home: HomeDep, caller: Annotated[Caller, needs()]) -> Response:
     """Another password; every sign-in of this user ends, with the tokens made from it.
 

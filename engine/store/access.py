@@ -1,6 +1,7 @@
 """Roles and what they may do, users, and the tokens of scripts. Of a token only the SHA-256 is kept."""
 
 import hashlib
+import re
 import secrets
 import unicodedata
 from collections.abc import Iterable
@@ -42,13 +43,20 @@ ALL_RIGHTS = OWNER.union(*map(rights, ROLES))
 
 # users
 
+# a closed set of letters, because a name with a Cyrillic `а` looks like the name of somebody else
+_LETTERS = r"[A-Za-z0-9ÆØÅæøåÄÖÜäöüßÁáÉéÈèËëÓó._@+\\'-]+"
+USER_NAME = re.compile(rf"(?=.{{1,64}}\Z){_LETTERS}(?: {_LETTERS})*")
+
 
 def add_user(db: Session, name: str, role: str, *, owns: Iterable[str] = ()) -> User:
-    """A new user. Raises BadInput for an unknown role, Refused if the name is taken."""
+    """A new user. Raises BadInput for an unknown role or a name with other letters, Refused if the name is taken."""
     _known(role)
     name = unicodedata.normalize("NFC", name)
-    if not name or len(name) > 64 or not name.isprintable() or name != name.strip():
-        raise BadInput("A user's name has 1 to 64 printable characters and no space at its ends.")
+    if not USER_NAME.fullmatch(name):
+        raise BadInput(
+            "A user's name has 1 to 64 characters: Latin letters, digits, single spaces between them, and . _ - @ + '",
+            hint="Letters with marks: Danish and German ones, and á é è ë ó.",
+        )
     if any(known.casefold() == name.casefold() for known in db.scalars(select(User.name))):
         raise Refused(f"There is already a user `{name}`.", hint="Change them: atlas user change NAME")
     user = User(name=name, role=role, owns=sorted(set(owns)), created_at=datetime.now(UTC))

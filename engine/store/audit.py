@@ -4,16 +4,18 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select, text
+from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import Session
 
-from engine.store.tables import AuditEntry, Fact
+from engine.store.tables import AuditEntry, Fact, Refusals
 
 BEGINNING = "0" * 64
 END = "end of the audit log"  # the fact that tells a log that lost its last rows
 LOCK = 0x41544C4153  # PostgreSQL's advisory lock of whoever appends
+# refusals of one person in one hour that have rows of their own: of one kind, and of all
+MOST_OF_A_KIND, MOST_OF_A_PERSON = 100, 1000
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,69 @@ class Verified:
     wrong: list[tuple[int, str]]
 
 
-def append(db: Session, act: Act, action: str, about: str, result: str = "done") -> AuditEntry:
+def append(db: Session, act: Act, action: str, about: str, result: str = "done") -> None:
     """One more row, as the last thing of a transaction: whoever appends is alone until it ends."""
+    _alone(db)
+    _sum_up(db)
+    _append(db, act, action, about, result)
+
+
+def refuse(db: Session, act: Act, action: str, about: str, result: str) -> None:
+    """The row of a refusal. A person who is refused often fills no log: most of them are counted only.
+
+    The counts of an hour become rows when something is appended, or somebody reads the log, after it.
+    """
+    _alone(db)
+    _sum_up(db)
+    who, hour = act.who or "", _hour()
+    key = {"who": who, "action": _cut(action), "result": _cut(result), "hour": hour}
+    counted = db.get(Refusals, key)
+    if counted is None:
+        counted = Refusals(**key, written=0, folded=0)
+        db.add(counted)
+    of_the_hour = select(func.sum(Refusals.written)).where(Refusals.who == who, Refusals.hour == hour)
+    if counted.written < MOST_OF_A_KIND and (db.scalar(of_the_hour) or 0) < MOST_OF_A_PERSON:
+        counted.written += 1
+        _append(db, act, action, about, result)
+    else:
+        counted.folded += 1
+    db.flush()
+
+
+def sum_up(db: Session) -> None:
+    """Gives the refusals that were only counted their rows, once their hour is over."""
+    if db.scalar(_over().with_only_columns(Refusals.hour).limit(1)) is not None:
+        _alone(db)
+        _sum_up(db)
+
+
+def _sum_up(db: Session) -> None:
+    for counted in db.scalars(_over()).all():
+        if counted.folded:
+            until = counted.hour + timedelta(hours=1)
+            about = f"{counted.folded} more from {counted.hour:%Y-%m-%d %H:%M} to {until:%H:%M} UTC"
+            _append(db, Act(counted.who or None, "several"), counted.action, about, counted.result)
+        db.delete(counted)
+    db.flush()
+
+
+def _over() -> Select[Refusals]:
+    order = (Refusals.hour, Refusals.who, Refusals.action, Refusals.result)
+    return select(Refusals).where(Refusals.hour < _hour()).order_by(*order)
+
+
+def _hour() -> datetime:
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _alone(db: Session) -> None:
+    """Lets nobody else append until this transaction ends. SQLite has one writer anyway."""
     db.flush()
     if db.get_bind().dialect.name == "postgresql":
         db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+
+
+def _append(db: Session, act: Act, action: str, about: str, result: str) -> None:
     last = db.execute(
         select(AuditEntry.number, AuditEntry.hash).order_by(AuditEntry.number.desc()).limit(1)
     ).first()  # fmt: skip
@@ -55,7 +115,6 @@ def append(db: Session, act: Act, action: str, about: str, result: str = "done")
     else:
         end.value = _end(row.number, row.hash)
     db.flush()
-    return row
 
 
 def digest(row: AuditEntry) -> str:

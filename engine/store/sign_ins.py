@@ -1,18 +1,22 @@
-"""Sign-ins, their refresh tokens, and the tries that failed."""
+"""Sign-ins, their refresh tokens, the networks they came from, and the tries that failed."""
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from engine.store.access import GRANTED, granted, hashed
-from engine.store.tables import Attempts, Grant, RefreshToken, SignIn, Token, User
+from engine.store.tables import Attempts, Grant, KnownNetwork, RefreshToken, SignIn, Token, User
 
 LASTS = timedelta(days=30)  # a sign-in, however often it is refreshed
-FORGOTTEN = timedelta(days=1)  # failed tries of a name
+FORGOTTEN = timedelta(days=1)  # failed tries, since the last of them
+REMEMBERED = timedelta(days=90)  # a network, since the last sign-in from it
+NETWORKS = 10  # remembered of one user
 
 
 def begin(db: Session, user: User) -> tuple[SignIn, str]:
@@ -74,32 +78,82 @@ def _refresh_token(db: Session, sign_in: int) -> str:
     return token
 
 
+# networks that people have signed in from
+
+
+def from_known_network(db: Session, network: str) -> bool:
+    """Whether a user who is still let in has signed in from this network lately."""
+    lately = KnownNetwork.last_at > datetime.now(UTC) - REMEMBERED
+    query = select(KnownNetwork.network).join(User, User.id == KnownNetwork.user_id)
+    return db.scalar(query.where(KnownNetwork.network == _key(network), lately, User.active).limit(1)) is not None
+
+
+def remember_network(db: Session, user: User, network: str) -> None:
+    """Notes that a user signed in from a network. Only the newest few networks of a user are kept."""
+    now = datetime.now(UTC)
+    row = _insert(db)(KnownNetwork).values(user_id=user.id, network=_key(network), last_at=now)
+    db.execute(row.on_conflict_do_update(index_elements=["user_id", "network"], set_={"last_at": now}))
+    theirs = select(KnownNetwork.network).where(KnownNetwork.user_id == user.id)
+    newest = db.scalars(theirs.order_by(KnownNetwork.last_at.desc()).limit(NETWORKS)).all()
+    old = KnownNetwork.network.not_in(newest) | (KnownNetwork.last_at < now - REMEMBERED)
+    db.execute(delete(KnownNetwork).where(KnownNetwork.user_id == user.id, old))
+
+
 # tries that failed
 
 
-def attempt(db: Session, what: str, free: int, longest: timedelta) -> float:
-    """Counts a try before it is made, so that many at once count too. Returns seconds to wait; 0 = try.
+@dataclass(frozen=True)
+class Limit:
+    """How many failed tries of one kind are free. After them each waits twice as long as the one before."""
 
-    The first `free` tries cost nothing; after them each waits twice as long as the one before, up to `longest`.
+    what: str
+    free: int
+    longest: timedelta
+    after: int = 0  # holds only once the first limit beside it has counted so many failures
+
+
+def attempt(db: Session, *limits: Limit) -> float:
+    """Counts a try before it is made, so that many tries at once count too. Returns seconds to wait; 0 = try.
+
+    A try that has to wait for one of the limits does not count for any.
     """
-    now, key = datetime.now(UTC), _key(what)
+    now = datetime.now(UTC)
     db.execute(delete(Attempts).where(Attempts.last_at < now - FORGOTTEN))
-    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    db.execute(insert(Attempts).values(key=key, failures=0, last_at=now).on_conflict_do_nothing())
-    row = db.scalars(select(Attempts).where(Attempts.key == key).with_for_update()).one()
-    if row.blocked_until is not None and row.blocked_until > now:
-        return (row.blocked_until - now).total_seconds()
-    row.failures += 1
-    row.last_at = now
-    if row.failures >= free:
-        row.blocked_until = now + min(timedelta(seconds=2.0 ** min(row.failures - free + 1, 20)), longest)
+    rows = [_row(db, limit, now) for limit in limits]
+    counted = [(limit, row) for limit, row in zip(limits, rows, strict=True) if rows[0].failures >= limit.after]
+    blocked = [row.blocked_until for _, row in counted if row.blocked_until is not None and row.blocked_until > now]
+    if blocked:
+        return (max(blocked) - now).total_seconds()
+    for limit, row in counted:
+        row.failures += 1
+        row.last_at = now
+        if row.failures >= limit.free:
+            wait = timedelta(seconds=2.0 ** min(row.failures - limit.free + 1, 20))
+            row.blocked_until = now + min(wait, limit.longest)
     db.flush()
     return 0.0
 
 
+def _row(db: Session, limit: Limit, now: datetime) -> Attempts:
+    """The count of a limit, held until the transaction ends."""
+    key = _key(limit.what)
+    db.execute(_insert(db)(Attempts).values(key=key, failures=0, last_at=now).on_conflict_do_nothing())
+    return db.scalars(select(Attempts).where(Attempts.key == key).with_for_update()).one()
+
+
 def succeeded(db: Session, what: str) -> None:
-    """A try that was right clears what was counted before."""
+    """Clears the failures of a limit."""
     db.execute(delete(Attempts).where(Attempts.key == _key(what)))
+
+
+def no_failure(db: Session, what: str) -> None:
+    """Takes back the count of one try. Blocks stay: the failures of others led to them."""
+    one_less = update(Attempts).where(Attempts.key == _key(what), Attempts.failures > 0)
+    db.execute(one_less.values(failures=Attempts.failures - 1))
+
+
+def _insert(db: Session) -> Any:
+    return postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
 
 
 def _key(what: str) -> str:

@@ -111,13 +111,22 @@ class RefreshToken(Table):
 
 
 class Attempts(Table):
-    """Failed sign-ins of a name, or of a name from an address; of both only a hash is kept."""
+    """Failed sign-ins from a network, of a name, or of a name from a network; only a hash of these is kept."""
 
     __tablename__ = "attempts"
     key: Mapped[str] = mapped_column(primary_key=True)
     failures: Mapped[int]
     last_at: Mapped[datetime] = mapped_column(index=True)
     blocked_until: Mapped[datetime | None]
+
+
+class KnownNetwork(Table):
+    """A network that a user has signed in from. Only a hash of it is kept."""
+
+    __tablename__ = "known_network"
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True)
+    network: Mapped[str] = mapped_column(primary_key=True, index=True)
+    last_at: Mapped[datetime]
 
 
 class Grant(Table):
@@ -477,6 +486,18 @@ class AuditEntry(Table):
     request_id: Mapped[str | None]
     previous: Mapped[str]
     hash: Mapped[str]
+
+
+class Refusals(Table):
+    """How often a person was refused the same thing in one hour, until the audit log has the sum."""
+
+    __tablename__ = "refusals"
+    who: Mapped[str] = mapped_column(primary_key=True)  # a user's name; empty = nobody we know
+    action: Mapped[str] = mapped_column(primary_key=True)
+    result: Mapped[str] = mapped_column(primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True, index=True)  # its beginning
+    written: Mapped[int] = mapped_column(default=0)  # refusals with a row of their own in the audit log
+    folded: Mapped[int] = mapped_column(default=0)  # the others
 
 
 class Alert(Table):
