@@ -122,7 +122,7 @@ def listening(app: "FastAPI", settings: Settings, host: str, port: int) -> "uvic
     """How the server listens; what it does not limit, the app does."""
     import uvicorn
 
-    from core.patience import Patience
+    from atlas.patience import Patience
 
     return uvicorn.Config(
         app, host, port, log_config=None, access_log=False, server_header=False,

@@ -7,7 +7,7 @@ import pytest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from core.patience import Patience
+from atlas.patience import Patience
 from core.settings import Settings
 from tests.api.live import Live, live
 

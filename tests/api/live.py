@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 import uvicorn
 from starlette.types import ASGIApp
 
+from atlas.patience import Patience
 from atlas.serve import listening
-from core.patience import Patience
 from core.settings import Settings
 from tests.program import wait_for
 
