@@ -254,9 +254,6 @@ class Atlas:
     async def gdpr_report(self, dataset: str | None = None) -> bytes:
         return await self._bytes("/gdpr/report", {"dataset": dataset} if dataset else {}, "application/pdf")
 
-    async def gdpr_record(self, dataset: str | None = None) -> Answer:
-        return await self._get("/gdpr/report", {"dataset": dataset} if dataset else {}, patience=DRAWING)
-
     async def _all(self, path: str, params: Answer | None = None) -> Answer:
         """A list in one piece, whatever the pages it comes in."""
         whole: Answer = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.reply import Reply, misread
 from bot.skill import Pattern, Skill, Slot, Word
-from bot.typed import LONGEST, Typed, plain, words
+from bot.typed import LONGEST, Typed, plain, reason, words
 from bot.words import one_line
 
 CLOSE = 0.6  # how alike a typo and the word that was meant must be; difflib's own default
@@ -85,7 +85,10 @@ def parse(line: str, skills: Sequence[Skill]) -> Command | Missing | Reply | Non
     exact = list(_readings(typed, skills, fuzzy=False))
     if whole := [reading for reading in exact if reading.complete]:
         best = max(whole, key=lambda reading: len(reading.pattern.words))
-        return _checked(best)
+        meant = _checked(best)
+        if isinstance(meant, Command) and "because" in meant.values and (because := reason(line)):
+            meant.values["because"] = because
+        return meant
     if asked := [r for r in exact if isinstance(r.missing, Slot) and not r.extra]:
         return Missing(asked[0].skill, asked[0].missing, " ".join(asked[0].said))  # type: ignore[arg-type]
     return _nearest(typed, skills, exact)

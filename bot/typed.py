@@ -36,13 +36,7 @@ class Typed:
 
 def plain(line: str) -> str:
     """The line without what a platform or a keyboard added to it."""
-    for entity, character in _ENTITIES:
-        line = line.replace(entity, character)
-    line = _TEAMS.sub(" ", line)
-    line = _LINK.sub(lambda m: m[2] or m[1], line)
-    line = _CHANNEL.sub(lambda m: f"#{m[1]}" if m[1] else " ", line)
-    line = _PERSON.sub(r"@\1", line)
-    line = unicodedata.normalize("NFC", line.translate(_QUOTES))
+    line = unicodedata.normalize("NFC", _unwrapped(line).translate(_QUOTES))
     line = "".join(_visible(c) for c in line)
     line = _DASHES.sub("--", " ".join(line.split()))
     if len(line) > 1 and line[0] == line[-1] == "`":
@@ -53,6 +47,22 @@ def plain(line: str) -> str:
         line = _ADDRESSED.sub("", line, count=1) if _ADDRESSED.match(line) else line
         line = _POLITE.sub("", line, count=1) if _POLITE.match(line) else line
     return line
+
+
+def reason(line: str) -> str | None:
+    """What stands after `because`, to the letter: it is kept as evidence. None if there is no such word."""
+    found = re.search(r"\sbecause\s+(.*)", "".join(_visible(c) for c in _unwrapped(line)), re.IGNORECASE)
+    return found[1].rstrip() or None if found else None
+
+
+def _unwrapped(line: str) -> str:
+    """The line without what a platform put around links and names."""
+    for entity, character in _ENTITIES:
+        line = line.replace(entity, character)
+    line = _TEAMS.sub(" ", line)
+    line = _LINK.sub(lambda m: m[2] or m[1], line)
+    line = _CHANNEL.sub(lambda m: f"#{m[1]}" if m[1] else " ", line)
+    return _PERSON.sub(r"@\1", line)
 
 
 def _visible(character: str) -> str:

@@ -126,7 +126,7 @@ def test_who_may_not_rule_is_told_who_may(atlas: Embedded) -> None:
         ("pii customers.f3 is CPR", "customers.f3", "CPR", None),
         ("PII customers.F3 IS cpr", "customers.F3", "cpr", None),
         ('pii "customers.full name" is PERSON', "customers.full name", "PERSON", None),
-        ("pii customers.f3 is not pii because it's “codes”", "customers.f3", None, "it's codes"),
+        ("pii customers.f3 is not pii because it's “codes”", "customers.f3", None, "it's “codes”"),
         ("pii customers.f3 is CPR because of 9 checks", "customers.f3", "CPR", "of 9 checks"),
     ],
 )
