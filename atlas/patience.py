@@ -10,7 +10,7 @@ from uvicorn.server import ServerState
 
 from core import networks
 
-MOST = 480  # connections of a server; uvicorn refuses requests beyond a few more
+MOST = 500  # connections of a server; uvicorn's own limit is larger, because the requests of closed ones still end
 MOST_OF_ONE = 120  # connections from one network, unless it is a trusted proxy
 AT_A_TIME = 16_384  # bytes that are parsed before the limits of h11 are looked at
 

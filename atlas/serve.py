@@ -127,7 +127,7 @@ def listening(app: "FastAPI", settings: Settings, host: str, port: int) -> "uvic
     return uvicorn.Config(
         app, host, port, log_config=None, access_log=False, server_header=False,
         http=Patience, ws="none", h11_max_incomplete_event_size=32_768,  # bytes of a request line with its headers
-        limit_concurrency=500, timeout_keep_alive=15, timeout_graceful_shutdown=10,
+        limit_concurrency=1000, timeout_keep_alive=15, timeout_graceful_shutdown=10,
         # uvicorn would believe every process of this machine
         proxy_headers=bool(settings.proxies), forwarded_allow_ips=settings.proxies,
     )  # fmt: skip

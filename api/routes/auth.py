@@ -5,7 +5,6 @@ from typing import Literal
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from api.deps import HomeDep, KeysDep, address, request_id
@@ -18,7 +17,7 @@ router = APIRouter(prefix="/api/v1/auth", tags=["access"])
 
 # threads that check passwords: each takes 64 MB and all cores for a moment, and others wait in line. Known networks
 # have a thread of their own, so that tries from everywhere else do not delay people
-FROM_KNOWN, FROM_UNKNOWN = CapacityLimiter(1), CapacityLimiter(1)
+FROM_KNOWN, FROM_UNKNOWN, COUNTING = CapacityLimiter(1), CapacityLimiter(1), CapacityLimiter(1)
 
 
 class SignIn(BaseModel):
@@ -59,7 +58,7 @@ class SignedIn(BaseModel):
 async def get_token(request: Request, wanted: SignIn, home: HomeDep, keys: KeysDep) -> SignedIn:
     """Sign in. Every failure looks the same; after five of them, one has to wait."""
     password, where = wanted.password.get_secret_value(), address(request)
-    known = await run_in_threadpool(sign_in.let_try, home, wanted.user, where)
+    known = await to_thread.run_sync(sign_in.let_try, home, wanted.user, where, limiter=COUNTING)
     check = partial(
         sign_in.sign_in, home, keys, wanted.user, password, where, request_id(request), known=known
     )  # fmt: skip

@@ -46,16 +46,13 @@ class EventStream(StreamingResponse):
     """Counts as one who waits until it has ended, also if it never begins."""
 
     media_type = "text/event-stream"
-
-    def __init__(self, events: AsyncIterator[str], end: Callable[[], None]) -> None:
-        super().__init__(events)
-        self._end = end
+    end: Callable[[], None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._end()
+            self.end()
 
 
 EVENTS: dict[int | str, dict[str, Any]] = {
@@ -161,8 +158,10 @@ async def watch_run(
                 return
             answer = await run_in_threadpool(_look, home, number, now)
 
+    stream = EventStream(changes(answer))
+    stream.end = partial(watching.end, caller.counted)
     watching.begin(caller.counted)  # the last thing here, so that what was counted always ends
-    return EventStream(changes(answer), partial(watching.end, caller.counted))
+    return stream
 
 
 @router.post("/{number}/cancel")

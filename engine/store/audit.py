@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
 from engine.store.tables import AuditEntry, Fact, Refusals
@@ -67,24 +67,21 @@ def refuse(db: Session, act: Act, action: str, about: str, result: str) -> None:
 
 def sum_up(db: Session) -> None:
     """Gives the refusals that were only counted their rows, once their hour is over."""
-    if db.scalar(_over().with_only_columns(Refusals.hour).limit(1)) is not None:
+    if db.scalar(select(Refusals.hour).where(Refusals.hour < _hour()).limit(1)) is not None:
         _alone(db)
         _sum_up(db)
 
 
 def _sum_up(db: Session) -> None:
-    for counted in db.scalars(_over()).all():
+    over, order = Refusals.hour < _hour(), (Refusals.hour, Refusals.who, Refusals.action, Refusals.result)
+    found = db.scalars(select(Refusals).where(over).order_by(*order)).all()
+    for counted in found:
         if counted.folded:
             until = counted.hour + timedelta(hours=1)
             about = f"{counted.folded} more from {counted.hour:%Y-%m-%d %H:%M} to {until:%H:%M} UTC"
             _append(db, Act(counted.who or None, "several"), counted.action, about, counted.result)
-        db.delete(counted)
-    db.flush()
-
-
-def _over() -> Select[Refusals]:
-    order = (Refusals.hour, Refusals.who, Refusals.action, Refusals.result)
-    return select(Refusals).where(Refusals.hour < _hour()).order_by(*order)
+    if found:
+        db.execute(delete(Refusals).where(over))
 
 
 def _hour() -> datetime:
