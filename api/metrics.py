@@ -89,7 +89,7 @@ class _Installation(Collector):
             yield _gauge("lineage_unsent_oldest_seconds", "How long the oldest of them has waited.", age)
         failed, blocked = look.now.failed_sign_ins, look.now.blocked_sign_ins
         yield _gauge("sign_in_failures", "Failed sign-ins that are remembered now.", failed)
-        yield _gauge("sign_ins_blocked", "Names, and names from an address, that may not sign in now.", blocked)
+        yield _gauge("sign_ins_blocked", "Networks, names, and names in a network, that may not sign in now.", blocked)
         yield _counter("audit_entries", "Entries in the audit log.", look.now.audit_entries)
         overdue, age, failing = look.now.notices
         yield _gauge("alerts", "Alerts that have not ended, but for those told at another.", look.now.alerts, "state")

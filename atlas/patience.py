@@ -13,7 +13,7 @@ from core import networks
 
 MOST = 500  # connections of a server; uvicorn's own limit is larger, because the requests of closed ones still end
 MOST_OF_ONE = 120  # connections from one network, unless it is a trusted proxy
-AT_A_TIME = 16_384  # bytes that are parsed before the limits of h11 are looked at
+AT_A_TIME = 16_384  # bytes that are parsed before the limits of h11 are looked at, and that a client must read in time
 
 
 class Room:
@@ -34,7 +34,7 @@ class Room:
 
 
 class Patience(H11Protocol):
-    """Gives a connection so many seconds for each request line with its headers, and for each pause in reading.
+    """Gives a connection so many seconds for each request line with its headers, and for each 16 KB that it reads.
 
     A connection whose request has not arrived as a whole may be closed at once to make room for others.
     """
@@ -78,7 +78,7 @@ class Patience(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._reading = self.loop.call_later(self.reading_seconds, self.transport.abort)
+        self._read_on(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -110,6 +110,17 @@ class Patience(H11Protocol):
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+
+    def _read_on(self, left: int) -> None:
+        """Looks later whether the client has read any more of what is left."""
+        self._reading = self.loop.call_later(self.reading_seconds, self._has_read, left)
+
+    def _has_read(self, before: int) -> None:
+        left = self.transport.get_write_buffer_size()
+        if left > before - AT_A_TIME:
+            self.transport.abort()
+        else:
+            self._read_on(left)
 
     def _stop_reading(self) -> None:
         if self._reading is not None:

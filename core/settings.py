@@ -105,7 +105,9 @@ class Settings(BaseSettings):
     )
     limit_per_address: str = Field("3000/minute", pattern=_LIMIT, description="Requests from one address (IPv6: /64).")
     limit_sign_in: str = Field("10/minute", pattern=_LIMIT, description="Tries to sign in or link from one address.")
-    limit_per_token: str = Field("1200/minute", pattern=_LIMIT, description="Requests with one token.")
+    limit_per_token: str = Field(
+        "1200/minute", pattern=_LIMIT, description="Requests of one user, with all their tokens together."
+    )
     rest_allow_private: str | None = Field(
         None,
         description="Hosts, addresses and networks, with commas, that REST sources may be read from although "

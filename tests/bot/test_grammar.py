@@ -190,3 +190,20 @@ def test_every_skill_has_an_example_that_is_understood() -> None:
 def test_a_sentence_with_a_mistake_is_refused(sentence: str) -> None:
     with pytest.raises(ValueError, match="sentence"):
         Pattern(sentence)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("reveal t_75zxml4nsoplhl55ovweuoxjjm because anmodning om indsigt, sag 2026-114.",
+         "anmodning om indsigt, sag 2026-114."),
+        ('reveal t_75zxml4nsoplhl55ovweuoxjjm BECAUSE  she said: "now", please!', 'she said: "now", please!'),
+        ("atlas, please reveal t_75zxml4nsoplhl55ovweuoxjjm because `a`  b …", "`a`  b …"),
+        ("reveal t_75zxml4nsoplhl55ovweuoxjjm because “x” &amp; &lt;y&gt;", "“x” & <y>"),
+        ("reveal t_75zxml4nsoplhl55ovweuoxjjm because of --full", "of --full"),
+    ],
+)  # fmt: skip
+def test_a_reason_is_kept_to_the_letter(said: str, kept: str) -> None:
+    command = parse(said, skills())
+    assert isinstance(command, Command)
+    assert command.values["because"] == kept

@@ -13,7 +13,7 @@ from bot.main import Bot
 from bot.reply import Reply
 from bot.skill import skills
 from core.settings import load
-from engine.store import access
+from engine.store import access, audit
 
 CUSTOMERS = """name: customers
 description: Customers of a shop
@@ -235,9 +235,18 @@ def test_dead_tells_causes_and_lines_and_replay_tries_again(person: Person) -> N
     assert again.exit_code == 0
 
 
-def test_the_gdpr_report_is_a_pdf(person: Person) -> None:
+def readings(atlas: Embedded) -> int:
+    with atlas.home.database.read() as db:
+        return len(
+            list(audit.entries(db, who=None, action="report.read", about=None, since=None, before=None, limit=99))
+        )
+
+
+def test_the_gdpr_report_is_a_pdf_and_one_reading(person: Person, atlas: Embedded) -> None:
     for said in ("gdpr report", "gdpr report customers"):
+        before = readings(atlas)
         reply = person.says(said)
+        assert readings(atlas) == before + 1
         assert reply.attachments[0].kind == "pdf"
         assert reply.attachments[0].content.startswith(b"%PDF")
 

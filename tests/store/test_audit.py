@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from engine.store import audit
 from engine.store.audit import Act
 from engine.store.database import Database
+from engine.store.tables import Refusals
 
 
 def write(database: Database, rows: int = 5) -> None:
@@ -113,4 +115,25 @@ def test_a_write_that_fails_leaves_no_row(database: Database) -> None:
     with pytest.raises(ArithmeticError):
         check()
     write(database, 1)
+    assert wrong(database) == []
+
+
+def test_refusals_are_counted_once_they_are_many_and_each_count_becomes_a_row(database: Database) -> None:
+    def one(_: int) -> None:
+        with database.write() as db:
+            audit.refuse(db, Act("bo", "token 1"), "POST /api/v1/runs", "dataset orders", "forbidden")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(one, range(audit.MOST_OF_A_KIND + 7)))
+    with database.write() as db:
+        assert audit.verify(db).rows == audit.MOST_OF_A_KIND
+        counted = db.scalars(select(Refusals)).one()
+        assert (counted.written, counted.folded) == (audit.MOST_OF_A_KIND, 7)
+        db.execute(update(Refusals).values(hour=counted.hour - timedelta(hours=1)))
+    write(database, 1)
+    with database.read() as db:
+        found = list(audit.entries(db, who="bo", action=None, about=None, since=None, before=None, limit=1))
+        assert found[0].about.startswith("7 more from ")
+        assert audit.verify(db).rows == audit.MOST_OF_A_KIND + 2
+        assert db.scalar(select(func.count()).select_from(Refusals)) == 0
     assert wrong(database) == []
