@@ -1,4 +1,4 @@
-"""Routes that draw, print or compute for seconds have threads of their own: the others never wait for them."""
+"""Routes that draw, print or compute for seconds have threads of their own, and so have probes."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
@@ -11,19 +11,24 @@ Answer = TypeVar("Answer")
 
 
 def slow(route: Callable[Given, Answer]) -> Callable[Given, Awaitable[Answer]]:
-    """The route, worked on where nothing else waits."""
-    return _on(_THREADS, route)
+    """The route, in threads for which no quick route waits."""
+    return _within(_THREADS, route)
+
+
+def probe(route: Callable[Given, Answer]) -> Callable[Given, Awaitable[Answer]]:
+    """The route, in threads that no other route can take: who probes ends a process that answers late."""
+    return _within(_PROBING, route)
 
 
 def hashing(route: Callable[Given, Answer]) -> Callable[Given, Awaitable[Answer]]:
     """The route, which hashes passwords: each hash takes 64 MB and all cores for a moment, so one at a time."""
-    return _on(_HASHING, route)
+    return _within(_HASHING, route)
 
 
-_THREADS, _HASHING = CapacityLimiter(4), CapacityLimiter(1)
+_THREADS, _PROBING, _HASHING = CapacityLimiter(4), CapacityLimiter(2), CapacityLimiter(1)
 
 
-def _on(threads: CapacityLimiter, route: Callable[Given, Answer]) -> Callable[Given, Awaitable[Answer]]:
+def _within(threads: CapacityLimiter, route: Callable[Given, Answer]) -> Callable[Given, Awaitable[Answer]]:
     @wraps(route)
     async def answered(*given: Given.args, **named: Given.kwargs) -> Answer:
         return await to_thread.run_sync(partial(route, *given, **named), limiter=threads)

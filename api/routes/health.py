@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from api import answers
+from api.slow import probe
 from engine.health import NOT_READY, OK, Health
 
 router = APIRouter(tags=["health"])
@@ -37,13 +38,14 @@ class Readiness(BaseModel):
     workers: list[Living]
 
 
-@router.get("/healthz")
-def healthz() -> dict[str, str]:
+@router.get("/healthz")  # async: it needs no thread, so it waits for none
+async def healthz() -> dict[str, str]:
     """Alive."""
     return {"status": "ok"}
 
 
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "A part is not ready."}})
+@probe
 def readyz(request: Request, response: Response) -> Readiness:
     """Able to work, part by part: 503 if one is not ready; one that is degraded keeps nobody from working."""
     health: Health = request.app.state.health
