@@ -1,9 +1,11 @@
 """SQL that people write: one SELECT or one expression, in a DuckDB that can open nothing but its tables."""
 
+import atexit
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +14,23 @@ import psutil
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
 
 from core import threads
 from core.errors import BadPipeline
 from core.models import Table
+from engine import sql_words
+from engine.sql_words import nodes, short
 
-# what would tell of the machine, of other tables or of settings; DuckDB's lock keeps the rest shut
-_TELLTALE = (
-    "getenv", "getvariable", "current_setting", "current_database", "current_schema", "current_user", "session_user",
-    "user", "version", "current_version", "current_catalog", "current_query", "current_connection", "currentdatabase",
-    "currentschema", "pg_", "duckdb_", "pragma_", "read_", "glob", "sniff_", "parquet_", "query", "json_execute",
-    "which_secret", "txid_current", "write_log", "parse_duckdb_log", "in_search_path", "nextval", "currval",
-    "sleep",
-)  # fmt: skip
-LONGEST = 100_000  # letters of SQL: more is no question that a person asks, and takes seconds to read
-_NOT_READING = exp.Command | exp.DDL | exp.DML | exp.Into | exp.Parameter | exp.Placeholder
+LONGEST = 100_000  # letters of a SELECT: more is no question that a person asks, and takes seconds to read
+LONGEST_EXPRESSION = 10_000  # letters of an expression: a contract may have a thousand of them
+_DEEPEST = 30  # brackets that are open at once: sqlglot recurses for each, Python allows a thousand calls
+_LONGEST_CHAIN = 30  # links of x[1][1] or x.f().f(): sqlglot copies all before each, so time grows with the square
+_OPENING = (TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE)
+_CLOSING = (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE)
 _NOT_OF_A_ROW = ("SUBQUERY", "WINDOW", "STAR", "POSITIONAL_REFERENCE", "PARAMETER")
-_QUERIES = ("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE")
 _TOO_DEEP = "The SQL is nested too deeply."
+_DUCKDB = sqlglot.Dialect.get_or_raise("duckdb")
 _SCHEMA = "navigate"  # models may be read under this name too
 
 
@@ -49,7 +50,7 @@ def check_select(sql: str, known: Collection[str]) -> Select:
     tree = _one(sql)
     if not isinstance(tree, exp.Query):
         raise BadPipeline(f"A model is one SELECT; this is `{_kind(tree)}`.", hint="select … from …")
-    _no_side_doors(tree)
+    sql_words.only_known_nodes(tree)
     for table in tree.find_all(exp.Table):
         _is_a_table(table, known)
     inputs = _tables(sql)
@@ -67,22 +68,24 @@ def check_expression(sql: str, columns: Collection[str] | None) -> str:
 
     Without `columns` their names are taken as they are: the source has not been read yet.
     """
+    if len(sql) > LONGEST_EXPRESSION:
+        raise BadPipeline(f"The expression is longer than {LONGEST_EXPRESSION:,} letters.")
     tree = _one(f"SELECT {sql}\n")
     if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or set(_set_args(tree)) - {"expressions"}:
-        raise BadPipeline(f"`{_short(sql)}` is not one expression.", hint='expression: "shipped_at >= ordered_at"')
+        raise BadPipeline(f"`{short(sql)}` is not one expression.", hint='expression: "shipped_at >= ordered_at"')
     found = tree.expressions[0]
-    own_row = BadPipeline(f"`{_short(sql)}` may hold only columns of its own row, and no query or aggregate.")
+    own_row = BadPipeline(f"`{short(sql)}` may hold only columns of its own row, and no query or aggregate.")
     if found.find(exp.Query, exp.Alias, exp.Star, exp.AggFunc, exp.Window):
         raise own_row
-    _no_side_doors(found)
+    sql_words.only_known_nodes(found)
     for column in found.find_all(exp.Column):
         if columns is None and not column.table:
             continue
         if columns is None or column.table or column.name.lower() not in {name.lower() for name in columns}:
-            raise BadPipeline(f"`{_short(sql)}` names `{column.sql()}`, which is no column.",
+            raise BadPipeline(f"`{short(sql)}` names `{column.sql()}`, which is no column.",
                               hint=f"Columns: {', '.join(columns or ())}." if columns else None)  # fmt: skip
     text: str = found.sql(dialect="duckdb", comments=False)
-    if any(node.get("class") in _NOT_OF_A_ROW for node in _nodes(_parsed(f"SELECT {text}"))):
+    if any(node.get("class") in _NOT_OF_A_ROW for node in nodes(_parsed(f"SELECT {text}"))):
         raise own_row
     return text
 
@@ -100,7 +103,7 @@ def connect(tables: Iterable[Table], timezone: str, spill: Path | None = None) -
     return connection
 
 
-def open_duckdb(timezone: str, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+def open_duckdb(timezone: str, spill: Path | None = None, workers: int = 2) -> duckdb.DuckDBPyConnection:
     """A DuckDB in memory that installs and loads nothing by itself.
 
     What does not fit into memory goes to the folder `spill` while it is needed; without one, that fails.
@@ -109,7 +112,7 @@ def open_duckdb(timezone: str, spill: Path | None = None) -> duckdb.DuckDBPyConn
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "threads": threads.at_most(2),
+            "threads": threads.at_most(workers),
             "temp_directory": str(spill) if spill else "",
             # a query that wants more than a share must not take the rest along
             "memory_limit": f"{psutil.virtual_memory().total // 4}B",
@@ -185,8 +188,7 @@ def _tables(sql: str) -> dict[str, int]:
 
 def _parsed(sql: str) -> Any:
     """DuckDB's tree of one SELECT that calls nothing it may not. Raises BadPipeline."""
-    with open_duckdb("UTC") as connection:
-        lock(connection, [])
+    with _parser().cursor() as connection:
         try:
             ((told,),) = connection.execute("SELECT json_serialize_sql(CAST(? AS VARCHAR))", [sql]).fetchall()
         except duckdb.Error as error:
@@ -201,22 +203,17 @@ def _parsed(sql: str) -> Any:
         raise BadPipeline(f"Line {_line(sql, int(parsed.get('position', 0)))}: {parsed['error_message']}.")
     if len(parsed["statements"]) != 1:
         raise BadPipeline(f"There must be exactly one statement; there are {len(parsed['statements'])}.")
-    for node in _nodes(parsed):
-        if node.get("class") == "FUNCTION":
-            _may_be_called(node["function_name"])
+    sql_words.only_known_words(parsed["statements"])
     return parsed
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """Every object in a tree of JSON, however deep."""
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            yield node
-            waiting += node.values()
-        elif isinstance(node, list):
-            waiting += node
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    """A locked DuckDB without tables, for its parser alone. Opening one takes longer than most expressions."""
+    connection = open_duckdb("UTC", workers=1)  # and no thread of its own, which a fork would lose
+    lock(connection, [])
+    atexit.register(_parser.cache_clear)  # Python would never free it, and DuckDB says so on the terminal
+    return connection
 
 
 def _follow(node: Any, made: frozenset[str], found: dict[str, int]) -> None:
@@ -226,14 +223,7 @@ def _follow(node: Any, made: frozenset[str], found: dict[str, int]) -> None:
             _follow(part, made, found)
     if not isinstance(node, dict):
         return
-    kind = str(node.get("type", ""))
-    if kind.endswith("_NODE") and kind not in _QUERIES:
-        raise BadPipeline(f"`{kind.partition('_')[0]}` is not allowed in SQL that people write.")
-    if kind in ("TABLE_FUNCTION", "SHOW_REF", "COLUMN_DATA") and node.get("function", {}).get("function_name") not in (
-        "unnest",
-    ):
-        raise BadPipeline("Only tables may stand after FROM.")
-    if kind == "BASE_TABLE":
+    if node.get("type") == "BASE_TABLE":
         name, schema = node["table_name"].lower(), node["schema_name"].lower()
         if node["catalog_name"] or schema not in ("", _SCHEMA):
             raise BadPipeline(f"`{schema}.{name}` cannot be read: only charted datasets and models are tables.")
@@ -259,7 +249,9 @@ def _one(sql: str) -> exp.Expression:
     if re.search("[\x00\ud800-\udfff]", sql):
         raise BadPipeline("The SQL holds a character that is none.", hint="Save the file as UTF-8 text.")
     try:
-        trees = [tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree and not isinstance(tree, exp.Semicolon)]
+        tokens = _DUCKDB.tokenize(sql)
+        _not_too_deep(tokens)
+        trees = [tree for tree in _DUCKDB.parser().parse(tokens, sql) if tree and not isinstance(tree, exp.Semicolon)]
     except SqlglotError as error:
         details = getattr(error, "errors", None) or [{}]
         line, what = details[0].get("line"), details[0].get("description") or "not SQL"
@@ -273,24 +265,29 @@ def _one(sql: str) -> exp.Expression:
     return tree
 
 
-def _no_side_doors(tree: exp.Expression) -> None:
-    for node in tree.walk():
-        if isinstance(node, _NOT_READING) and not isinstance(node, exp.Query):
-            raise BadPipeline(f"`{_kind(node)}` is not allowed in SQL that people write.")
-        if isinstance(node, exp.Anonymous | exp.Func):
-            name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
-            _may_be_called(name)
-
-
-def _may_be_called(function: str) -> None:
-    if function.lower().startswith(_TELLTALE):
-        raise BadPipeline(f"The function `{_short(function)}` is not allowed in SQL that people write.")
+def _not_too_deep(tokens: list[Token]) -> None:
+    """Raises BadPipeline where brackets or chains of them would keep sqlglot busy for seconds."""
+    chain, before = [0], None  # links so far at each depth, and the token before
+    for token in tokens:
+        kind = token.token_type
+        if kind in _OPENING:
+            chain[-1] += 1
+            chain.append(0)
+        elif kind in _CLOSING:
+            chain = chain[:-1] or [0]
+        elif kind == TokenType.DOT:
+            chain[-1] += 1
+        elif before != TokenType.DOT:
+            chain[-1] = 0
+        if len(chain) > _DEEPEST or chain[-1] > _LONGEST_CHAIN:
+            raise BadPipeline(_TOO_DEEP)
+        before = kind
 
 
 def _is_a_table(table: exp.Table, known: Collection[str]) -> None:
     """Raises BadPipeline if something else stands after FROM, or a table of another place."""
     if not isinstance(table.this, exp.Identifier):
-        raise BadPipeline(f"`{_kind(table.this)}` may not stand after FROM: only tables may.")
+        raise BadPipeline(f"`{_kind(table.this)}` is not allowed after FROM: only tables and unnest are.")
     if table.catalog or table.db.lower() not in ("", _SCHEMA):
         place = ".".join(part for part in (table.catalog, table.db, table.name) if part)
         closed = table.db.lower() == "explore"
@@ -305,9 +302,7 @@ def _set_args(tree: exp.Expression) -> list[str]:
 
 def _kind(node: exp.Expr) -> str:
     if isinstance(node, exp.Anonymous):
-        return _short(node.name)
-    return _short(node.this if isinstance(node, exp.Command) and isinstance(node.this, str) else node.key.upper())
-
-
-def _short(sql: str) -> str:
-    return sql if len(sql) <= 80 else sql[:80] + "…"
+        return short(node.name)
+    if isinstance(node, exp.Func):
+        return node.sql_name().lower()
+    return short(node.this if isinstance(node, exp.Command) and isinstance(node.this, str) else node.key.upper())
