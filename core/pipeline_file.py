@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from itertools import accumulate
@@ -17,6 +18,7 @@ from core.pipeline import IN_WORDS, MistakeAt, Pipeline, Strict
 from core.roots import Roots
 
 TOO_DEEP = "is nested too deeply"
+MOST_RULES = 1_000  # of a contract: each is parsed when the file is checked, and measured in every run
 LARGEST = 1_000_000  # bytes of a file
 MOST_VALUES = 100_000  # in a file with all its aliases: a few aliases of aliases are billions of values
 DEEPEST = 20  # brackets that may be open at once on one line: the time to parse grows with the square of their number
@@ -41,13 +43,39 @@ def read(path: Path) -> Pipeline:
     return pipeline
 
 
+@dataclass(frozen=True)
+class Parsed:
+    """A pipeline file that was read once: the pipeline, if it holds, every mistake, and the lines of its keys."""
+
+    pipeline: Pipeline | None
+    mistakes: list[Mistake]
+    document: Any = None
+
+    def line(self, where: tuple[Any, ...]) -> int:
+        """The line of a place in the file; 1 if it is not there."""
+        return _line(self.document, where) if self.document is not None else 1
+
+
 def check(path: Path, text: str | None = None) -> tuple[Pipeline | None, list[Mistake]]:
     """The pipeline in a file, if it holds, and every mistake in it; given its text, no file is looked at."""
+    found = parsed(path, text)
+    return found.pipeline, found.mistakes
+
+
+def parsed(path: Path, text: str | None = None) -> Parsed:
+    """The same with the lines of the file, for mistakes that are found later."""
     document, mistake = _document(path, text)
     if mistake:
-        return None, [mistake]
+        return Parsed(None, [mistake])
+    pipeline, mistakes = _checked(path, document)
+    return Parsed(pipeline, mistakes, document)
+
+
+def _checked(path: Path, document: Any) -> tuple[Pipeline | None, list[Mistake]]:
     try:
-        pipeline = Pipeline.model_validate(_plain(document))
+        plain = _plain(document)
+        _not_too_many_rules(plain)
+        pipeline = Pipeline.model_validate(plain)
     except MistakeAt as error:
         return None, [_at(path, document, error.where, str(error))]
     except RecursionError:
@@ -72,12 +100,6 @@ def check(path: Path, text: str | None = None) -> tuple[Pipeline | None, list[Mi
     except ValidationError as error:
         return None, [_mistake(path, document, details, connector.Source, "source") for details in error.errors()]
     return pipeline, []
-
-
-def line_of(path: Path, where: tuple[Any, ...], text: str | None = None) -> int:
-    """The line of a place in a file that was read before; 1 if it is not there any more."""
-    document, _ = _document(path, text)
-    return _line(document, where) if document is not None else 1
 
 
 def read_text(path: Path) -> str:
@@ -160,6 +182,13 @@ def _yaml_fault(error: Any) -> str:
         return f"`{_short(twice[1])}` is written twice"
     text = " ".join(str(part).strip().splitlines()[0] for part in (error.context, error.problem) if part)
     return text.replace("found character '\\t' that cannot start any token", "found a tab; indent with spaces")
+
+
+def _not_too_many_rules(plain: Any) -> None:
+    quality = plain.get("quality")
+    rules = [rule for rule in quality.values() if isinstance(rule, list)] if isinstance(quality, dict) else []
+    if (count := sum(map(len, rules))) > MOST_RULES:
+        raise MistakeAt(("quality",), f"has {count:,} rules; a contract has {MOST_RULES:,} at most")
 
 
 def _plain(document: Any) -> Any:

@@ -1,6 +1,8 @@
 """Validates pipeline files and models together: every mistake with its file and line."""
 
+import time
 from collections.abc import Callable, Collection, Iterator
+from functools import cache, partial
 from pathlib import Path
 
 from connectors._files import FileSource
@@ -10,6 +12,8 @@ from core.pipeline import Pipeline
 from core.pipeline_file import Mistake
 from core.roots import Roots
 from engine import catalog
+
+LONGEST = 5  # seconds that the rules of one file may take
 
 
 def check(
@@ -32,71 +36,88 @@ def check(
     mistakes: list[Mistake] = []
     owners: dict[str, str] = {}
     for path in wanted:
-        pipeline, wrong_keys = pipeline_file.check(path)
-        mistakes += wrong_keys
-        if pipeline:
+        found = pipeline_file.parsed(path)
+        mistakes += found.mistakes
+        if pipeline := found.pipeline:
             owners[pipeline.name] = pipeline.owner
-            mistakes += _rules(path, pipeline, known)
-            mistakes += _paths(path, pipeline, folder, roots or Roots((folder,)))
-            mistakes += _secrets(path, pipeline, secret) if secret else []
+            mistakes += _rules(path, found, pipeline, known)
+            mistakes += _paths(path, found, pipeline, folder, roots or Roots((folder,)), there=True)
+            mistakes += _secrets(path, found, pipeline, secret) if secret else []
     if only:
         return f"`{only}`", mistakes
-    found, wrong = models.read(folder / "navigate", set(known))
-    wrong += models.without_owner(found, owners, folder / "navigate")
-    return f"{len(known)} pipelines and {len({*found, *(m.file for m in wrong)})} models", mistakes + list(wrong)
+    read, wrong = models.read(folder / "navigate", set(known))
+    wrong += models.without_owner(read, owners, folder / "navigate")
+    return f"{len(known)} pipelines and {len({*read, *(m.file for m in wrong)})} models", mistakes + list(wrong)
 
 
 def check_text(folder: Path, name: str, text: str, roots: Roots | None = None) -> list[Mistake]:
     """The mistakes of a text that is to be the file of a pipeline; it is looked at and not kept."""
     path = Path(f"{name}.yml")
-    pipeline, mistakes = pipeline_file.check(path, text)
-    if pipeline:
-        mistakes += _rules(path, pipeline, {name, *catalog.files(folder)}, text)
-        mistakes += _paths(path, pipeline, folder, roots or Roots((folder,)), text)
+    found = pipeline_file.parsed(path, text)
+    mistakes = list(found.mistakes)
+    if pipeline := found.pipeline:
+        mistakes += _rules(path, found, pipeline, {name, *catalog.files(folder)})
+        mistakes += _paths(path, found, pipeline, folder, roots or Roots((folder,)), there=False)
     return mistakes
 
 
-def _rules(path: Path, pipeline: Pipeline, known: Collection[str], text: str | None = None) -> Iterator[Mistake]:
-    """What the rules of a contract say that cannot hold for any data."""
-    contract = pipeline.quality
-
-    def mistake(dimension: str, number: int, message: str) -> Mistake:
-        line = pipeline_file.line_of(path, ("quality", dimension, number), text)
-        return Mistake(file=path.name, line=line, message=f"quality.{dimension}.{number}: {message}")
-
-    numbered: list[tuple[str, int, str | None, str | None]] = [
-        *(("accuracy", n, rule.matches, rule.expression) for n, rule in enumerate(contract.accuracy)),
-        *(("consistency", n, rule.references, rule.expression) for n, rule in enumerate(contract.consistency)),
-    ]
-    for dimension, number, target, expression in numbered:
-        if target and target.partition(".")[0] not in known:
-            yield mistake(dimension, number, f"there is no dataset `{target.partition('.')[0]}`")
-        if expression:
-            from engine import sandbox  # opens DuckDB and sqlglot: loaded where a rule needs them
-
-            try:
-                sandbox.check_expression(expression, None)
-            except BadPipeline as error:
-                yield mistake(dimension, number, error.message)
-    for number, valid in enumerate(contract.validity):
-        if valid.regex is not None:
-            import duckdb
-
-            with duckdb.connect() as connection:
-                try:
-                    connection.execute("SELECT regexp_full_match('', ?)", [valid.regex])
-                except duckdb.Error:
-                    yield mistake("validity", number, f"`{valid.regex}` is no regular expression (RE2)")
+def _rules(path: Path, found: pipeline_file.Parsed, pipeline: Pipeline, known: Collection[str]) -> Iterator[Mistake]:
+    """What the rules of a contract say that cannot hold for any data; after LONGEST what was not checked."""
+    contract, ends = pipeline.quality, time.monotonic() + LONGEST
+    # an alias of YAML repeats a long rule in three letters
+    expression_fault, regex_fault = cache(_expression_fault), cache(_regex_fault)
+    numbered: list[tuple[str, int, str | None, Callable[[], str | None]]] = [
+        *(("accuracy", n, rule.matches, partial(expression_fault, rule.expression))
+          for n, rule in enumerate(contract.accuracy)),
+        *(("consistency", n, rule.references, partial(expression_fault, rule.expression))
+          for n, rule in enumerate(contract.consistency)),
+        *(("validity", n, None, partial(regex_fault, rule.regex)) for n, rule in enumerate(contract.validity)),
+    ]  # fmt: skip
+    for checked, (dimension, number, target, fault) in enumerate(numbered):
+        where = ("quality", dimension, number)
+        if time.monotonic() > ends:
+            left = f"{len(numbered) - checked:,} of {len(numbered):,} rules were not checked"
+            message = f"{left}: the others took longer than {LONGEST} s; make the expressions simpler"
+            yield Mistake(file=path.name, line=found.line(where), message=message)
+            return
+        unknown = f"there is no dataset `{target.partition('.')[0]}`" if target else None
+        wrong = unknown if target and target.partition(".")[0] not in known else fault()
+        if wrong:
+            line, name = found.line(where), f"quality.{dimension}.{number}"
+            yield Mistake(file=path.name, line=line, message=f"{name}: {wrong}")
 
 
-def _paths(path: Path, pipeline: Pipeline, folder: Path, roots: Roots, text: str | None = None) -> Iterator[Mistake]:
-    """The path of a source that leads out of the folders that may be read; of a file, also what its glob finds now."""
+def _expression_fault(expression: str | None) -> str | None:
+    """Why this can be no expression of a rule, over whatever columns."""
+    if expression is None:
+        return None
+    from engine import sandbox  # opens DuckDB and sqlglot: loaded where a rule needs them
+
+    try:
+        sandbox.check_expression(expression, None)
+    except BadPipeline as error:
+        return error.message
+    return None
+
+
+def _regex_fault(regex: str | None) -> str | None:
+    if regex is None:
+        return None
+    from engine import sandbox
+
+    return None if sandbox.is_regex(regex) else f"`{regex[:80]}` is no regular expression (RE2)"
+
+
+def _paths(
+    path: Path, found: pipeline_file.Parsed, pipeline: Pipeline, folder: Path, roots: Roots, *, there: bool
+) -> Iterator[Mistake]:
+    """The path of a source that leads out of the folders that may be read; if it is `there`, what its glob finds too."""
     connector = parts.load("connector", pipeline.source["connector"])
     if not issubclass(connector.Source, FileSource):
         return
     source = connector.Source.model_validate(secrets.named(pipeline.source), context=roots)
     try:
-        if text is None:
+        if there:
             source.files(folder)
         else:
             source.check(folder)
@@ -104,10 +125,12 @@ def _paths(path: Path, pipeline: Pipeline, folder: Path, roots: Roots, text: str
         pass  # it may come before the pipeline runs
     except SourceUnreadable as error:
         message = f"`source.path`: {error.message} {error.hint or ''}".strip()
-        yield Mistake(file=path.name, line=pipeline_file.line_of(path, ("source", "path"), text), message=message)
+        yield Mistake(file=path.name, line=found.line(("source", "path")), message=message)
 
 
-def _secrets(path: Path, pipeline: Pipeline, secret: Callable[[str], object]) -> Iterator[Mistake]:
+def _secrets(
+    path: Path, found: pipeline_file.Parsed, pipeline: Pipeline, secret: Callable[[str], object]
+) -> Iterator[Mistake]:
     """The secrets that a source names and this installation does not have."""
     for where, name in secrets.references(pipeline.source):
         try:
@@ -116,4 +139,4 @@ def _secrets(path: Path, pipeline: Pipeline, secret: Callable[[str], object]) ->
             keys = ".".join(str(key + 1 if isinstance(key, int) else key) for key in where)  # people count from one
             message = f"`{keys}`: {error.message[0].lower()}{error.message[1:-1]}"
             message += f"; {error.hint[0].lower()}{error.hint[1:-1]}" if error.hint else ""
-            yield Mistake(file=path.name, line=pipeline_file.line_of(path, where), message=message)
+            yield Mistake(file=path.name, line=found.line(where), message=message)

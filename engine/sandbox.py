@@ -90,6 +90,16 @@ def check_expression(sql: str, columns: Collection[str] | None) -> str:
     return text
 
 
+def is_regex(text: str) -> bool:
+    """Whether DuckDB takes a text for a regular expression (RE2)."""
+    with _parser().cursor() as connection:
+        try:
+            connection.execute("SELECT regexp_full_match('', ?)", [text])
+        except duckdb.Error:
+            return False
+    return True
+
+
 def connect(tables: Iterable[Table], timezone: str, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
     """A DuckDB in memory with a view for each table, and locked: no other file, no network, no setting."""
     connection = open_duckdb(timezone, spill)

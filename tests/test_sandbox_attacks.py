@@ -394,7 +394,7 @@ def test_whatever_stands_in_an_expression_is_refused_or_stays_one_value(sql: str
     assert statement.type == duckdb.StatementType.SELECT
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.text(max_size=60))
 def test_any_name_and_any_text_can_be_quoted(text: str) -> None:
     if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):

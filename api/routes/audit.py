@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.asked import After, Limit, Moment, Word
 from api.deps import Caller, HomeDep, needs
+from api.slow import slow
 from engine.store import audit
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
@@ -81,6 +82,7 @@ def list_entries(
 
 
 @router.get("/verification")
+@slow
 def verify(
     home: HomeDep,
     _: Annotated[Caller, needs("read:audit")],

@@ -5,6 +5,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
+from api.slow import probe
 from engine.health import NOT_READY, OK
 
 router = APIRouter(tags=["health"])
@@ -19,13 +20,14 @@ class Readiness(BaseModel):
     parts: dict[str, str]
 
 
-@router.get("/healthz")
-def healthz() -> dict[str, str]:
+@router.get("/healthz")  # async: it needs no thread, so it waits for none
+async def healthz() -> dict[str, str]:
     """Alive."""
     return {"status": "ok"}
 
 
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "A part is not ready."}})
+@probe
 def readyz(request: Request, response: Response) -> Readiness:
     """Able to work, part by part: 503 if one is not ready; one that is degraded keeps nobody from working."""
     parts: dict[str, str] = request.app.state.health.parts()

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import answers
 from api.asked import AfterName, Limit, Name
 from api.deps import Caller, HomeDep, needs
+from api.slow import slow
 from core import pipeline_file
 from core.pipeline import NAME, Pipeline
 from engine import catalog, check, schedules, secrets
@@ -96,6 +97,7 @@ class Validity(BaseModel):
 
 
 @router.get("")
+@slow  # it reads up to 500 files
 def list_pipelines(
     home: HomeDep,
     caller: Annotated[Caller, needs("read:catalog", somewhere=True)],
@@ -129,6 +131,7 @@ def list_pipelines(
 
 
 @router.get("/{name}")
+@slow
 def get_pipeline(name: Name, home: HomeDep, _: Annotated[Caller, needs("read:catalog")]) -> PipelineInFull:
     """A pipeline as its file says it now, and its last run."""
     known = catalog.files(home.settings.pipelines)
@@ -149,6 +152,7 @@ def get_pipeline(name: Name, home: HomeDep, _: Annotated[Caller, needs("read:cat
 
 
 @router.post("/{name}/validate")
+@slow
 def validate_pipeline(name: Name, home: HomeDep, _: Annotated[Caller, needs("read:catalog")]) -> Validity:
     """Every mistake in the file of a pipeline as it is now."""
     _what, mistakes = check.check(home.settings.pipelines, name, roots=home.settings.roots)
@@ -156,6 +160,7 @@ def validate_pipeline(name: Name, home: HomeDep, _: Annotated[Caller, needs("rea
 
 
 @router.post("/validate")
+@slow
 def validate_draft(
     draft: Draft, home: HomeDep, _: Annotated[Caller, needs("read:catalog", somewhere=True)]
 ) -> Validity:

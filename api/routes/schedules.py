@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import answers
 from api.asked import AfterName, Limit, Name
 from api.deps import Caller, HomeDep, needs
+from api.slow import slow
 from core import cron
 from engine import catalog, schedules
 from engine.store import clock
@@ -62,6 +63,7 @@ class Schedules(BaseModel):
 
 
 @router.get("")
+@slow
 def list_schedules(
     home: HomeDep,
     caller: Annotated[Caller, needs("read:runs", somewhere=True)],
