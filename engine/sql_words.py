@@ -125,6 +125,9 @@ def _may_be_called(node: dict[str, Any]) -> None:
         known = _names(("scalar", "aggregate"))
         raise _refused(f"The function `{short(name)}`", verdict, _nearest(name, known))
     arguments = [argument["expression"] for argument in node["arguments"]]
+    if name in (*_SIZES, *_FORMATS) and len(path) > 1:
+        # in a.repeat(9) DuckDB's parser takes the first argument for a schema
+        raise _refused(f"`{name}` after a dot", "its size cannot be checked", f"{name}(…)")
     if name in _SIZES and len(arguments) > _SIZES[name]:
         size = arguments[_SIZES[name]].get("literal") or {}
         if size.get("kind") != "INTEGER" or int(size["text"]) > _LARGEST:

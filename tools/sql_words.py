@@ -50,7 +50,7 @@ FUNCTIONS = {
 }  # fmt: skip
 TYPES = {
     "one value of it can fill the memory": r"bit|bitstring|array|bignum|varint",
-    "it is not needed for tables": r"enum|union|variant|geometry|type|tuple|oid|null|bpchar|timestamptz_ns|.*int128",
+    "it is not needed for tables": r"enum|union|variant|geometry|type|tuple|oid|null|timestamptz_ns|.*int128",
 }
 
 

@@ -170,11 +170,11 @@ def tried(many: Iterator[Made], folder: Path) -> Outcome:
             accepted.append(text)
     outcome.counts["accepted"] = len(accepted)
     while accepted:
-        accepted = accepted[_run(accepted, folder, outcome) :]
+        accepted = accepted[run(accepted, folder, outcome) :]
     return outcome
 
 
-def _run(texts: list[str], folder: Path, outcome: Outcome) -> int:
+def run(texts: list[str], folder: Path, outcome: Outcome) -> int:
     """How many of them are done with when the process ends."""
     log, given = folder / "log", folder / "texts.json"
     log.write_text("")
@@ -228,8 +228,7 @@ def _main(folder: Path) -> None:
             leave.start()
             read = ended = ""
             try:
-                with connection.cursor() as cursor:
-                    read, ended = str(cursor.execute(text).fetchmany(1000)), "ran"
+                read, ended = str(connection.execute(text).fetchmany(1000)), "ran"
             except duckdb.Error as error:
                 ended = "failed inside DuckDB" if "INTERNAL" in str(error) else "failed"
             except (ValueError, OverflowError, MemoryError):  # a value that Python cannot hold, as the year 300000
