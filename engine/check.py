@@ -111,7 +111,7 @@ def _regex_fault(regex: str | None) -> str | None:
 def _paths(
     path: Path, found: pipeline_file.Parsed, pipeline: Pipeline, folder: Path, roots: Roots, *, there: bool
 ) -> Iterator[Mistake]:
-    """The path of a source that leads out of the folders that may be read; if it is `there`, what its glob finds too."""
+    """The path of a source that leads out of the folders that may be read; also what its glob finds, if it is `there`."""
     connector = parts.load("connector", pipeline.source["connector"])
     if not issubclass(connector.Source, FileSource):
         return
