@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import Cancelled, CannotWrite, Refused
 from core.pipeline import Pipeline
-from engine import alerting, faults, increment, owner, rulings, steps
+from engine import alerting, contained, faults, increment, owner, rulings, steps
 from engine.home import Home
 from engine.steps.job import Job, Progress, Specs
 from engine.store import leases, lineage, privacy, quality, runs
@@ -18,6 +18,7 @@ from engine.store.tables import Run
 from engine.sweep import sweep_unmasked
 
 FROM_SOURCE = ("plan", "explore")
+BEFORE_SQL = ("plan", "explore", "remask")  # soon after these steps a run needs the child that runs SQL
 UNTIL_CONTRACT = ("plan", "explore", "verdicts", "rejects", "contract")
 STEPS_UNTIL_PUBLISH = (*UNTIL_CONTRACT, "chart")  # what is published may be another version by now: merged anew
 
@@ -140,6 +141,8 @@ def work(home: Home, claim: leases.Claim, progress: Progress) -> None:
     if run.cancel_requested:
         raise Cancelled(f"Run `#{run.id}` was cancelled.")
     job = Job(home, run, Pipeline.model_validate(run.definition), claim, progress)
+    if claim.step in BEFORE_SQL:
+        contained.warm(contained.Limits.of(home.settings))
     faults.point(f"{claim.step}.begun")
     try:
         done = steps.do(job)

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import psutil
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from core import threads
+from core import memory, threads
 from core.errors import BadPipeline
 from core.models import Table
 from engine import sql_words
@@ -122,7 +121,7 @@ def open_duckdb(timezone: str, spill: Path | None = None, workers: int = 2) -> d
             "threads": threads.at_most(workers),
             "temp_directory": str(spill) if spill else "",
             # a query that wants more than a share must not take the rest along
-            "memory_limit": f"{psutil.virtual_memory().total // 4}B",
+            "memory_limit": f"{memory.at_most(memory.quarter())}B",
         }
     )
     connection.execute(f"SET GLOBAL TimeZone = {quoted_text(timezone)}")  # its cursors have it too
