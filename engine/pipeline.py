@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from core.errors import Cancelled, CannotWrite, Refused
 from core.pipeline import Pipeline
 from engine import alerting, contained, faults, increment, owner, rulings, steps
+from engine.child import Limits
 from engine.home import Home
 from engine.steps.job import Job, Progress, Specs
 from engine.store import leases, lineage, privacy, quality, runs
@@ -142,7 +143,7 @@ def work(home: Home, claim: leases.Claim, progress: Progress) -> None:
         raise Cancelled(f"Run `#{run.id}` was cancelled.")
     job = Job(home, run, Pipeline.model_validate(run.definition), claim, progress)
     if claim.step in BEFORE_SQL:
-        contained.warm(contained.Limits.of(home.settings))
+        contained.warm(Limits.of(home.settings))
     faults.point(f"{claim.step}.begun")
     try:
         done = steps.do(job)

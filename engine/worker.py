@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from structlog.contextvars import bound_contextvars
 
 from core.errors import AtlasError, Cancelled, DatabaseAway, LeaseLost
-from engine import contained, faults, inproc, owner, pipeline, warehouse
+from engine import child, faults, inproc, owner, pipeline, warehouse
 from engine.home import Home
 from engine.store import facts, leases, lineage
 from engine.store.database import is_away
@@ -152,7 +152,7 @@ class Worker:
                 targets.append(self._forward)
             for target in targets:
                 self._threads.append(threading.Thread(target=target, name=f"atlas-{target.__name__}", daemon=True))
-        contained.spawner()  # by a thread that does not give way: the children of others must not
+        child.spawner()  # by a thread that does not give way: the children of others must not
         for thread in self._threads:
             thread.start()
 

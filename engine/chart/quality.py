@@ -17,6 +17,7 @@ from engine import contained, sandbox
 from engine.chart.check import Check
 from engine.chart.dimensions.timeliness import NOW
 from engine.chart.rows import ROWS, Raw, ask, opened
+from engine.child import Limits, Link
 
 # Soda reads both when it is imported: it would report home and load the project's .env
 os.environ["SODA_CORE_TELEMETRY_ENABLED"] = "false"
@@ -28,14 +29,14 @@ def measured(
     raw: Raw,
     spill: Path,
     wanted: Callable[[], None],
-    limits: contained.Limits = contained.DEFAULT,
+    limits: Limits = contained.DEFAULT,
 ) -> list[CheckResult]:
     """What every rule gives, in the order of the six dimensions and of the file. Raises as `rows.ask`."""
     return ask("measure", pipeline, raw, spill, returns=list[CheckResult], limits=limits, wanted=wanted,
                leaves=[spill])  # fmt: skip
 
 
-def measure(pipeline: Pipeline, raw: Raw, spill: Path, link: contained.Link) -> list[CheckResult]:
+def measure(pipeline: Pipeline, raw: Raw, spill: Path, link: Link) -> list[CheckResult]:
     """What `measured` has its child do."""
     with opened(pipeline, raw, spill, link) as (rows, checks):
         answers = _measure(rows.connection, [check for check in checks if check.soda], raw.now)

@@ -15,6 +15,7 @@ from core.pipeline import Pipeline
 from engine import contained, sandbox
 from engine.chart.check import Check, failed_rows, filled
 from engine.chart.rows import FILE, ROWS, Raw, Rows, ask, opened
+from engine.child import Limits, Link
 from engine.sandbox import quoted
 
 LIST = f"{LINE}_rejected"  # the table of the lines to reject
@@ -44,7 +45,7 @@ class Rejects:
 
 
 def rejected(
-    pipeline: Pipeline, raw: Raw, path: Path, wanted: Callable[[], None], limits: contained.Limits = contained.DEFAULT
+    pipeline: Pipeline, raw: Raw, path: Path, wanted: Callable[[], None], limits: Limits = contained.DEFAULT
 ) -> Rejects:
     """Writes the lines of the rows to reject to `path`, if there are any. Raises as `rows.ask`."""
     spill = path.with_suffix(".spill")
@@ -53,7 +54,7 @@ def rejected(
     return Rejects(sum(cause["rows"] for cause in causes), [{**cause} for cause in causes], path if causes else None)
 
 
-def find(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, link: contained.Link) -> list[dict[str, Any]]:
+def find(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, link: Link) -> list[dict[str, Any]]:
     """What `rejected` has its child do: writes the lines and gives the causes. Raises BadPipeline."""
     # a row without its key could not be told from others when it comes again
     keys = pipeline.key if pipeline.source.get("cursor") else []

@@ -19,6 +19,7 @@ from engine import contained, sandbox
 from engine.chart import sought
 from engine.chart.check import Check
 from engine.chart.sought import MaskValues
+from engine.child import Limits, Link
 from engine.explore import types as column_types
 from engine.sandbox import quoted, quoted_text
 
@@ -46,7 +47,7 @@ class Raw:
 
 
 def ask(
-    name: str, pipeline: Pipeline, raw: Raw, *arguments: Any, returns: type[T], limits: contained.Limits,
+    name: str, pipeline: Pipeline, raw: Raw, *arguments: Any, returns: type[T], limits: Limits,
     wanted: Callable[[], None], leaves: Sequence[Path],
 ) -> T:  # fmt: skip
     """Has a child do a request on these rows. Raises as `contained.call` and `opened`."""
@@ -60,7 +61,7 @@ def ask(
 
 @contextmanager
 def opened(
-    pipeline: Pipeline, raw: Raw, spill: Path, link: contained.Link, dimensions: Collection[str] = DIMENSIONS
+    pipeline: Pipeline, raw: Raw, spill: Path, link: Link, dimensions: Collection[str] = DIMENSIONS
 ) -> Iterator[tuple["Rows", list[Check]]]:
     """The rows, and the checks of these dimensions in the order of the six and of the file. In a child.
 
@@ -88,7 +89,7 @@ def opened(
         yield rows, [_tried(rows, check, pipeline.name, link) for check in planned]
 
 
-def _tried(rows: "Rows", check: Check, pipeline: str, link: contained.Link) -> Check:
+def _tried(rows: "Rows", check: Check, pipeline: str, link: Link) -> Check:
     """The check if it can be planned; if DuckDB crashes over it, the error names it."""
     link.at(f"The rule `{check.name}` of `{pipeline}.yml`")
     tried = rows.tried(check)

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from core.errors import BadPipeline
 from core.models import Table
 from engine import contained, sandbox
+from engine.child import Limits, Link
 from engine.navigate.models import Model
 
 ROWS_AT_ONCE = 65_536
@@ -44,7 +45,7 @@ def build(
     target: Path,
     timezone: str,
     wanted: Callable[[], None] = lambda: None,
-    limits: contained.Limits = contained.DEFAULT,
+    limits: Limits = contained.DEFAULT,
 ) -> Built:
     """Runs the SELECT in a child and writes what it gives, in its order. Raises BadPipeline, naming the model.
 
@@ -58,9 +59,7 @@ def build(
     )  # fmt: skip
 
 
-def run_select(
-    model: Model, tables: Mapping[str, Table], target: Path, timezone: str, spill: Path, _: contained.Link
-) -> Built:
+def run_select(model: Model, tables: Mapping[str, Table], target: Path, timezone: str, spill: Path, _: Link) -> Built:
     """What `build` has its child do."""
     with sandbox.connect(tables.values(), timezone, spill) as connection:
         columns = _columns(model, connection)

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from engine.chart import quality as contract
 from engine.chart import score
-from engine.contained import Limits
+from engine.child import Limits
 from engine.steps import raw
 from engine.steps.job import Done, Job
 from engine.store import quality

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from core.errors import AtlasError, BadPipeline, Cancelled, LeaseLost
 from core.models import Table
 from engine import catalog, faults, report, rulings, warehouse
-from engine.contained import Limits
+from engine.child import Limits
 from engine.navigate import build, models
 from engine.steps.job import Done, Job, Specs
 from engine.store import datasets, leases, lineage, runs

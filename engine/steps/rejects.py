@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from engine.chart import rejects
 from engine.chart.mask import Masker
-from engine.contained import Limits
+from engine.child import Limits
 from engine.steps import raw
 from engine.steps.job import Done, Job, Specs
 from engine.steps.places import part_name, place_of
