@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -92,15 +92,18 @@ class Died(Exception):
 class Child:
     """A process that does one request at a time. It has no settings, no secrets and no file of ours open."""
 
-    def __init__(self, memory: int, niceness: int, *, preload: bool) -> None:
+    def __init__(
+        self, memory: int, niceness: int, *, preload: bool, program: Sequence[str] = ("-m", "engine.inside")
+    ) -> None:
         self.memory, self.niceness = memory, niceness
         ours, theirs = socket.socketpair()
         self._socket, self._buffer = ours, bytearray()
         with theirs:
-            self._process = spawner().submit(_start, theirs).result()
-        ours.setblocking(False)
+            self._process = spawner().submit(_start, theirs, program).result()
         self._unsent = bytearray()
-        self._post(HELLO, pickle.dumps(Hello(os.getpid(), memory, threads.pinned(), niceness, preload)))
+        hello = pickle.dumps(Hello(os.getpid(), memory, threads.pinned(), niceness, preload))
+        ours.sendall(HEADER.pack(HELLO, len(hello)) + hello)  # at once: it may have much to load
+        ours.setblocking(False)
 
     @property
     def pid(self) -> int:
@@ -214,9 +217,9 @@ def spawner() -> ThreadPoolExecutor:
     return thread
 
 
-def _start(stdin: socket.socket) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "engine.inside"], stdin=stdin.fileno(), stdout=subprocess.DEVNULL,
+def _start(stdin: socket.socket, program: Sequence[str]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603 - it runs our own program
+        [sys.executable, "-P", *program], stdin=stdin.fileno(), stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, process_group=0,  # Ctrl-C at a terminal is for the worker alone
         env={name: value for name, value in os.environ.items() if name in _PASSED},
     )  # fmt: skip

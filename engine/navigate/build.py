@@ -69,7 +69,8 @@ def run_select(model: Model, tables: Mapping[str, Table], target: Path, timezone
         except (duckdb.Error, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's; DuckDB's own come through Arrow as an OSError without a number
-            raise _not_built(model, sandbox.running_fault(error)) from None
+            hint = "ATLAS_QUERY_MEMORY_MB allows more." if isinstance(error, duckdb.OutOfMemoryException) else None
+            raise _not_built(model, sandbox.running_fault(error), hint) from None
 
 
 def rows(table: Table, limit: int = 50) -> Rows:
