@@ -132,7 +132,7 @@ class Settings(BaseSettings):
         None, ge=512, le=1_000_000,
         description="Memory in MB that a model or a contract may take; a quarter of the machine's by default.",
     )  # fmt: skip
-    query_seconds: float = Field(600, gt=0, le=86_400, description="Time that a model or a contract may take.")
+    query_seconds: float = Field(600, gt=0, le=86_400, description="Seconds that a model or a contract may take.")
     log_level: str = Field("WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
     require_services: bool = Field(False, description="Tests only: a missing PostgreSQL or Redis is a failure.")
 

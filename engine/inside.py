@@ -13,6 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,8 @@ def _limit_memory(most: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump holds rows
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_DATA, (2 * most, 2 * most))
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")  # rather this process than its parent
+        with suppress(OSError):  # a container may not allow it
+            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")  # rather this process than its parent
 
 
 if __name__ == "__main__":
