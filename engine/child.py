@@ -38,6 +38,7 @@ LARGEST_NOTE = 100_000  # bytes of an error or of the name of a rule
 HEADER = struct.Struct(">cI")  # the kind of a message, and its length in bytes
 HELLO, REQUEST, REPLY = b"h", b"q", b"m"  # from the parent
 RESULT, ERROR, QUESTION, AT = b"r", b"e", b"a", b"n"  # from the child
+inside = False  # whether this process is a child: it has none of its own
 # a child needs these; settings and secrets of Atlas are none of its business
 _PASSED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONPATH", *threads.LIBRARIES,
            "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")  # fmt: skip

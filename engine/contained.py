@@ -13,12 +13,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.errors import BadPipeline, QueryStopped, SourceUnreadable, TooMany
 from core.memory import MB
+from engine import child
 from engine.child import Answered, Child, Limits, Wanted, niceness
+from engine.inside import does
 
 T = TypeVar("T")
 DEFAULT = Limits()
 WAIT_FOR_BUSY = 0.3  # seconds: a child that is free soon is quicker than one more
-PLANNING_SECONDS = 10.0  # longest time for SQL that is only parsed or planned
+PLANNING_SECONDS = 30.0  # longest time for SQL that is only parsed or planned
 MOST_PLANNING = 4  # requests of that kind at a time in one process
 KEPT = 500 * MB  # a child that has grown beyond this is not kept warm
 
@@ -42,8 +44,8 @@ def call(
     request = pickle.dumps((name, arguments))
     done = False
     try:
-        with children.one(limits) as child:
-            body = child.ask(request, what, limits, wanted, answered)
+        with children.one(limits) as one:
+            body = one.ask(request, what, limits, wanted, answered)
             result = _checked(body, returns, what)
         done = True
         return result
@@ -54,7 +56,13 @@ def call(
 
 
 def plan(name: str, *arguments: Any, returns: type[T]) -> T:
-    """Does a request that only parses or plans SQL. Raises TooMany if too many people ask for that at a time."""
+    """Does a request that only parses or plans SQL, in a child or by this process if it is one.
+
+    Raises TooMany if too many people ask for that at a time.
+    """
+    if child.inside:
+        done: T = does(name)(*arguments, None)
+        return done
     if not _planning.acquire(timeout=PLANNING_SECONDS):
         raise TooMany("Too much SQL is being checked at this moment.", seconds=PLANNING_SECONDS)
     try:

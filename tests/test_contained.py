@@ -54,7 +54,7 @@ def test_a_warm_child_that_died_is_replaced_unnoticed(table: Table, tmp_path: Pa
 
 
 def test_a_bug_in_a_child_says_its_kind_and_nothing_of_the_data() -> None:
-    with pytest.raises(Bug, match="^KeyError$"):
+    with pytest.raises(Bug, match=r"^KeyError$"):
         contained.call("no such request", returns=int, what="Nothing")
 
 
