@@ -1,17 +1,18 @@
 """`make bench`: every figure that the README names, in one run.
 
 python -m bench            all
-python -m bench say run    some of: say, run, million, workers, postgres, api, scrape, chat
+python -m bench say run    some of: say, run, million, contained, workers, postgres, api, scrape, chat
 """
 
 import sys
 
-from bench import api, chat, million, postgres_source, run, say, scrape, workers
+from bench import api, chat, contained, million, postgres_source, run, say, scrape, workers
 
 BENCHES = {
     "say": say.measure,
     "run": run.measure,
     "million": million.measure,
+    "contained": contained.measure,
     "workers": workers.measure,
     "postgres": postgres_source.measure,
     "api": api.measure,

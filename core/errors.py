@@ -88,6 +88,12 @@ class UnsupportedMediaType(AtlasError):
     code, status = "unsupported_media_type", 415
 
 
+class QueryStopped(AtlasError):
+    """SQL that somebody wrote crashed the database engine or passed a limit; trying again would do the same."""
+
+    code, status = "query_stopped", 422
+
+
 class SourceUnavailable(AtlasError):
     """The source could not be reached; trying again can help."""
 

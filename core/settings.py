@@ -134,6 +134,11 @@ class Settings(BaseSettings):
         description="Threads that polars, DuckDB, Arrow and BLAS may compute with in one process; if not set, each "
         "decides by itself.",
     )  # fmt: skip
+    query_memory_mb: int | None = Field(
+        None, ge=512, le=1_000_000,
+        description="Memory in MB that a model or a contract may take; a quarter of the machine's by default.",
+    )  # fmt: skip
+    query_seconds: float = Field(600, gt=0, le=86_400, description="Seconds that a model or a contract may take.")
     log_level: str = Field("WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
     require_services: bool = Field(False, description="Tests only: a missing PostgreSQL or Redis is a failure.")
 

@@ -4,7 +4,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-_LIBRARIES = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_IO_THREADS")
+LIBRARIES = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_IO_THREADS")
 _pinned: int | None = None
 
 
@@ -12,7 +12,12 @@ def pin(number: int) -> None:
     """Pins polars, Arrow, BLAS and what asks `at_most`, in this process. Before they are imported: they look once."""
     global _pinned
     _pinned = number
-    os.environ.update(dict.fromkeys(_LIBRARIES, str(number)))
+    os.environ.update(dict.fromkeys(LIBRARIES, str(number)))
+
+
+def pinned() -> int | None:
+    """The number this process is pinned to, if it is."""
+    return _pinned
 
 
 def at_most(number: int) -> int:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from core import pipeline_stored
 from core.errors import BadPipeline, Cancelled, CannotWrite, Refused
 from core.pipeline import Pipeline
-from engine import faults, follow_ups, increment, owner, rulings, steps
+from engine import contained, faults, follow_ups, increment, owner, rulings, steps
+from engine.child import Limits
 from engine.duties import Apart, words
 from engine.home import Home
 from engine.steps.job import Job, Progress, Specs
@@ -24,6 +25,7 @@ from engine.sweep import sweep_unmasked
 log = logging.getLogger("atlas.runs")
 
 FROM_SOURCE = ("plan", "explore")
+BEFORE_SQL = ("plan", "explore", "remask")  # soon after these steps a run needs the child that runs SQL
 UNTIL_CONTRACT = ("plan", "explore", "verdicts", "rejects", "contract")
 STEPS_UNTIL_PUBLISH = (*UNTIL_CONTRACT, "chart")  # what is published may be another version by now: merged anew
 
@@ -152,6 +154,8 @@ def work(home: Home, claim: leases.Claim, progress: Progress) -> None:
     if run.cancel_requested:
         raise Cancelled(f"Run `#{run.id}` was cancelled.")
     job = Job(home, run, _definition(home, run), claim, progress)
+    if claim.step in BEFORE_SQL:
+        contained.warm(Limits.of(home.settings))
     faults.point(f"{claim.step}.begun")
     try:
         done = steps.do(job)

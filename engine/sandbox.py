@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import psutil
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from core import threads
-from core.errors import BadPipeline
+from core import memory, threads
+from core.errors import BadPipeline, QueryStopped
 from core.models import Table
-from engine import sql_words
+from engine import contained, sql_words
 from engine.sql_words import nodes, short
 
 LONGEST = 100_000  # letters of a SELECT: more is no question that a person asks, and takes seconds to read
@@ -89,12 +88,7 @@ def check_expression(sql: str, columns: Collection[str] | None) -> str:
 
 def is_regex(text: str) -> bool:
     """Whether DuckDB takes a text for a regular expression (RE2)."""
-    with _parser().cursor() as connection:
-        try:
-            connection.execute("SELECT regexp_full_match('', ?)", [text])
-        except duckdb.Error:
-            return False
-    return True
+    return contained.plan("regex", text, returns=bool)
 
 
 def connect(tables: Iterable[Table], timezone: str, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -122,7 +116,7 @@ def open_duckdb(timezone: str, spill: Path | None = None, workers: int = 2) -> d
             "threads": threads.at_most(workers),
             "temp_directory": str(spill) if spill else "",
             # a query that wants more than a share must not take the rest along
-            "memory_limit": f"{psutil.virtual_memory().total // 4}B",
+            "memory_limit": f"{memory.at_most(memory.quarter())}B",
         }
     )
     connection.execute(f"SET GLOBAL TimeZone = {quoted_text(timezone)}")  # its cursors have it too
@@ -195,11 +189,10 @@ def _tables(sql: str) -> dict[str, int]:
 
 def _parsed(sql: str) -> Any:
     """DuckDB's tree of one SELECT that calls nothing it may not. Raises BadPipeline."""
-    with _parser().cursor() as connection:
-        try:
-            ((told,),) = connection.execute("SELECT json_serialize_sql(CAST(? AS VARCHAR))", [sql]).fetchall()
-        except duckdb.Error as error:
-            raise BadPipeline("It cannot be read as SQL.") from error
+    try:
+        told = contained.plan("parse", sql, returns=str)
+    except QueryStopped as error:
+        raise BadPipeline(error.message) from error
     try:
         parsed = json.loads(told)
     except RecursionError:
@@ -212,6 +205,26 @@ def _parsed(sql: str) -> Any:
         raise BadPipeline(f"There must be exactly one statement; there are {len(parsed['statements'])}.")
     sql_words.only_known_words(parsed["statements"])
     return parsed
+
+
+def serialized(sql: str, _: object) -> str:
+    """What a child does for `_parsed`: DuckDB's tree as JSON."""
+    with _parser().cursor() as connection:
+        try:
+            ((told,),) = connection.execute("SELECT json_serialize_sql(CAST(? AS VARCHAR))", [sql]).fetchall()
+        except duckdb.Error as error:
+            raise BadPipeline("It cannot be read as SQL.") from error
+    return str(told)
+
+
+def compiles(text: str, _: object) -> bool:
+    """What a child does for `is_regex`."""
+    with _parser().cursor() as connection:
+        try:
+            connection.execute("SELECT regexp_full_match('', ?)", [text])
+        except duckdb.Error:
+            return False
+    return True
 
 
 @cache

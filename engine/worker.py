@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from structlog.contextvars import bound_contextvars
 
 from core.errors import AtlasError, Cancelled, DatabaseAway, LeaseLost, Misconfigured
-from engine import faults, follow_ups, inproc, owner, pipeline, process, warehouse
+from engine import child, faults, follow_ups, inproc, owner, pipeline, process, warehouse
 from engine.duties import Apart, Duties, Duty, words
 from engine.home import Home, may_work
 from engine.store import facts, leases, lineage
@@ -151,6 +151,7 @@ class Worker:
             if self._started:
                 return
             self._started = True
+        child.spawner()  # by a thread that does not give way: the children of others must not
         with contextlib.suppress(SQLAlchemyError):  # the duty of the same name looks again at once
             self._look()
         self._duties.start([Duty("worker lives", LOOK_SECONDS, self._look)])

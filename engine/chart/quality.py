@@ -4,9 +4,7 @@ import json
 import logging
 import os
 import re
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,53 +13,60 @@ import duckdb
 
 from core.models import CheckResult
 from core.pipeline import Pipeline
-from engine import sandbox
+from engine import contained, sandbox
 from engine.chart.check import Check
 from engine.chart.dimensions.timeliness import NOW
-from engine.chart.rows import ROWS, Raw, Wanted, opened
-from engine.interrupt import LOOK_EVERY, stopped_by
+from engine.chart.rows import ROWS, Raw, ask, opened
+from engine.child import Limits, Link
 
 # Soda reads both when it is imported: it would report home and load the project's .env
 os.environ["SODA_CORE_TELEMETRY_ENABLED"] = "false"
 os.environ["PYTHON_DOTENV_DISABLED"] = "1"
 
-_ONE_AT_A_TIME = threading.Lock()  # Soda: two threads break its one parser, and its list of checks while it loads
+
+def measured(
+    pipeline: Pipeline,
+    raw: Raw,
+    spill: Path,
+    wanted: Callable[[], None],
+    limits: Limits = contained.DEFAULT,
+) -> list[CheckResult]:
+    """What every rule gives, in the order of the six dimensions and of the file. Raises as `rows.ask`."""
+    return ask("measure", pipeline, raw, spill, returns=list[CheckResult], limits=limits, wanted=wanted,
+               leaves=[spill])  # fmt: skip
 
 
-def measured(pipeline: Pipeline, raw: Raw, spill: Path, wanted: Wanted) -> list[CheckResult]:
-    """What every rule gives, in the order of the six dimensions and of the file. Raises as `rows.opened`."""
-    with opened(pipeline, raw, spill, wanted) as (rows, checks):
-        answers = _measure(rows.connection, [check for check in checks if check.soda], raw.now, wanted)
+def measure(pipeline: Pipeline, raw: Raw, spill: Path, link: Link) -> list[CheckResult]:
+    """What `measured` has its child do."""
+    with opened(pipeline, raw, spill, link) as (rows, checks):
+        answers = _measure(rows.connection, [check for check in checks if check.soda], raw.now)
         return [_result(rows.connection, check, answers.get(id(check))) for check in checks]
 
 
-def _measure(
-    connection: duckdb.DuckDBPyConnection, checks: list[Check], now: datetime, wanted: Wanted
-) -> dict[int, Mapping[str, Any]]:
+def _measure(connection: duckdb.DuckDBPyConnection, checks: list[Check], now: datetime) -> dict[int, Mapping[str, Any]]:
     """What Soda measured, by check. If one check breaks them all, each is asked alone."""
-    measured = _ask_soda(connection, checks, now, wanted) if checks else {}
+    measured = _ask_soda(connection, checks, now) if checks else {}
     if len(measured) < len(checks) and len(checks) > 1:
         for check in checks:
             if id(check) not in measured:
-                measured |= _ask_soda(connection, [check], now, wanted)
+                measured |= _ask_soda(connection, [check], now)
     return measured
 
 
 def _ask_soda(
-    connection: duckdb.DuckDBPyConnection, checks: list[Check], now: datetime, wanted: Wanted
+    connection: duckdb.DuckDBPyConnection, checks: list[Check], now: datetime
 ) -> dict[int, Mapping[str, Any]]:
-    with _alone(wanted), stopped_by(cursor := connection.cursor(), wanted):
-        from soda_core.common.yaml import ContractYamlSource
-        from soda_core.contracts.contract_verification import CheckOutcome, ContractVerificationSession
-        from soda_duckdb.common.data_sources.duckdb_data_source import DuckDBDataSourceImpl
+    from soda_core.common.yaml import ContractYamlSource
+    from soda_core.contracts.contract_verification import CheckOutcome, ContractVerificationSession
+    from soda_duckdb.common.data_sources.duckdb_data_source import DuckDBDataSourceImpl
 
-        # it logs what DuckDB says of a broken query, and DuckDB quotes values
-        logging.getLogger("soda").setLevel(logging.CRITICAL + 1)
-        session = ContractVerificationSession.execute(
-            contract_yaml_sources=[ContractYamlSource.from_str(_as_yaml(_contract(checks)))],
-            data_source_impls=[DuckDBDataSourceImpl.from_existing_cursor(cursor, name="raw")],
-            variables={NOW: now.astimezone(UTC).isoformat()},
-        )
+    # it logs what DuckDB says of a broken query, and DuckDB quotes values
+    logging.getLogger("soda").setLevel(logging.CRITICAL + 1)
+    session = ContractVerificationSession.execute(
+        contract_yaml_sources=[ContractYamlSource.from_str(_as_yaml(_contract(checks)))],
+        data_source_impls=[DuckDBDataSourceImpl.from_existing_cursor(connection.cursor(), name="raw")],
+        variables={NOW: now.astimezone(UTC).isoformat()},
+    )
     measured: dict[int, Mapping[str, Any]] = {}
     for result in session.results[0].check_results:
         if result.outcome in (CheckOutcome.PASSED, CheckOutcome.FAILED, CheckOutcome.WARN):
@@ -70,16 +75,6 @@ def _ask_soda(
             values["newest"] = None if age is None else now.timestamp() - float(age)
             measured[id(checks[int(result.check.attributes["atlas"])])] = values
     return measured
-
-
-@contextmanager
-def _alone(wanted: Wanted) -> Iterator[None]:
-    while not _ONE_AT_A_TIME.acquire(timeout=LOOK_EVERY):
-        wanted()
-    try:
-        yield
-    finally:
-        _ONE_AT_A_TIME.release()
 
 
 def _contract(checks: list[Check]) -> dict[str, Any]:

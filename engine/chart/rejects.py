@@ -1,23 +1,38 @@
 """Lists the raw rows that break a hard rule, each with the first it breaks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
+from typing_extensions import TypedDict
 
 from core.errors import BadPipeline
 from core.models import LINE
 from core.pipeline import Pipeline
-from engine import sandbox
+from engine import contained, sandbox
 from engine.chart.check import Check, failed_rows, filled
-from engine.chart.rows import FILE, ROWS, Raw, Rows, Wanted, opened
+from engine.chart.rows import FILE, ROWS, Raw, Rows, ask, opened
+from engine.child import Limits, Link
 from engine.sandbox import quoted
 
 LIST = f"{LINE}_rejected"  # the table of the lines to reject
 SAMPLES = 3  # values shown of the rows that were rejected for one cause
 SHARED_BY = 10  # rows at least, for a value to be shown
+
+
+class Cause(TypedDict):
+    """A rule that rows break: how many, the first of their lines, and values that many of them share."""
+
+    reason: str
+    rule: str
+    column: str | None
+    rows: int
+    lines: list[tuple[int, int]]
+    samples: list[tuple[str, int]]
+    others: int
 
 
 @dataclass
@@ -29,15 +44,25 @@ class Rejects:
     path: Path | None = None
 
 
-def rejected(pipeline: Pipeline, raw: Raw, path: Path, wanted: Wanted) -> Rejects:
-    """Writes the lines of the rows to reject to `path`, if there are any. Raises as `rows.opened`, and BadPipeline."""
+def rejected(
+    pipeline: Pipeline, raw: Raw, path: Path, wanted: Callable[[], None], limits: Limits = contained.DEFAULT
+) -> Rejects:
+    """Writes the lines of the rows to reject to `path`, if there are any. Raises as `rows.ask`."""
+    spill = path.with_suffix(".spill")
+    causes = ask("reject", pipeline, raw, path, spill, returns=list[Cause], limits=limits, wanted=wanted,
+                 leaves=[path, spill])  # fmt: skip
+    return Rejects(sum(cause["rows"] for cause in causes), [{**cause} for cause in causes], path if causes else None)
+
+
+def find(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, link: Link) -> list[dict[str, Any]]:
+    """What `rejected` has its child do: writes the lines and gives the causes. Raises BadPipeline."""
     # a row without its key could not be told from others when it comes again
     keys = pipeline.key if pipeline.source.get("cursor") else []
-    with opened(pipeline, raw, path.with_suffix(".spill"), wanted, pipeline.quality.reject_rows) as (rows, checks):
+    with opened(pipeline, raw, spill, link, pipeline.quality.reject_rows) as (rows, checks):
         hard = [*map(_has_a_key, keys), *(check for check in checks if check.soda)]
         hard = [check for check in hard if check.failing or check.duplicate_of]
         if not hard:
-            return Rejects()
+            return []
         try:
             _list(rows.connection, hard)
         except duckdb.Error:  # what cannot be computed rejects nothing, and the score says that it was not measured
@@ -49,7 +74,7 @@ def rejected(pipeline: Pipeline, raw: Raw, path: Path, wanted: Wanted) -> Reject
         causes = _causes(rows, hard)
         if causes:
             pq.write_table(rows.connection.table(LIST).to_arrow_table(), path, compression="zstd")
-    return Rejects(sum(cause["rows"] for cause in causes), causes, path if causes else None)
+    return causes
 
 
 def _has_a_key(column: str) -> Check:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 import duckdb
 import polars as pl
@@ -14,19 +15,20 @@ from core import parts
 from core.errors import BadPipeline, SourceUnreadable
 from core.models import DIMENSIONS, LINE, ColumnType, RawFile, Table
 from core.pipeline import Pipeline
-from engine import sandbox
+from engine import contained, sandbox
+from engine.chart import sought
 from engine.chart.check import Check
+from engine.chart.sought import MaskValues
+from engine.child import Limits, Link
 from engine.explore import types as column_types
-from engine.interrupt import stopped_by
 from engine.sandbox import quoted, quoted_text
 
 FILE = f"{LINE}_file"  # which raw file a row stands in; no column of a source begins with LINE
 ROWS = "rows"  # the view of all raw rows, typed
 CLOCKS_DIFFER = timedelta(hours=1)  # a source may be a little ahead of us
+T = TypeVar("T")
 _NUMBERS = ("integer", "decimal")
 _NUMERIC = ("BIGINT", "INTEGER", "HUGEINT", "DECIMAL", "DOUBLE")
-MaskValues = Callable[[str, pl.Series], pl.Series]
-Wanted = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -44,19 +46,36 @@ class Raw:
     now: datetime
 
 
+def ask(
+    name: str, pipeline: Pipeline, raw: Raw, *arguments: Any, returns: type[T], limits: Limits,
+    wanted: Callable[[], None], leaves: Sequence[Path],
+) -> T:  # fmt: skip
+    """Has a child do a request on these rows. Raises as `contained.call` and `opened`."""
+    unkeyed = replace(raw, mask_values=_has_no_key, types=dict(raw.types), others=dict(raw.others))
+    return contained.call(
+        name, pipeline, unkeyed, *arguments, returns=returns, what=f"The contract of `{pipeline.name}`",
+        limits=limits, wanted=wanted, leaves=leaves,
+        answered=lambda question: sought.answer(question, raw.types, raw.mask_values),
+    )  # fmt: skip
+
+
 @contextmanager
 def opened(
-    pipeline: Pipeline, raw: Raw, spill: Path, wanted: Wanted, dimensions: Collection[str] = DIMENSIONS
+    pipeline: Pipeline, raw: Raw, spill: Path, link: Link, dimensions: Collection[str] = DIMENSIONS
 ) -> Iterator[tuple["Rows", list[Check]]]:
-    """The rows, and the checks of these dimensions in the order of the six and of the file.
+    """The rows, and the checks of these dimensions in the order of the six and of the file. In a child.
 
-    What does not fit into memory goes to the folder `spill`. `wanted` raises if nobody wants to know any more.
+    What does not fit into memory goes to the folder `spill`.
     Raises BadPipeline if a rule names a column that is not there, or is no expression.
     """
     _names_are_there(pipeline, raw.types)
     _names_are_told_apart(raw.types)
-    with sandbox.open_duckdb(raw.timezone, spill) as connection, stopped_by(connection, wanted):
-        rows = Rows(connection, pipeline.name, raw)
+
+    def mask_values(column: str, values: pl.Series) -> pl.Series:
+        return sought.answered(link.asked(sought.question(column, values)))
+
+    with sandbox.open_duckdb(raw.timezone, spill) as connection:
+        rows = Rows(connection, pipeline.name, replace(raw, mask_values=mask_values))
         try:
             planned = [
                 check
@@ -67,7 +86,19 @@ def opened(
         except BadPipeline as error:
             raise BadPipeline(f"`{pipeline.name}.yml`: {error.message}", hint=error.hint) from error
         rows.close()
-        yield rows, [rows.tried(check) for check in planned]
+        yield rows, [_tried(rows, check, pipeline.name, link) for check in planned]
+
+
+def _tried(rows: "Rows", check: Check, pipeline: str, link: Link) -> Check:
+    """The check if it can be planned; if DuckDB crashes over it, the error names it."""
+    link.at(f"The rule `{check.name}` of `{pipeline}.yml`")
+    tried = rows.tried(check)
+    link.at(f"The contract of `{pipeline}`")
+    return tried
+
+
+def _has_no_key(*_: object) -> pl.Series:
+    raise AssertionError("only the parent masks")
 
 
 def _names_are_there(pipeline: Pipeline, types: Mapping[str, ColumnType]) -> None:

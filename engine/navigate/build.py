@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from core.errors import BadPipeline
 from core.models import Table
-from engine import sandbox
-from engine.interrupt import stopped_by
+from engine import contained, sandbox
+from engine.child import Limits, Link
 from engine.navigate.models import Model
 
 ROWS_AT_ONCE = 65_536
@@ -40,22 +40,37 @@ class Rows:
 
 
 def build(
-    model: Model, tables: Mapping[str, Table], target: Path, timezone: str, wanted: Callable[[], None] = lambda: None
+    model: Model,
+    tables: Mapping[str, Table],
+    target: Path,
+    timezone: str,
+    wanted: Callable[[], None] = lambda: None,
+    limits: Limits = contained.DEFAULT,
 ) -> Built:
-    """Runs the SELECT and writes what it gives, in its order. Raises BadPipeline, naming the model."""
+    """Runs the SELECT in a child and writes what it gives, in its order. Raises BadPipeline, naming the model.
+
+    Raises QueryStopped if the model crashed its child or passed a limit, and whatever `wanted` raises meanwhile.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     spill = target.with_suffix(".spill")
+    return contained.call(
+        "build", model, dict(tables), target, timezone, spill,
+        returns=Built, what=f"The model `{model.name}`", limits=limits, wanted=wanted, leaves=(target, spill),
+    )  # fmt: skip
+
+
+def run_select(model: Model, tables: Mapping[str, Table], target: Path, timezone: str, spill: Path, _: Link) -> Built:
+    """What `build` has its child do."""
     with sandbox.connect(tables.values(), timezone, spill) as connection:
         columns = _columns(model, connection)
         try:
-            with stopped_by(connection, wanted):
-                rows = _write(connection.sql(model.sql).to_arrow_reader(ROWS_AT_ONCE), target)
+            rows = _write(connection.sql(model.sql).to_arrow_reader(ROWS_AT_ONCE), target)
             return Built(rows, columns)
         except (duckdb.Error, OSError) as error:
-            target.unlink(missing_ok=True)
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's; DuckDB's own come through Arrow as an OSError without a number
-            raise _not_built(model, sandbox.running_fault(error)) from None
+            hint = "ATLAS_QUERY_MEMORY_MB allows more." if isinstance(error, duckdb.OutOfMemoryException) else None
+            raise _not_built(model, sandbox.running_fault(error), hint) from None
 
 
 def rows(table: Table, limit: int = 50) -> Rows:

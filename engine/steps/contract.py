@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from engine.chart import quality as contract
 from engine.chart import score
+from engine.child import Limits
 from engine.steps import raw
 from engine.steps.job import Done, Job
 from engine.store import quality
@@ -18,7 +19,11 @@ def do(job: Job) -> Done:
     job.make_raw_folder()
     job.progress(0)
     results = contract.measured(
-        job.pipeline, raw.rows(job), job.raw_folder / f"contract-{job.stem}.spill", lambda: job.progress(0)
+        job.pipeline,
+        raw.rows(job),
+        job.raw_folder / f"contract-{job.stem}.spill",
+        lambda: job.progress(0),
+        Limits.of(job.home.settings),
     )
     scores = score.scores(results)
 

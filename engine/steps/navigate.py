@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from core.errors import AtlasError, BadPipeline, Cancelled, LeaseLost
 from core.models import Table
 from engine import catalog, faults, report, rulings, warehouse
+from engine.child import Limits
 from engine.navigate import build, models
 from engine.steps.job import Done, Job, Specs
 from engine.store import datasets, leases, lineage, runs
@@ -56,7 +57,8 @@ def _build(job: Job, model: models.Model, known: set[str]) -> dict[str, Any]:
             # by a worker that died before it could say so
             return {"name": model.name, "rows": current.rows, "state": "built", "note": None}
         target = job.home.settings.warehouse / model.name / f"run-{job.run.id}-{job.stem}.parquet"
-        built = build.build(model, tables, target, job.timezone, lambda: job.progress(0))
+        limits = Limits.of(job.home.settings)
+        built = build.build(model, tables, target, job.timezone, lambda: job.progress(0), limits)
         snapshot = datasets.Snapshot(
             model.name, "model", owner, model.description, job.run.id, [(str(target), built.rows)],
             built.columns, inputs=versions,

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from engine.chart import rejects
 from engine.chart.mask import Masker
+from engine.child import Limits
 from engine.steps import raw
 from engine.steps.job import Done, Job, Specs
 from engine.steps.places import part_name, place_of
@@ -22,7 +23,11 @@ def do(job: Job) -> Done:
     job.make_raw_folder()
     job.progress(0)
     found = rejects.rejected(
-        job.pipeline, rows, job.raw_folder / f"rejected-{job.stem}.parquet", lambda: job.progress(0)
+        job.pipeline,
+        rows,
+        job.raw_folder / f"rejected-{job.stem}.parquet",
+        lambda: job.progress(0),
+        Limits.of(job.home.settings),
     )
     broken = [
         {**_shown(c, masker), "lines": [place_of(source[file], line) for file, line in c["lines"]]}
