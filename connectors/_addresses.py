@@ -4,7 +4,7 @@ import re
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from core.errors import Refused, SourceUnavailable
@@ -19,10 +19,20 @@ _NAME = re.compile(
 _NOT_PUBLIC = [
     ip_network(network)
     for network in (
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32",  # the last: Azure's wire server
+        "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
         "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
         "224.0.0.0/3",
         "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",  # Teredo and its like, documentation, 6to4
+    )
+]  # fmt: skip
+# where clouds answer with the credentials of a machine: a name that is allowed must not lead here
+_METADATA = [
+    ip_network(network)
+    for network in (
+        "100.100.100.200/32", "168.63.129.16/32", "169.254.0.0/16", "192.0.0.192/32", "fd00:ec2::254/128",
+        "fd20:ce::254/128", "fe80::/10", "64:ff9b::/32", "2002::/16",
+        "::a9fe:0/112", "::ffff:a9fe:0/112", "::ffff:a83f:8110/128",  # written as IPv6
     )
 ]  # fmt: skip
 _PUBLIC6 = ip_network("2000::/3")  # outside it: loopback, private, link-local, multicast, IPv4-mapped, NAT64
@@ -102,7 +112,7 @@ def public(ip: str) -> bool:
         return False
     if found.version == 6 and (found not in _PUBLIC6 or getattr(found, "scope_id", None)):
         return False
-    return not any(found.version == network.version and found in network for network in _NOT_PUBLIC)
+    return not _within(found, _NOT_PUBLIC)
 
 
 def reachable(name: str, port: int, private: Sequence[str], resolve: Resolve = resolve) -> list[str]:
@@ -133,7 +143,12 @@ def _is_literal(name: str) -> bool:
 
 
 def _allowed(name: str, ip: str, private: Sequence[str]) -> bool:
-    if name in private or f"[{name}]" in private:
+    """Whether the setting names this host, or a network of its address. A name opens no metadata service of a cloud."""
+    try:
+        found = ip_address(ip)
+    except ValueError:
+        return False
+    if (name in private or f"[{name}]" in private) and (_is_literal(name) or not _within(found, _METADATA)):
         return True
     networks = []
     for item in private:
@@ -141,8 +156,8 @@ def _allowed(name: str, ip: str, private: Sequence[str]) -> bool:
             networks.append(ip_network(item))
         except ValueError:
             continue  # a name
-    try:
-        found = ip_address(ip)
-    except ValueError:
-        return False
-    return any(found.version == network.version and found in network for network in networks)
+    return _within(found, networks)
+
+
+def _within(ip: IPv4Address | IPv6Address, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    return any(ip.version == network.version and ip in network for network in networks)

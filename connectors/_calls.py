@@ -28,6 +28,9 @@ LATER_TRIES = 8  # of a page after the first: what was read until then is worth 
 LONGEST_WAIT = 60.0  # of what a server asks for; longer is left to the engine
 REDIRECTS = 5
 
+# a server writes what they are matched with: each takes a time that grows with the length alone, not with its square
+_LINK = re.compile(r'<([^<>]*)>((?:[^<"]|"[^"]*")*)')
+_PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*(?:"([^"]*)"|([^\s;,"]+))')
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _NETWORK = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.RemoteProtocolError)
 
@@ -41,9 +44,10 @@ class Answer:
     @property
     def next(self) -> str | None:
         """The address of `Link: <…>; rel="next"`."""
-        for link in re.finditer(r"<([^<>]*)>((?:[^<\"]|\"[^\"]*\")*)", ", ".join(self._links)):
-            if re.search(r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next\b)", link[2], re.IGNORECASE):
-                return link[1]
+        for link in _LINK.finditer(", ".join(self._links)):
+            for name, quoted, word in _PARAMETER.findall(link[2]):
+                if name.lower() == "rel" and "next" in (quoted or word).lower().split():
+                    return link[1]
         return None
 
 
@@ -297,6 +301,6 @@ def _retry_after(value: str) -> float | None:
         return float(value[:9])
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

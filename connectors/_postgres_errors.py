@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from core.errors import AtlasError, SourceMissing, SourceUnavailable, SourceUnreadable
 
+LONGEST = 2_000  # characters of an error that are looked at; the time of the patterns grows with the square
 _CONNECTING: tuple[tuple[str, type[AtlasError], str, str], ...] = (
     (r"password authentication failed|no password supplied|role .* does not exist", SourceUnreadable,
      "refuses the user or the password", "Correct the secret that `dsn` names."),
@@ -41,7 +42,9 @@ def told(name: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise _meaning(name, error.sqlstate, str(error), isinstance(error, psycopg.OperationalError)) from None
+        raise _meaning(
+            name, error.sqlstate, str(error)[:LONGEST], isinstance(error, psycopg.OperationalError)
+        ) from None
 
 
 def _meaning(name: str, state: str | None, text: str, operational: bool) -> AtlasError:

@@ -39,8 +39,8 @@ MOST_PARTS = 1000
 _ROW_BYTES = 100  # a guess, for tables that nobody has analyzed
 _NAME = re.compile(r'(?:(?:"((?:[^"]|"")+)"|([^".]+))\.)?(?:"((?:[^"]|"")+)"|([^".]+))')
 _SESSION = {
-    "client_encoding": "UTF8", "TimeZone": "UTC", "DateStyle": "ISO, YMD", "IntervalStyle": "iso_8601",
-    "bytea_output": "hex", "extra_float_digits": "1", "synchronize_seqscans": "off", "search_path": "pg_catalog",
+    "search_path": "pg_catalog", "client_encoding": "UTF8", "TimeZone": "UTC", "DateStyle": "ISO, YMD",
+    "IntervalStyle": "iso_8601", "bytea_output": "hex", "extra_float_digits": "1", "synchronize_seqscans": "off",
     "statement_timeout": "1h", "lock_timeout": "30s", "idle_in_transaction_session_timeout": "10min",
 }  # fmt: skip
 
@@ -144,7 +144,9 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects]
             raise _no_column(at, source.table, gone, list(there))
         query = sql.SQL("SELECT {} FROM {}{}").format(
             sql.SQL(", ").join(
-                sql.SQL("{}::numeric::text" if there[name] else "{}::text").format(sql.Identifier(name))
+                sql.SQL("{}::pg_catalog.numeric::pg_catalog.text" if there[name] else "{}::pg_catalog.text").format(
+                    sql.Identifier(name)
+                )
                 for name in columns
             ),
             sql.Identifier(schema, table),
@@ -174,6 +176,7 @@ def _address(source: Source) -> Address:
 def _transaction(at: Address, table: str) -> "Iterator[Cursor[Any]]":
     """A read-only transaction that sees one state of the database."""
     import psycopg
+    from psycopg import sql
 
     with told(at.name):
         connection: Connection[Any] = psycopg.connect(**at.options, application_name="atlas")
@@ -182,8 +185,8 @@ def _transaction(at: Address, table: str) -> "Iterator[Cursor[Any]]":
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             cursor = connection.cursor()
-            for name, value in _SESSION.items():
-                cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
+            for name, value in _SESSION.items():  # a SELECT would look up names before `search_path` is set
+                cursor.execute(sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(value)))
             yield cursor
     finally:
         connection.close()
@@ -231,7 +234,9 @@ def _bounds(cursor: "Cursor[Any]", schema: str, table: str, key: str, many: int)
     """Where the ranges of a key meet: round numbers, as a value of the table has no place in our own database."""
     from psycopg import sql
 
-    query = sql.SQL("SELECT min({0}), max({0}) FROM {1}").format(sql.Identifier(key), sql.Identifier(schema, table))
+    query = sql.SQL("SELECT pg_catalog.min({0}), pg_catalog.max({0}) FROM {1}").format(
+        sql.Identifier(key), sql.Identifier(schema, table)
+    )
     low, high = cursor.execute(query).fetchone() or (None, None)
     if low is None or high is None:
         return []

@@ -99,7 +99,8 @@ def _settings() -> str:
         "All from the environment, or a file of `NAME=value` lines named by `ATLAS_ENV_FILE`. A secret may come as "
         "`NAME_FILE`, a mounted file. An unknown or malformed `ATLAS_` variable is an error that names it.", "",
         "`ATLAS_SECRET_CRM_TOKEN` is `\"${secret:CRM_TOKEN}\"` in a pipeline file; so is the file `CRM_TOKEN` in "
-        "the folder `ATLAS_SECRETS`. No other variable or file can be named there.", "",
+        "the folder `ATLAS_SECRETS`. `ATLAS_SECRET_CRM_TOKEN_HOSTS`, or the file `CRM_TOKEN.hosts`, lists the hosts "
+        "that may receive it. No other variable or file can be named there.", "",
         "| variable | default | what it is |", "|---|---|---|",
     ]  # fmt: skip
     for name, field in Settings.model_fields.items():

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -19,6 +19,27 @@ _HEARS_OF_A_DEAD_SERVER = {  # in half a minute; TCP alone takes two hours
     "connect_timeout": 5, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }  # fmt: skip
+# whether another user than the owners and Atlas can put objects into the schema of the tables, or has put a function
+# there: it could run with the rights of Atlas
+_OPEN = """
+WITH trusted AS (
+    SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper OR rolname OPERATOR(pg_catalog.=) CURRENT_USER
+    UNION SELECT datdba FROM pg_catalog.pg_database
+           WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+    UNION SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) 'public'
+    UNION SELECT relowner FROM pg_catalog.pg_class
+           WHERE oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass('public.alembic_version')
+)
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_namespace s, pg_catalog.aclexplode(s.nspacl) a
+     WHERE s.nspname OPERATOR(pg_catalog.=) 'public' AND a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
+       AND a.grantee OPERATOR(pg_catalog.<>) ALL (SELECT oid FROM trusted)
+) OR EXISTS (
+    SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace s ON s.oid OPERATOR(pg_catalog.=) p.pronamespace
+     WHERE s.nspname OPERATOR(pg_catalog.=) 'public'
+       AND p.proowner OPERATOR(pg_catalog.<>) ALL (SELECT oid FROM trusted)
+)
+"""
 IDLE = 1.0  # seconds after which a connection is asked whether it still stands
 HEAD = "0014"  # the newest migration; a test holds it against Alembic's own answer
 
@@ -59,6 +80,17 @@ class Database:
             found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
             return found
 
+    def check_is_closed(self) -> None:
+        """Raises Misconfigured if another user of the server can make something run with the rights of Atlas."""
+        if self.embedded:
+            return
+        with self.engine.connect() as connection:
+            if connection.exec_driver_sql(_OPEN).scalar():
+                raise Misconfigured(
+                    "Another user may create objects in the schema `public` of ATLAS_DATABASE_URL, or has one.",
+                    hint="REVOKE CREATE ON SCHEMA public FROM PUBLIC, drop that function, or use another database.",
+                )
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -72,6 +104,7 @@ def open_database(url: str, home: Path) -> Database:
         raise Misconfigured(
             "The database of ATLAS_DATABASE_URL does not answer or refuses the sign-in.", hint="Is it running?"
         ) from error
+    database.check_is_closed()
     if revision == HEAD:
         return database
     if not database.embedded:
@@ -97,6 +130,7 @@ def migrate(database: Database, revision: str, *, down: bool = False) -> None:
     from alembic import command  # loaded only when there is something to migrate
     from alembic.config import Config
 
+    database.check_is_closed()
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with database.engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
@@ -147,9 +181,16 @@ def _sqlite(url: str) -> Engine:
 
 
 def _server(url: str) -> Engine:
+    # a schema with the user's own name would come first by default, and ALTER ROLE can set any search path
+    address = make_url(_psycopg(url))
+    options = {"options": f"{address.query.get('options', '')} -c search_path=public"}
     # what a statement was given may be somebody's data: errors go without it
     engine = create_engine(
-        _psycopg(url), pool_size=10, max_overflow=10, hide_parameters=True, connect_args=_HEARS_OF_A_DEAD_SERVER
+        address,
+        pool_size=10,
+        max_overflow=10,
+        hide_parameters=True,
+        connect_args={**_HEARS_OF_A_DEAD_SERVER, **options},
     )
 
     @event.listens_for(engine, "connect")
