@@ -144,8 +144,10 @@ def _texts(typed: Sequence[Typed]) -> list[str]:
 
 def _with_options_taken(typed: list[Typed], values: dict[str, Any], extra: list[str], *, fuzzy: bool) -> list[Typed]:
     """The words without the options among them; known ones are set, others are too much."""
-    rest = []
-    for word in typed:
+    rest: list[Typed] = []
+    for number, word in enumerate(typed):
+        if word.text.casefold() == "because":  # a reason may hold anything
+            return rest + typed[number:]
         if word.quoted or not (word.text.startswith("--") and len(word.text) > 2):
             rest.append(word)
             continue
