@@ -53,6 +53,6 @@ if __name__ == "__main__":
     channel = socket(fileno=0)
     channel.recv(1)
     channel.sendall(SAYS[sys.argv[1]]())
-    if sys.argv[1].startswith("half"):
+    if sys.argv[1].startswith(("half", "a huge")):
         time.sleep(60)
     channel.recv(1 << 20)

@@ -48,7 +48,7 @@ GUARDS = [
           HERE + "test_a_child_ends_when_its_parent_hangs_up"),
     Guard("engine/contained.py", "            for path in leaves:\n", "            for path in ():\n",
           HERE + "test_a_model_whose_process_crashes_is_an_error_of_its_run"),
-    Guard("engine/chart/sought.py", "texts.validate(full=True)", "pass", HERE + "test_only_values_are_masked"),
+    Guard("engine/chart/sought.py", "column not in columns or ", "", HERE + "test_only_values_are_masked"),
 ]  # fmt: skip
 ENDLESS = "select count(*) as n from t a, t b, t c, t d where a.id + b.id + c.id + d.id = 7"
 CRASHES = ("\"!=\"({'a': product}, product)", "\"!=\"(map {'a': product}, [product])")  # of DuckDB 2.0.0, in truth
