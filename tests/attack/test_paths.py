@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from connectors import csv
 from core import pipeline_file
 from core.errors import AtlasError, Misconfigured, SourceUnreadable
+from core.kept import Kept
 from core.secrets import Secret
 from core.settings import Settings, load
 from engine.check import check_text
@@ -390,7 +391,7 @@ def test_a_check_says_the_same_whether_a_file_outside_is_there_or_not(house: Hou
 def test_an_address_of_postgresql_names_no_file_beside_those_of_tls(option: str, attempts: Attempts) -> None:
     from connectors._postgres_address import address
 
-    dsn = Secret("DSN", lambda: f"postgresql://kim@127.0.0.1/crm?{option}=/etc/passwd")
+    dsn = Secret("DSN", Kept(SecretStr(f"postgresql://kim@127.0.0.1/crm?{option}=/etc/passwd")))
     try:
         address(dsn)
         held = False
