@@ -11,6 +11,8 @@ import threading
 import time
 from pathlib import Path
 
+from core.errors import SourceUnavailable
+
 STEPS = ("plan", "explore", "verdicts", "rejects", "contract", "chart", "merge", "publish", "navigate", "remask")
 POINTS = (
     "start.saved",  # a run is made, its transaction still open
@@ -73,6 +75,8 @@ def _reached(orders: Path, name: str) -> None:
         end = time.monotonic() + LONGEST_HOLD
         while not (orders / "go").exists() and time.monotonic() < end:
             time.sleep(0.01)
+    elif order == "unavailable":
+        raise SourceUnavailable("A test made the source unavailable.")
     else:
         # to this thread: a signal to the process may find another one, and this one go on for a moment
         signal.pthread_kill(threading.get_ident(), {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}[order])

@@ -278,8 +278,7 @@ def test_values_are_numbers_where_the_column_holds_numbers(contract: Contract) -
 BROKEN = [
     ("name + 1", "Binder Error: No function matches"),
     ("name::int > 0", "a value cannot be converted to INT32"),
-    ("error(name) is null", "a function was given a value it does not take"),
-    ("nosuch(name)", "Catalog Error: Scalar Function with name nosuch does not exist"),
+    ("chr(-1) is null", "a function was given a value it does not take"),
     ("length(name)", "it is no condition: it gives BIGINT"),
     ("name = '${NOW_TS}'", "`${` cannot stand in a rule"),
 ]
