@@ -1,5 +1,6 @@
 """Connections that say little, wait long or come in crowds, and answers that grow: a server in a process of its own."""
 
+import resource
 import socket
 import subprocess
 import time
@@ -15,9 +16,11 @@ from tests.program import Program, end, wait_for
 
 GUARDS = [
     Guard("atlas/patience.py", "self._room.make(self)", "pass",
-          "test_connections.py::test_connections_that_ask_nothing_keep_nobody_out"),
+          "test_connections.py::test_more_idle_connections_than_there_is_room_for_keep_nobody_out"),
     Guard("atlas/patience.py", "elif self.of.total() > MOST:", "elif False:",
-          "test_connections.py::test_connections_that_ask_nothing_keep_nobody_out"),
+          "test_connections.py::test_more_idle_connections_than_there_is_room_for_keep_nobody_out"),
+    Guard("atlas/patience.py", "if self.of[new.network] > MOST_OF_ONE and not new.from_proxy:", "if False:",
+          "test_connections.py::test_one_network_takes_no_room_from_another"),
     Guard("api/watching.py", "if self._waiting[who] >= MOST_OF_ONE:", "if False:",
           "test_connections.py::test_polls_and_streams_of_one_caller_are_few"),
     Guard("api/deps.py", 'return self.principal if self.user is None else f"user:{self.user}"', "return self.principal",
@@ -53,6 +56,8 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)  # more connections than a shell lets a process have
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
@@ -109,6 +114,35 @@ def test_connections_that_ask_nothing_keep_nobody_out(
                 one.sendall(IDLE[kind])
         seconds = [server.alive() for _ in range(3)]
     attempts.tried("idle connections", f"{kind}, {networks} networks", held=max(seconds) < 5)
+
+
+@pytest.mark.parametrize("kind", ["one byte", "no body"])
+def test_more_idle_connections_than_there_is_room_for_keep_nobody_out(
+    server: Server, attempts: Attempts, kind: str
+) -> None:
+    with ExitStack() as open_ones:
+        for number in range(1100):
+            with suppress(OSError):
+                one = open_ones.enter_context(server.connect(f"127.0.7.{1 + number % 11}"))
+                one.sendall(IDLE[kind])
+        seconds = [server.alive() for _ in range(3)]
+    attempts.tried("idle connections", f"1,100 with {kind}", held=max(seconds) < 5)
+
+
+def test_one_network_takes_no_room_from_another(server: Server, attempts: Attempts) -> None:
+    with ExitStack() as open_ones:
+        slow = [open_ones.enter_context(server.connect("127.0.6.6")) for _ in range(5)]
+        for one in slow:
+            one.sendall(GET)
+        for _ in range(1100):
+            with suppress(OSError):
+                open_ones.enter_context(server.connect("127.0.7.1")).sendall(b"G")
+        for number, one in enumerate(slow):
+            heard = b""
+            with suppress(OSError):
+                one.sendall(b"\r\n")
+                heard = one.recv(100)
+            attempts.tried("idle connections", f"slow request {number}", held=heard.startswith(b"HTTP/1.1 200"))
 
 
 def answer(server: Server, *pieces: bytes) -> bytes:
