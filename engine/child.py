@@ -47,10 +47,15 @@ _RAISED: dict[str, type[AtlasError]] = {error.code: error for error in (BadPipel
 
 @dataclass(frozen=True)
 class Limits:
-    """How much memory (MB, by default a quarter of the machine's) and time (seconds) one request may take."""
+    """How much memory (MB, by default a quarter of the machine's) and time one request may take.
+
+    `seconds` are by the clock on the wall. `computing` are seconds of the child's processor, which a busy machine does
+    not use up; the start of a child is among them.
+    """
 
     memory_mb: int | None = None
     seconds: float = 600.0
+    computing: float | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
@@ -119,6 +124,15 @@ class Child:
             return 0
 
     @property
+    def computed(self) -> float:
+        """Seconds of a processor that it has used; 0 if it has ended."""
+        try:
+            times = psutil.Process(self.pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(times.user + times.system)
+
+    @property
     def is_idle(self) -> bool:
         """Whether it lives and says nothing: one that speaks without being asked is not asked again."""
         return self._process.poll() is None and not self._buffer and not self._poll(select.POLLIN, 0)
@@ -133,6 +147,7 @@ class Child:
     def ask(self, request: bytes, what: str, limits: Limits, wanted: Wanted, answered: Answered | None) -> bytes:
         """The result of a request, as JSON. Raises what `call` raises; the child must be ended then."""
         end = time.monotonic() + limits.seconds
+        computed_end = None if limits.computing is None else self.computed + limits.computing
         look_at = 0.0
         try:
             self._post(REQUEST, request)
@@ -140,6 +155,8 @@ class Child:
                 if time.monotonic() >= look_at:
                     wanted()
                     self._hold_limits(what, limits, end)
+                    if computed_end is not None and self.computed > computed_end:
+                        raise QueryStopped(f"{what} took more than {_in_words(limits.computing or 0)} of computing.")
                     look_at = time.monotonic() + LOOK_EVERY
                 message = self._receive(LOOK_EVERY, {RESULT: LARGEST, QUESTION: self.memory})
                 if message is None:

@@ -20,7 +20,8 @@ from engine.inside import does
 T = TypeVar("T")
 DEFAULT = Limits()
 WAIT_FOR_BUSY = 0.3  # seconds: a child that is free soon is quicker than one more
-PLANNING_SECONDS = 30.0  # longest time for SQL that is only parsed or planned
+PLANNING_SECONDS = 10.0  # longest time of computing for SQL that is only read
+PATIENCE = 120.0  # seconds: more than that time of computing takes on a machine that is busy
 MOST_PLANNING = 4  # requests of that kind at a time in one process
 KEPT = 500 * MB  # a child that has grown beyond this is not kept warm
 
@@ -66,7 +67,7 @@ def plan(name: str, *arguments: Any, returns: type[T]) -> T:
     if not _planning.acquire(timeout=PLANNING_SECONDS):
         raise TooMany("Too much SQL is being checked at this moment.", seconds=PLANNING_SECONDS)
     try:
-        return call(name, *arguments, returns=returns, what="The SQL", limits=Limits(None, PLANNING_SECONDS))
+        return call(name, *arguments, returns=returns, what="The SQL", limits=Limits(None, PATIENCE, PLANNING_SECONDS))
     finally:
         _planning.release()
 

@@ -26,8 +26,10 @@ from engine.child import AT, ERROR, HEADER, LARGEST, QUESTION, REPLY, RESULT, He
 
 # every request there is: where its function stands. It is called with the arguments and the link to the parent.
 REQUESTS = {
-    "parse": ("engine.sandbox", "serialized"),
-    "regex": ("engine.sandbox", "compiles"),
+    "select": ("engine.sandbox", "selected"),
+    "expression": ("engine.sandbox", "expressed"),
+    "faults": ("engine.sandbox", "faults"),
+    "trace": ("engine.lineage.columns", "traced"),
     "build": ("engine.navigate.build", "run_select"),
     "measure": ("engine.chart.quality", "measure"),
     "reject": ("engine.chart.rejects", "find"),

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from core.errors import QueryStopped
 from core.models import CheckResult, Table, Verdict
 from core.settings import Settings
+from engine import contained
 from engine.lineage import columns as sql_columns
 from engine.lineage import edges as ways
 from engine.lineage import events
@@ -127,7 +129,7 @@ def built(
     """A model's table is published."""
     reporter, name = _Reporter(settings, run), f"navigate.{model.name}"
     schemas = {table: facts.columns for table, facts in tables.items()}
-    edges = ways.model_edges(model.name, sql_columns.columns(model.sql, schemas, list(snapshot.columns)), models)
+    edges = ways.model_edges(model.name, _traced(model.sql, schemas, list(snapshot.columns)), models)
     read = [
         reporter.dataset(f"navigate.{table}" if table in models else table, columns=facts.columns, rows=facts.rows)
         for table, facts in tables.items()
@@ -138,6 +140,14 @@ def built(
     )  # fmt: skip
     done = reporter.job("COMPLETE", name, read, [made], sql=model.sql, owner=snapshot.owner)
     return Published([reporter.job("START", name, read, sql=model.sql, owner=snapshot.owner), done], edges)
+
+
+def _traced(sql: str, schemas: dict[str, dict[str, str]], outputs: list[str]) -> list[sql_columns.ColumnEdge]:
+    """The column edges of a model, traced in a child process."""
+    try:
+        return contained.plan("trace", sql, schemas, outputs, returns=list[sql_columns.ColumnEdge])
+    except QueryStopped:
+        return sql_columns.untraced(schemas, outputs)
 
 
 def succeeded(settings: Settings, run: Run) -> Events:

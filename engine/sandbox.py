@@ -3,11 +3,12 @@
 import atexit
 import json
 import re
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import sqlglot
@@ -24,12 +25,16 @@ from engine.sql_words import nodes, short
 LONGEST = 100_000  # letters of a SELECT: more is no question that a person asks, and takes seconds to read
 _DEEPEST = 30  # brackets that are open at once: sqlglot recurses for each, Python allows a thousand calls
 _LONGEST_CHAIN = 30  # links of x[1][1] or x.f().f(): sqlglot copies all before each, so time grows with the square
+_DEEPEST_TYPES = 6  # of them after the name of a type, as in date(…): sqlglot reads what is in each of them twice
 _OPENING = (TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE)
 _CLOSING = (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE)
 _NOT_OF_A_ROW = ("SUBQUERY", "WINDOW", "STAR", "POSITIONAL_REFERENCE", "PARAMETER")
 _TOO_DEEP = "The SQL is nested too deeply."
 _DUCKDB = sqlglot.Dialect.get_or_raise("duckdb")
+_TYPES = _DUCKDB.parser_class.TYPE_TOKENS
 _SCHEMA = "navigate"  # models may be read under this name too
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,88 @@ class Select:
 def check_select(sql: str, known: Collection[str]) -> Select:
     """Exactly one SELECT over known tables. `navigate.x` is x. Raises BadPipeline, naming what is not allowed.
 
+    Both parsers read it in a child process: a short text can keep either of them busy for hours.
+    """
+    return _asked("select", sql, sorted(known), returns=Select)
+
+
+def check_expression(sql: str, columns: Collection[str] | None) -> str:
+    """One expression over the columns of one table, without a query in it, as DuckDB is to read it. Raises BadPipeline.
+
+    Without `columns` their names are taken as they are: the source has not been read yet.
+    """
+    return _asked("expression", sql, None if columns is None else list(columns), returns=str)
+
+
+def rule_faults(rules: Sequence[tuple[str, str]], seconds: float) -> list[str | None]:
+    """What is wrong with each rule: ("expression", SQL) or ("regex", pattern); None where nothing is.
+
+    The list ends early when the rules before have taken so many seconds of computing.
+    """
+    try:
+        return contained.plan("faults", list(rules), seconds, returns=list[str | None])
+    except QueryStopped:
+        return []
+
+
+def _asked(name: str, *arguments: Any, returns: type[T]) -> T:
+    try:
+        return contained.plan(name, *arguments, returns=returns)
+    except QueryStopped:
+        raise BadPipeline("The SQL takes too much time or memory to be read.", hint="Write it shorter.") from None
+
+
+# in the child
+
+
+def selected(sql: str, known: Collection[str], _: object) -> Select:
+    """What a child does for `check_select`.
+
     sqlglot tells what is wrong in words; DuckDB's own parser, which runs the text in the end, must agree with it.
     """
+    try:
+        return _selected(sql, known)
+    except RecursionError:
+        raise BadPipeline(_TOO_DEEP) from None
+
+
+def expressed(sql: str, columns: Collection[str] | None, _: object) -> str:
+    """What a child does for `check_expression`."""
+    try:
+        return _expressed(sql, columns)
+    except RecursionError:
+        raise BadPipeline(_TOO_DEEP) from None
+
+
+def faults(rules: Sequence[tuple[str, str]], seconds: float, link: object) -> list[str | None]:
+    """What a child does for `rule_faults`."""
+    found: list[str | None] = []
+    ends = time.thread_time() + seconds
+    for kind, text in rules:
+        if time.thread_time() > ends:
+            break
+        found.append(_regex_fault(text) if kind == "regex" else _expression_fault(text, link))
+    return found
+
+
+def _expression_fault(sql: str, link: object) -> str | None:
+    try:
+        expressed(sql, None, link)
+    except BadPipeline as error:
+        return error.message
+    return None
+
+
+def _regex_fault(text: str) -> str | None:
+    with _parser().cursor() as connection:
+        try:
+            connection.execute("SELECT regexp_full_match('', ?)", [text])
+        except duckdb.Error:
+            return f"`{text[:80]}` is not a valid regular expression (RE2)"
+    return None
+
+
+def _selected(sql: str, known: Collection[str]) -> Select:
     tree = _one(sql)
     if not isinstance(tree, exp.Query):
         raise BadPipeline(f"A model is one SELECT; this is `{_kind(tree)}`.", hint="select … from …")
@@ -61,11 +146,7 @@ def check_select(sql: str, known: Collection[str]) -> Select:
     return Select(sql.strip(), tuple(inputs))
 
 
-def check_expression(sql: str, columns: Collection[str] | None) -> str:
-    """One expression over the columns of one table, without a query in it. Raises BadPipeline.
-
-    Without `columns` their names are taken as they are: the source has not been read yet.
-    """
+def _expressed(sql: str, columns: Collection[str] | None) -> str:
     tree = _one(f"SELECT {sql}\n")
     if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or set(_set_args(tree)) - {"expressions"}:
         raise BadPipeline(f"`{short(sql)}` is not one expression.", hint='expression: "shipped_at >= ordered_at"')
@@ -84,11 +165,6 @@ def check_expression(sql: str, columns: Collection[str] | None) -> str:
     if any(node.get("class") in _NOT_OF_A_ROW for node in nodes(_parsed(f"SELECT {text}"))):
         raise own_row
     return text
-
-
-def is_regex(text: str) -> bool:
-    """Whether DuckDB takes a text for a regular expression (RE2)."""
-    return contained.plan("regex", text, returns=bool)
 
 
 def connect(tables: Iterable[Table], timezone: str, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -166,12 +242,12 @@ def running_fault(error: Exception) -> str:
         return "it divides by zero; nullif(x, 0) makes that null."
     if "More than one row returned by a subquery" in first:
         return "a query in brackets gives more than one row where one value is needed."
-    faults = {
+    known = {
         "out of range": "a number is too big for its type.",
         "out of memory": "it needs more memory than there is.",
         "invalid input": "a function was given a value it does not take.",
     }
-    return faults.get(kind, f"DuckDB stopped at a {kind or 'nameless'} error.")
+    return known.get(kind, f"DuckDB stopped with an error of the kind {kind or 'unknown'}.")
 
 
 def _tables(sql: str) -> dict[str, int]:
@@ -180,23 +256,18 @@ def _tables(sql: str) -> dict[str, int]:
     What sqlglot let through can so mean nothing else to the one who runs it. Raises BadPipeline.
     """
     found: dict[str, int] = {}
-    try:
-        _follow(_parsed(sql), frozenset(), found)
-    except RecursionError:
-        raise BadPipeline(_TOO_DEEP) from None
+    _follow(_parsed(sql), frozenset(), found)
     return {name: _line(sql, where) for name, where in sorted(found.items(), key=lambda item: item[1])}
 
 
 def _parsed(sql: str) -> Any:
     """DuckDB's tree of one SELECT that calls nothing it may not. Raises BadPipeline."""
-    try:
-        told = contained.plan("parse", sql, returns=str)
-    except QueryStopped as error:
-        raise BadPipeline(error.message) from error
-    try:
-        parsed = json.loads(told)
-    except RecursionError:
-        raise BadPipeline(_TOO_DEEP) from None
+    with _parser().cursor() as connection:
+        try:
+            ((told,),) = connection.execute("SELECT json_serialize_sql(CAST(? AS VARCHAR))", [sql]).fetchall()
+        except duckdb.Error as error:
+            raise BadPipeline("It cannot be read as SQL.") from error
+    parsed = json.loads(told)
     if parsed["error"]:
         if parsed["error_type"] != "parser":
             raise BadPipeline("A model is one SELECT, and nothing else.", hint="select … from …")
@@ -205,26 +276,6 @@ def _parsed(sql: str) -> Any:
         raise BadPipeline(f"There must be exactly one statement; there are {len(parsed['statements'])}.")
     sql_words.only_known_words(parsed["statements"])
     return parsed
-
-
-def serialized(sql: str, _: object) -> str:
-    """What a child does for `_parsed`: DuckDB's tree as JSON."""
-    with _parser().cursor() as connection:
-        try:
-            ((told,),) = connection.execute("SELECT json_serialize_sql(CAST(? AS VARCHAR))", [sql]).fetchall()
-        except duckdb.Error as error:
-            raise BadPipeline("It cannot be read as SQL.") from error
-    return str(told)
-
-
-def compiles(text: str, _: object) -> bool:
-    """What a child does for `is_regex`."""
-    with _parser().cursor() as connection:
-        try:
-            connection.execute("SELECT regexp_full_match('', ?)", [text])
-        except duckdb.Error:
-            return False
-    return True
 
 
 @cache
@@ -277,8 +328,6 @@ def _one(sql: str) -> exp.Expression:
         line, what = details[0].get("line"), details[0].get("description") or "not SQL"
         what = re.split(r" (?:but got|missing for) <", what)[0]  # the rest is the parser's own language
         raise BadPipeline(f"Line {line}: {what}." if line else f"It cannot be read as SQL: {what}.") from None
-    except RecursionError:
-        raise BadPipeline(_TOO_DEEP) from None
     if len(trees) != 1:
         raise BadPipeline(f"There must be exactly one statement; there are {len(trees)}.")
     tree: exp.Expression = trees[0]  # type: ignore[assignment]  # parse gives the base class of the same trees
@@ -288,18 +337,21 @@ def _one(sql: str) -> exp.Expression:
 def _not_too_deep(tokens: list[Token]) -> None:
     """Raises BadPipeline where brackets or chains of them would keep sqlglot busy for seconds."""
     chain, before = [0], None  # links so far at each depth, and the token before
+    types: list[bool] = []  # whether a type's name stands before each open bracket
     for token in tokens:
         kind = token.token_type
         if kind in _OPENING:
             chain[-1] += 1
             chain.append(0)
+            types.append(before in _TYPES)
         elif kind in _CLOSING:
             chain = chain[:-1] or [0]
+            types = types[:-1]
         elif kind == TokenType.DOT:
             chain[-1] += 1
         elif before != TokenType.DOT:
             chain[-1] = 0
-        if len(chain) > _DEEPEST or chain[-1] > _LONGEST_CHAIN:
+        if len(chain) > _DEEPEST or chain[-1] > _LONGEST_CHAIN or sum(types) > _DEEPEST_TYPES:
             raise BadPipeline(_TOO_DEEP)
         before = kind
 

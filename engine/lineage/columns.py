@@ -65,6 +65,19 @@ class _Traced:
         raise _Unfollowed(name)
 
 
+def traced(
+    sql: str, schemas: Mapping[str, Mapping[str, str]], outputs: Sequence[str] | None, _: object
+) -> list[ColumnEdge]:
+    """What a child does to trace a model: a short text can mean a very large tree."""
+    return columns(sql, schemas, outputs)
+
+
+def untraced(schemas: Mapping[str, Mapping[str, str]], outputs: Sequence[str]) -> list[ColumnEdge]:
+    """The edges of a SELECT that cannot be traced: each column is computed from all columns it may read."""
+    tables = {name.lower(): (name, {column.lower(): column for column in types}) for name, types in schemas.items()}
+    return _edges(_unknown(outputs, _Tracer(tables).everything(None)))
+
+
 def columns(
     sql: str, schemas: Mapping[str, Mapping[str, str]], outputs: Sequence[str] | None = None
 ) -> list[ColumnEdge]:
@@ -213,7 +226,8 @@ class _Tracer:
                 flows = list(self.flows(scope, projection))
             except _Unfollowed:
                 flows = self.everything(scope.expression)
-            traced.append((projection.alias_or_name, [*flows, *(grouped if projection.find(exp.AggFunc) else [])]))
+            flows = [*flows, *(grouped if projection.find(exp.AggFunc) else [])]
+            traced.append((projection.alias_or_name, list(dict.fromkeys(flows))))
 
         by_name = {name.lower(): flows for name, flows in traced}
         cut = tree.args.get("limit") or tree.args.get("offset") or tree.args.get("distinct")
@@ -221,7 +235,7 @@ class _Tracer:
         for column in order.find_all(exp.Column) if order else []:
             sorted_by = by_name.get(column.name.lower()) if not column.table else self.column(scope, column)
             around += [_indirect(flow, "sorted by") for flow in sorted_by or [] if flow.direct]
-        return _Traced(traced, around)
+        return _Traced(traced, list(dict.fromkeys(around)))
 
     def _groups(self, scope: Scope, tree: exp.Select) -> list[_Flow]:
         group = tree.args.get("group")
@@ -272,8 +286,8 @@ class _Tracer:
             yield from (_through(node, flow) for flow in self._children(scope, node))
 
     def _children(self, scope: Scope, node: exp.Expr) -> Iterator[_Flow]:
-        for child in node.iter_expressions():
-            yield from self.flows(scope, child)
+        """Each flow once: a column that is named twenty times in each of six queries is 64 million flows."""
+        yield from dict.fromkeys(flow for child in node.iter_expressions() for flow in self.flows(scope, child))
 
     def _case(self, scope: Scope, node: exp.Expr) -> Iterator[_Flow]:
         branches = node.args.get("ifs") or [node]
