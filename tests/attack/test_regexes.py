@@ -18,8 +18,8 @@ from core.errors import AtlasError
 from core.pipeline import MistakeAt
 from tests.attack.attempts import Attempts, Guard
 
-LETTERS = 40_000
-SECONDS = 1.0  # of this process; the slowest of those that hold takes a tenth of it
+LETTERS = 80_000
+SECONDS = 1.0  # of this process; what holds takes a tenth of it
 AT = _addresses.address("https://api.example/v1/people")
 GUARDS = [
     Guard("connectors/_calls.py", "r'<([^<>]*)>((?:", "r'<([^>]*)>((?:",
