@@ -74,9 +74,7 @@ class _Reading:
 def parse(line: str, skills: Sequence[Skill]) -> Command | Missing | Reply | None:
     """The command a line means, what it lacks, or an answer that says why it means none; None if nothing was said."""
     if len(line) > LONGEST:
-        return misread(
-            f"A message may have {LONGEST:,} characters; this one has {len(line):,}.", "help", holds="counts"
-        )
+        return misread(f"A message may have {LONGEST:,} characters; this one has {len(line):,}.", "help")
     typed = words(plain(line))
     if not typed:
         return None
@@ -192,14 +190,12 @@ def _checked(reading: _Reading) -> Command | Reply:
         number = re.fullmatch(r"#?([0-9]{1,18})", value)
         if number and slot.name in (*NUMBERED, "subject") and not 0 < int(number[1]) <= HIGHEST:
             noun = slot.name if slot.name in NUMBERED else "run"
-            return Reply(
-                f"There is no {noun} #{int(number[1])}.", ok=False, next=[f"{noun}s"], holds=reading.skill.holds
-            )
+            return Reply(f"There is no {noun} #{int(number[1])}.", ok=False, next=[f"{noun}s"], holds="subjects")
         if slot.name in NUMBERED:
             if not number:
                 said, noun = " ".join(reading.pattern.words), NUMBERED[slot.name]
                 told = f"{noun} is told by its number: {said} 12. `{short(value)}` is none."
-                return misread(told, f"{slot.name}s", holds=reading.skill.holds)
+                return misread(told, f"{slot.name}s")
             values[slot.name] = int(number[1])
         elif slot.name == "subject" and number:
             values["subject"] = number[1].lstrip("0") or "0"
@@ -223,14 +219,9 @@ def _nearest(typed: Sequence[Typed], skills: Sequence[Skill], exact: list[_Readi
             return misread(
                 f"After `{' '.join(reading.said)}` can stand: {', '.join(ways)}.",
                 *_sayable(same),
-                holds=reading.skill.holds,
             )
         right = " ".join(reading.said)
-        return misread(
-            f"`{short(' '.join(reading.extra))}` is too much here. Did you mean `{right}`?",
-            right,
-            holds=reading.skill.holds,
-        )
+        return misread(f"`{short(' '.join(reading.extra))}` is too much here. Did you mean `{right}`?", right)
     readings = [r for r in _readings(typed, skills, fuzzy=True) if not r.complete or _sensible(r)]
     complete = [reading for reading in readings if reading.complete]
     if not complete:
@@ -241,9 +232,7 @@ def _nearest(typed: Sequence[Typed], skills: Sequence[Skill], exact: list[_Readi
         return _did_you_mean(typed, max(complete, key=lambda reading: (reading.alike, len(reading.said))))
     if readings:
         return _did_you_mean(typed, max(readings, key=lambda r: (r.alike - len(r.extra), -len(r.pattern.parts))))
-    # what somebody typed may be anything, and a command that was typed in a channel is seen by nobody else
-    text = f"There is no command `{short(typed[0].text)}`. Say help to see what there is."
-    return misread(text, "help", holds="rows")
+    return misread(f"There is no command `{short(typed[0].text)}`. Say help to see what there is.", "help")
 
 
 def _sensible(reading: _Reading) -> bool:
@@ -256,7 +245,7 @@ def _did_you_mean(typed: Sequence[Typed], reading: _Reading) -> Reply:
     first = typed[0].text
     wrong = first if first.casefold() != reading.pattern.words[0] else " ".join(word.text for word in typed)
     meant = reading.pattern.usage if reading.missing else right
-    return misread(f"There is no command `{short(wrong)}`. Did you mean `{meant}`?", right, holds=reading.skill.holds)
+    return misread(f"There is no command `{short(wrong)}`. Did you mean `{meant}`?", right)
 
 
 def _sayable(readings: Sequence[_Reading]) -> list[str]:

@@ -20,7 +20,7 @@ from bot.grammar import Command, Missing
 from bot.inbox import Heard, Inbox
 from bot.loops import Loops
 from bot.posting import CannotPost
-from bot.reply import Action, Reply, misread
+from bot.reply import Action, Holds, Reply, misread
 from bot.skill import skills
 from bot.skills.pii import KINDS
 from bot.words import listing
@@ -34,6 +34,8 @@ GRACE = 3.0  # seconds between Ctrl-C and the end of a command that has not said
 OnUpdate = Callable[[Reply], None]
 NOUNS = {"node": "table or column", "subject": "pipeline or run", "model": "table", "topic": "command"}
 HERE = ("say", "terminal")  # who speaks there is known by the token; nothing said there is kept
+SAYS_NO_MORE = (0, 401, 409, 429)  # of a problem: Atlas is out of reach, or what was named is there
+NAMES = frozenset(("pipeline", "dataset", "subject", "model", "run", "alert"))  # slots of what Atlas knows by name
 YES = frozenset(("yes", "y", "yes please", "ja", "ok"))
 
 
@@ -159,7 +161,7 @@ class Bot:
     async def ask(self, text: str, on_update: OnUpdate | None = None) -> Reply:
         """Says one thing and waits for the answer; `on_update` sees each step of something that takes time."""
         if not text.strip():
-            return misread("Nothing was said.", "help", holds="counts")
+            return misread("Nothing was said.", "help")
         answers: list[Reply] = []
 
         def listen(reply: Reply, final: bool) -> None:
@@ -323,19 +325,24 @@ class Bot:
 
     async def _ask_for(self, missing: Missing, atlas: Atlas) -> Reply:
         """Asks for the missing part, with what there is to choose from."""
-        holds = missing.skill.holds
+        asked = await self._question(missing, atlas)
+        said = missing.said.split()
+        bare = any(pattern.words[: len(said)] == said for pattern in missing.skill.patterns)
+        return replace(asked, holds=missing.skill.holds) if bare else asked
+
+    async def _question(self, missing: Missing, atlas: Atlas) -> Reply:
         if missing.slot.rest:
-            return misread(f"Say the rest, too: {missing.said} … For example: {missing.skill.example}", holds=holds)
+            return misread(f"Say the rest, too: {missing.said} … For example: {missing.skill.example}")
         noun = NOUNS.get(missing.slot.name, missing.slot.name)
         question = f"Which {noun}?"
         try:
             names = await self._names(missing.slot.name, atlas, missing.skill.states)
         except AtlasProblem as problem:
-            return misread(f"{question} {problem.message}", holds=holds)
+            return misread(f"{question} {problem.message}")
         buttons = [Action(f"{missing.said} {grammar.quoted(name)}") for name in names[:6]]
         states = listing(missing.skill.states, last=" or ")
         none = f"None of the newest is {states}." if states else "There is none yet."
-        return misread(f"{question} {listing(names, most=12) or none}", *buttons, holds=holds)
+        return misread(f"{question} {listing(names, most=12) or none}", *buttons)
 
     async def _names(self, kind: str, atlas: Atlas, states: tuple[str, ...]) -> list[str]:
         """What a missing part could be, the likeliest first."""
@@ -371,7 +378,14 @@ class Bot:
                 hint = None if hint in (said.line, f"Say: {said.line}") else hint
         if hint:
             text += f" {hint}"
-        return Reply(text, ok=False, next=buttons, facts={"code": problem.code}, holds=command.skill.holds)
+        return Reply(text, ok=False, next=buttons, facts={"code": problem.code}, holds=_shown(problem, command))
+
+
+def _shown(problem: AtlasProblem, command: Command) -> Holds:
+    """Whose answer a problem is: only one of what is known by its name says nothing that somebody may have typed."""
+    known = problem.status in SAYS_NO_MORE or problem.status >= 500
+    named = all(slot.name in NAMES for slot in command.pattern.slots if slot.name in command.values)
+    return command.skill.holds if known and named else "subjects"
 
 
 def _left(reply: Reply | None) -> Reply:

@@ -105,6 +105,10 @@ class Reply:
         return 2 if not self.understood else 0 if self.ok else 1
 
 
-def misread(text: str, *suggestions: str | Action, holds: Holds) -> Reply:
-    """The answer to what was not understood; the suggestions become buttons."""
-    return Reply(text, next=suggestions, ok=False, understood=False, holds=holds)
+def misread(text: str, *suggestions: str | Action) -> Reply:
+    """The answer to what was not understood; the suggestions become buttons.
+
+    No channel sees it: it may repeat what somebody typed, which may be anything, and nobody else sees a command that is
+    typed in a channel.
+    """
+    return Reply(text, next=suggestions, ok=False, understood=False, holds="subjects")

@@ -35,7 +35,7 @@ def _about(topic: str) -> Reply:
     if not found:
         near = [s for s in skills() if any(word in f"{s.help} {s.name}" for word in wanted)]
         if not near:
-            return Reply(f"There is no command `{short(topic)}`.", next=["help"], ok=False, holds="counts")
+            return Reply(f"There is no command `{short(topic)}`.", next=["help"], ok=False, holds="subjects")
         found = near
     return Reply("\n".join(_told(s) for s in found), next=[s.example for s in found][:4], holds="counts")
 

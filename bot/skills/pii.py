@@ -58,7 +58,7 @@ def _one(name: str, column: str, found: list[Answer], zone: ZoneInfo) -> Reply:
             f"`{name}` has no column `{one_line(column)}`. It has {names}.",
             ok=False,
             next=[f"pii {name}"],
-            holds="rows",
+            holds="subjects",
         )
     c = matching[0]
     reason, where = one_line(c["reason"]).rstrip("."), _quoted(name, c["column"])

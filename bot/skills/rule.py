@@ -25,7 +25,7 @@ async def rule(atlas: Atlas, column: str, type: str | None = None, because: str 
     dataset, _, name = column.partition(".")
     dataset = dataset.casefold().removeprefix("chart.")
     if not name:
-        yield Reply(f"Say which column: pii {dataset}.COLUMN is …", ok=False, next=[f"pii {dataset}"], holds="rows")
+        yield Reply(f"Say which column: pii {dataset}.COLUMN is …", ok=False, next=[f"pii {dataset}"], holds="subjects")
         return
     ruled = await atlas.rule(dataset, name, type, because)
     name = ruled["ruling"]["column"]

@@ -15,14 +15,14 @@ async def schedule(atlas: Atlas, pipeline: str, cron: str) -> Reply:
     again = f'schedule {pipeline} "0 6 * * *"'
     if len(cron.split()) != 5:
         text = "Times are five fields as cron writes them: minute, hour, day, month, weekday. 0 6 * * * is 6 each day."
-        return misread(text, again, holds="counts")
+        return misread(text, again)
     try:
         plan = await atlas.schedule(pipeline, cron)
     except AtlasProblem as problem:
         if problem.code != "bad_input":
             raise
         text = f"{problem.message} {problem.hint or ''}".strip()
-        return Reply(text, ok=False, next=[again], facts={"code": problem.code}, holds="counts")
+        return Reply(text, ok=False, next=[again], facts={"code": problem.code}, holds="subjects")
     told = [f"{pipeline} runs {in_words(plan['cron'])}, next {next_time(plan, await atlas.zone())}."]
     told += [f"Mind: {one_line(odd)}" for odd in plan["mind"]]
     return Reply(

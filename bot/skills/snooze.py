@@ -19,7 +19,7 @@ async def snooze(atlas: Atlas, alert: int, duration: str) -> Reply:
     minutes = in_minutes(duration)
     if minutes is None:
         text = f"`{short(duration)}` is no time to wait: say 30m, 2h or 1d, up to 30 days."
-        return misread(text, f"snooze {alert} 2h", f"snooze {alert} 1d", holds="counts")
+        return misread(text, f"snooze {alert} 2h", f"snooze {alert} 1d")
     return told(await atlas.handle(alert, "snooze", {"minutes": minutes}), await atlas.zone())
 
 

@@ -88,11 +88,15 @@ class Talks:
 
     def run(self, line: str) -> Reply:
         """An answer as Kim would get it, before any platform draws it."""
+        return self.replies(line)[-1]
 
-        async def ask() -> Reply:
+    def replies(self, line: str) -> list[Reply]:
+        """All that Kim would get, updates first."""
+
+        async def ask() -> list[Reply]:
             bot = self.office.office.bot
             atlas = Atlas(bot.http, f"slack:{mock_slack.TEAM}:{mock_slack.KIM}", uuid4().hex)
-            return [reply async for reply in bot.answers(line, ("slack", mock_slack.KIM), atlas)][-1]
+            return [reply async for reply in bot.answers(line, ("slack", mock_slack.KIM), atlas)]
 
         office = self.office.office
         return asyncio.run_coroutine_threadsafe(ask(), office._loop).result(150)

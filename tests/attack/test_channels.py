@@ -1,6 +1,7 @@
 """No value of the data reaches a channel, whatever skill is asked, on whatever platform, however it is said."""
 
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from bot import grammar
 from bot.grammar import Command
 from bot.skill import skills
 from tests.attack.attempts import Attempts, Guard
-from tests.attack.talks import BECAUSE, TYPED, WAYS, Talks, talks
+from tests.attack.talks import BECAUSE, EMAIL, TYPED, WAYS, Talks, talks
 from tests.program import wait_for
 
 TOKEN = f"t_{'a' * 26}"  # stands for one that is in the data
@@ -55,15 +56,24 @@ GUARDS = [
     Guard("bot/skills/dead.py", 'next=[f"replay {pipeline}", f"why {pipeline}"],\n        holds="rows"',
           'next=[f"replay {pipeline}", f"why {pipeline}"],\n        holds="counts"',
           "test_channels.py::test_no_skill_shows_a_value_in_a_channel"),
-    Guard("bot/main.py", 'facts={"code": problem.code}, holds=command.skill.holds', 'facts={}, holds="counts"',
-          "test_channels.py::test_no_skill_shows_a_value_in_a_channel"),
+    Guard("bot/main.py", 'facts={"code": problem.code}, holds=_shown(problem, command)', 'facts={}, holds="counts"',
+          "test_channels.py::test_a_strange_word_in_any_place_of_any_command_is_repeated_to_nobody_else"),
     Guard("bot/skills/rule.py", 'facts(dataset, found)}, holds="rows")', "facts(dataset, found)})",
           "test_channels.py::test_a_ruling_that_masks_at_once_tells_its_reason_to_the_person_alone"),
-    Guard("bot/grammar.py", 'return misread(text, "help", holds="rows")',
-          'return misread(text, "help", holds="counts")',
+    Guard("bot/reply.py", 'understood=False, holds="subjects")', 'understood=False, holds="counts")',
           "test_channels.py::test_what_nobody_understands_is_repeated_to_nobody_else"),
     Guard("bot/audience.py", "HOLDS.index(reply.holds) <= HOLDS.index(most)", "True",
           "test_channels.py::test_no_skill_shows_a_value_in_a_channel"),
+]  # fmt: skip
+
+
+# half a command, with what somebody types of a person
+NAME = "Kirstine Ravnsborg"
+MISREAD = [
+    f'"{NAME} 0707" status', "k.ravnsborg@canary.example alerts", f"status birds {NAME}", f"replay birds because {NAME}",
+    f'help "{NAME}"', f"help {NAME}", f"hello {NAME}", f'stauts "{NAME}"', f'assign 1 @"{NAME}"', f'assign "{NAME}"',
+    f'run "{NAME}"', f"snooze 1 {NAME}", f"schedule birds {NAME}", f'schedule birds "{NAME} * * *"', "status 0707851234",
+    f'birds --"{NAME}" status', f"status --{EMAIL}",
 ]  # fmt: skip
 
 
@@ -111,6 +121,36 @@ def test_what_nobody_understands_is_repeated_to_nobody_else(office: Talks, attem
             channel, alone = office.said()
             attempts.tried("channels", f"{line} by {way}", held=TYPED not in channel)
             assert "There is no command" in alone
+
+
+def test_what_was_half_understood_is_repeated_to_nobody_else(office: Talks, attempts: Attempts) -> None:
+    for line in MISREAD:
+        office.forget()
+        WAYS["a command in a channel of Slack"](office, line)
+        channel = office.said()[0].casefold()
+        held = not any(typed in channel for typed in ("kirstine", "ravnsborg", "707851234"))
+        attempts.tried("channels", f"half understood: {line}", held=held)
+
+
+def test_a_strange_word_in_any_place_of_any_command_is_repeated_to_nobody_else(
+    office: Talks, attempts: Attempts
+) -> None:
+    known = skills()
+    for line in dict.fromkeys(line for said in LINES.values() for line in said):
+        command = grammar.parse(line, known)
+        if not isinstance(command, Command) or "because" in command.values:  # a reason is kept, and told as `rows`
+            continue
+        strange = [f'"{NAME}" {command.line}', f'{command.line} "{NAME}"', f"{command.line} --{TYPED}"]
+        strange += [
+            command.said(**{slot.name: name})
+            for slot in command.pattern.slots
+            for name in (NAME, f"birds.{NAME}", TYPED)
+        ]
+        for typed in dict.fromkeys(strange):
+            shown = [asdict(replace(r, facts={})) for r in office.replies(typed) if r.holds != "subjects"]
+            told = repr(shown).casefold()
+            held = NAME.casefold() not in told and TYPED not in told
+            attempts.tried("channels", f"a strange word: {typed}", held=held)
 
 
 def test_a_code_is_shown_to_its_person_alone(office: Talks, attempts: Attempts) -> None:
