@@ -228,3 +228,15 @@ class Pipeline(Strict):
                     "dataset; use hash, tokenize or keep",
                 )
         return self
+
+    @model_validator(mode="after")
+    def no_age_of_a_masked_column_is_measured(self) -> "Pipeline":
+        rule = self.quality.timeliness
+        policy = self.privacy.columns.get(rule.column) if rule else None
+        if rule and policy and policy.action != "keep":
+            raise MistakeAt(
+                ("quality", "timeliness"),
+                f"the age of the newest `{rule.column}` would be shown, and `privacy` masks that column; "
+                "timeliness needs a column that is kept",
+            )
+        return self

@@ -158,29 +158,25 @@ def _aging(home: Home, db: Session) -> dict[str, dict[str, Any]]:
     }
 
 
-def _clock_facts(home: Home, db: Session, name: str, definition: dict[str, Any], now: datetime) -> Facts | None:
-    found = quality.newest(db, name)
-    if found is None:
-        return None
+def _clock_facts(home: Home, db: Session, name: str, definition: dict[str, Any], now: datetime) -> Facts:
+    run, newest = quality.newest(db, name) or (0, None)
     rule = pipeline_stored.read(name, definition).quality.timeliness
     return Facts(
-        dataset=name, run=found[0], now=now, zone=home.settings.timezone, newest=found[1],
+        dataset=name, run=run, now=now, zone=home.settings.timezone, newest=newest,
         max_age_hours=rule.max_age_hours if rule else None,
     )  # fmt: skip
 
 
 def _by_clock(home: Home, db: Session, name: str, definition: dict[str, Any], now: datetime) -> None:
-    if (facts := _clock_facts(home, db, name, definition, now)) is not None:
-        live = alerts.live(db, name)
-        for named, rule in _rules():
-            if rule.BY_CLOCK:
-                _ask(home, db, named, rule, facts, str(definition.get("owner") or ""), live)
+    facts, live = _clock_facts(home, db, name, definition, now), alerts.live(db, name)
+    for named, rule in _rules():
+        if rule.BY_CLOCK:
+            _ask(home, db, named, rule, facts, str(definition.get("owner") or ""), live)
 
 
 def _changes_by_clock(home: Home, db: Session, name: str, definition: dict[str, Any], now: datetime) -> bool:
     """Whether `_by_clock` would write anything; most looks change nothing."""
-    if (facts := _clock_facts(home, db, name, definition, now)) is None:
-        return False
+    facts = _clock_facts(home, db, name, definition, now)
     for named, rule in _rules():
         if rule.BY_CLOCK:
             mine = {alert.what: alert.run_id for alert in alerts.live(db, name) if alert.rule == named}

@@ -7,10 +7,12 @@ from engine.alerts._rule import Facts, Problem
 SEVERITY, SPREADS, BY_CLOCK, MASKING = "high", True, True, False
 
 
-def problems(facts: Facts) -> list[Problem] | None:
-    if facts.newest is None:
-        return None
-    if facts.max_age_hours is None or facts.now - facts.newest <= timedelta(hours=facts.max_age_hours):
+def problems(facts: Facts) -> list[Problem]:
+    if (
+        facts.newest is None
+        or facts.max_age_hours is None
+        or facts.now - facts.newest <= timedelta(hours=facts.max_age_hours)
+    ):
         return []
     cause = (
         f"Its newest row is of {facts.time(facts.newest)}, published by run #{facts.run}; "

@@ -1,11 +1,11 @@
 """Six honest scores: what was not measured has none, and a figure is never rounded up."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from core.models import DIMENSIONS, CheckResult
+from core.models import DIMENSIONS, CheckResult, Verdict
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,22 @@ class Scores:
     @property
     def measured(self) -> int:
         return sum(score is not None for score in self.dimensions.values())
+
+
+def without_ages(results: Sequence[CheckResult], verdicts: Mapping[str, Verdict]) -> list[CheckResult]:
+    """The results without the age of a column that is not known to be kept: the newest moment is one person's cell."""
+    return [
+        replace(r, failed=0, tested=0, note=personal(r.column), newest=None)
+        if r.tested
+        and r.dimension == "timeliness"
+        and (r.column not in verdicts or verdicts[r.column].action != "keep")
+        else r
+        for r in results
+    ]
+
+
+def personal(column: str | None) -> str:
+    return f"`{column}` holds personal data; timeliness needs a column that does not"
 
 
 def scores(results: Sequence[CheckResult]) -> Scores:

@@ -15,7 +15,7 @@ from engine import faults, increment, report, rulings
 from engine.chart import score
 from engine.explore import cursor as cursors
 from engine.steps.job import Done, Job, Specs
-from engine.store import datasets, leases, lineage, privacy, quality, runs
+from engine.store import alerts, datasets, leases, lineage, privacy, quality, runs
 
 
 def do(job: Job) -> Done:
@@ -36,12 +36,14 @@ def do(job: Job) -> Done:
         with job.home.database.read() as db:
             before = {row.column: dict(row.found) for row in privacy.verdicts(db, base.version.run_id)}
         counts = _added(before, counts, verdicts, sum(rows for _, rows in files))
+    results = score.without_ages([CheckResult(**r) for r in contract["results"]], verdicts)
+    scores, measured = score.scores(results), not contract.get("nothing_new")
     minimum = job.pipeline.quality.minimum_score
     refused = None
-    if not contract.get("nothing_new") and not score.reaches(contract["overall"], minimum):
-        reached = score.text(contract["overall"])
+    if measured and not score.reaches(scores.overall, minimum):
+        reached = score.text(scores.overall)
         message = (
-            f"The score {reached} is below the minimum of {minimum:g}." if contract["overall"] is not None
+            f"The score {reached} is below the minimum of {minimum:g}." if scores.overall is not None
             else f"A score of {minimum:g} is required and nothing could be measured."
         )  # fmt: skip
         refused = {"code": "score_too_low", "message": message, "hint": f"why {job.pipeline.name}", "step": "publish",
@@ -49,7 +51,6 @@ def do(job: Job) -> Done:
     columns = charted[0]["columns"] if charted else dict.fromkeys(types, "VARCHAR")
     snapshot = _snapshot(job, files, columns, verdicts)
     snapshot = replace(snapshot, base=base.version.id if base else None, cursor=_cursor(job, types, charted))
-    results = [CheckResult(**r) for r in contract["results"]]
     told = report.charted(job.home.settings, job.run, snapshot, verdicts, counts, results, rows_in)
     reading = decided["edges"]
     result: dict[str, Any] = {"refused": refused}
@@ -64,6 +65,9 @@ def do(job: Job) -> Done:
                 return
         run.warnings = [*rulings.changes(db, job.pipeline.name, verdicts), *decided.get("told", [])]
         run.rows_in, run.rows_out, run.rows_rejected = rows_in, rows_out, rejected
+        if measured:
+            quality.save(db, run.id, job.pipeline.name, results, scores.overall, scores.dimensions)
+        _forget_ages(db, job.pipeline.name, verdicts)
         rows = rows_out if refused else sum(rows for _, rows in files)
         privacy.save_verdicts(db, run.id, job.pipeline.name, verdicts.values(), rows, counts)
         if refused:
@@ -106,6 +110,7 @@ def _publish_remasked(job: Job) -> Done:
         run.rows_in, run.rows_out, run.rows_rejected = version.rows, version.rows, 0
         run.warnings = rulings.changes(db, version.dataset, verdicts)
         quality.copy(db, version.run_id, run.id)
+        _forget_ages(db, version.dataset, verdicts)
         privacy.copy(db, version.run_id, run.id)
         privacy.save_verdicts(db, run.id, version.dataset, verdicts.values(), version.rows, counts)
         result["version"] = datasets.publish(db, snapshot).number
@@ -114,6 +119,13 @@ def _publish_remasked(job: Job) -> Done:
         lineage.replace_edges(db, (version.dataset,), told.edges)
 
     return Done(result, rows=version.rows, save=save)
+
+
+def _forget_ages(db: Session, dataset: str, verdicts: dict[str, Verdict]) -> None:
+    """Takes away what earlier runs tell of the age of a column that is masked by now."""
+    for column, verdict in verdicts.items():
+        if verdict.action != "keep" and quality.forget_age(db, dataset, column, score.personal(column)):
+            alerts.forget_ages(db, dataset, score.personal(column))
 
 
 def _counts(charted: Specs) -> dict[str, dict[str, int]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
@@ -133,3 +133,9 @@ def subscribers(db: Session, dataset: str) -> list[User]:
     """The active users who want to hear of a dataset."""
     query = select(User).join(Subscription, Subscription.user_id == User.id)
     return list(db.scalars(query.where(Subscription.dataset == dataset, User.active).order_by(User.id)))
+
+
+def forget_ages(db: Session, dataset: str, why: str) -> None:
+    """Takes the moment of the newest row from every alert of a dataset that tells it."""
+    mine = (Alert.dataset == dataset) & (Alert.rule == "freshness")
+    db.execute(update(Alert).where(mine).values(cause=f"{why[0].upper()}{why[1:]}."))

@@ -46,6 +46,21 @@ def copy(db: Session, source: int, target: int) -> None:
     save(db, target, old.dataset, results, old.overall, old.dimensions)
 
 
+def forget_age(db: Session, dataset: str, column: str, why: str) -> bool:
+    """Makes the age of a column not measured, in every run of a dataset; whether any run had measured it."""
+    query = (
+        select(Check, Score).join(Score, Score.run_id == Check.run_id)
+        .where(Score.dataset == dataset, Check.dimension == "timeliness", Check.column == column, Check.tested > 0)
+    )  # fmt: skip
+    found = db.execute(query).all()
+    for check, score in found:
+        check.failed, check.tested, check.note, check.newest = 0, 0, why, None
+        score.dimensions = {**score.dimensions, "timeliness": None}
+        left = [value for value in score.dimensions.values() if value is not None]
+        score.overall, score.measured = sum(left) / len(left) if left else None, len(left)
+    return bool(found)
+
+
 def score(db: Session, run: int) -> Score | None:
     return db.get(Score, run)
 

@@ -70,9 +70,11 @@ GUARDS = [
 # half a command, with what somebody types of a person
 NAME = "Kirstine Ravnsborg"
 MISREAD = [
-    f'"{NAME} 0707" status', "k.ravnsborg@canary.example alerts", f"status birds {NAME}", f"replay birds because {NAME}",
+    f'"{NAME} 0707" status', "k.ravnsborg@canary.example alerts", f"status birds {NAME}",
+    f"replay birds because {NAME}",
     f'help "{NAME}"', f"help {NAME}", f"hello {NAME}", f'stauts "{NAME}"', f'assign 1 @"{NAME}"', f'assign "{NAME}"',
-    f'run "{NAME}"', f"snooze 1 {NAME}", f"schedule birds {NAME}", f'schedule birds "{NAME} * * *"', "status 0707851234",
+    f'run "{NAME}"', f"snooze 1 {NAME}", f"schedule birds {NAME}", f'schedule birds "{NAME} * * *"',
+    "status 0707851234",
     f'birds --"{NAME}" status', f"status --{EMAIL}",
 ]  # fmt: skip
 

@@ -177,6 +177,14 @@ def test_a_column_that_joins_may_not_be_masked_so_that_it_no_longer_does(
     assert check(tmp_path, GOOD + f"{what}\nprivacy:\n  columns:\n    id: hash\n") == []
 
 
+def test_the_age_of_a_masked_column_is_not_measured(tmp_path: Path) -> None:
+    rule = "quality: {timeliness: {column: born, max_age_hours: 24}}\nprivacy:\n  columns:\n    born: "
+    for action in ("hash", "redact", "partial", "tokenize", "{action: generalize, to: year}"):
+        (found,) = check(tmp_path, GOOD + rule + action + "\n")
+        assert found.startswith("4: `quality.timeliness`: the age of the newest `born` would be shown"), found
+    assert check(tmp_path, GOOD + rule + "keep\n") == []
+
+
 def test_a_value_of_the_source_is_never_repeated(tmp_path: Path) -> None:
     for line in (
         "source: {connector: csv, path: a.csv, header: hemmelig}",
