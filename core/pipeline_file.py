@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from core import parts, secrets
-from core.errors import AtlasError, BadInput, BadPipeline, SourceUnreadable
+from core.errors import AtlasError, BadInput, BadPipeline, SourceMissing, SourceUnreadable
 from core.pipeline import IN_WORDS, MistakeAt, Pipeline, Strict
 from core.roots import Roots
 
@@ -109,8 +109,10 @@ def read_text(path: Path) -> str:
             if os.fstat(file.fileno()).st_size > LARGEST:
                 raise BadInput(f"`{path.name}` is larger than 1 MB: is it a pipeline file?")
             return file.read(LARGEST).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except SourceUnreadable as error:
+    except (SourceMissing, SourceUnreadable) as error:
         if not path.is_symlink():
+            if path.is_dir():
+                raise BadInput(error.message) from error  # the hint of a source is about CSV files
             raise
         wrong = f"`{path.name}` is a link to something that is not a file in its folder."
         raise BadInput(wrong, hint="Copy the file instead.") from error

@@ -59,6 +59,7 @@ def owner(home: "Home", name: str) -> str | None:
 
 MOST_COMPARED = 500  # names that a typing error is looked for in: comparing takes a millisecond for each ten
 MOST_LISTED = 10
+MOST_READ = 50  # files that are read to list the first few: reading one takes some milliseconds
 
 
 def nearest(kind: str, name: str, known: dict[str, Path] | list[str]) -> NotFound:
@@ -67,10 +68,19 @@ def nearest(kind: str, name: str, known: dict[str, Path] | list[str]) -> NotFoun
     likely = nlargest(MOST_COMPARED, known, lambda other: len(os.path.commonprefix((said, other))))  # noqa: RUF071 - text
     close = get_close_matches(said, likely, 2, 0.6)
     shown = name if len(name) <= 60 else name[:60] + "…"
-    hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {listed(known)}." if known else None
+    hint = f"Did you mean {' or '.join(close)}?" if close else _there_are(known)
     error = NotFound(f"There is no {kind} `{shown}`.", hint=hint or f"There is no {kind} yet.")
     error.members = {"nearest": close}
     return error
+
+
+def _there_are(known: dict[str, Path] | list[str]) -> str | None:
+    """The first few that can be read, and how many more there are."""
+    if isinstance(known, dict):
+        looked_at = list(known.items())[:MOST_READ]
+        broken = {name for name, path in looked_at if pipeline_file.check(path)[0] is None}
+        known = [name for name in known if name not in broken]
+    return f"There are: {listed(known)}." if known else None
 
 
 def listed(names: Collection[str]) -> str:

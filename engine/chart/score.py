@@ -22,11 +22,10 @@ class Scores:
 
 def without_ages(results: Sequence[CheckResult], verdicts: Mapping[str, Verdict]) -> list[CheckResult]:
     """The results without the age of a column that is not known to be kept: the newest moment is one person's cell."""
+    kept = {column for column, verdict in verdicts.items() if verdict.action == "keep"}
     return [
         replace(r, failed=0, tested=0, note=personal(r.column), newest=None)
-        if r.tested
-        and r.dimension == "timeliness"
-        and (r.column not in verdicts or verdicts[r.column].action != "keep")
+        if r.tested and r.dimension == "timeliness" and r.column not in kept
         else r
         for r in results
     ]

@@ -76,6 +76,27 @@ def downstream_of(models: dict[str, Model], dataset: str) -> list[Model]:
     return [model for model in models.values() if model.name in changed]
 
 
+def told_after(mistakes: list[Mistake], folder: Path, changed: set[str]) -> list[str]:
+    """The mistakes of the models that would be built from what has changed, by the names in their text; how many others
+    there are."""
+    words = {mistake.file: _names_in(folder / Path(mistake.file).name) for mistake in mistakes}
+    names, mine = set(changed), set[str]()
+    while new := {file for file in words.keys() - mine if names & words[file]}:
+        mine |= new
+        names |= {Path(file).stem for file in new}
+    others = len(words) - len(mine)
+    noun = "other model has" if others == 1 else "other models have"
+    own = [str(mistake) for mistake in mistakes if mistake.file in mine]
+    return [*own, *([f"{others} {noun} mistakes: atlas check"] if others else [])]
+
+
+def _names_in(path: Path) -> set[str]:
+    try:
+        return set(re.findall(r"\w+", read_text(path).casefold()))
+    except (AtlasError, UnicodeDecodeError):
+        return set()  # it says nothing of what it reads
+
+
 def owner(model: Model, read: Collection[str]) -> str:
     """Who owns a model, given the owners of all that it reads, directly or through other models.
 
@@ -107,14 +128,14 @@ def without_owner(models: Mapping[str, Model], owners: Mapping[str, str], folder
 def _model(name: str, path: Path, known: Collection[str], datasets: Collection[str]) -> Model:
     if not NAME.fullmatch(name):
         raise BadPipeline(f"`{name}` is no name for a model: a-z, 0-9 and _, a letter first, 63 at most.")
-    if name in datasets:
-        raise BadPipeline(f"There is a dataset `{name}` already; a model needs a name of its own.")
     try:
         text = read_text(path)
     except UnicodeDecodeError as error:
         raise BadPipeline(f"It cannot be read: {type(error).__name__}.") from error
     except AtlasError as error:
         raise BadPipeline(error.message, hint=error.hint) from error
+    if name in datasets:
+        raise BadPipeline(f"There is a dataset `{name}` already; a model needs a name of its own.")
     select = sandbox.check_select(text, known)
     description, declared = _comment(text)
     return Model(name, select.sql, description, select.inputs, declared)

@@ -14,12 +14,12 @@ from engine.store import datasets, leases, lineage, runs
 
 
 def do(job: Job) -> Done:
-    known, mistakes = models.read(
-        job.home.settings.pipelines / "navigate", set(catalog.files(job.home.settings.pipelines))
-    )
+    folder = job.home.settings.pipelines / "navigate"
+    known, mistakes = models.read(folder, set(catalog.files(job.home.settings.pipelines)))
+    downstream = models.downstream_of(known, job.pipeline.name)
     tables: Specs = []
-    warnings = [str(mistake) for mistake in mistakes]
-    for model in models.downstream_of(known, job.pipeline.name):
+    warnings = models.told_after(mistakes, folder, {job.pipeline.name, *(model.name for model in downstream)})
+    for model in downstream:
         job.progress(len(tables))
         try:
             tables.append(_build(job, model, set(known)))

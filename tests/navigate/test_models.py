@@ -139,6 +139,23 @@ def test_a_name_that_is_none_is_told(folder: Path, name: str) -> None:
     assert f"`{name}` is no name for a model" in mistake.message
 
 
+def test_a_run_tells_the_mistakes_of_what_it_changes_and_counts_the_others(folder: Path) -> None:
+    write(folder, totals="select * from orders where", sums="select * from totals", odd="select * from customers where")
+    write(folder, bad="drop table people")
+    (folder / "dd.sql").mkdir()
+    _, mistakes = models.read(folder, {"orders", "customers"})
+    told = models.told_after(mistakes, folder, {"orders"})
+    assert [line.partition(":")[0] for line in told[:-1]] == ["navigate/totals.sql", "navigate/sums.sql"]
+    assert told[-1] == "3 other models have mistakes: atlas check"
+    assert "every CSV" not in str(mistakes)
+
+
+def test_a_link_to_nothing_is_told_as_such_beside_a_dataset_of_its_name(folder: Path) -> None:
+    (folder / "dang.sql").symlink_to(folder / "nowhere.sql")
+    ((mistake),) = models.read(folder, {"dang"})[1]
+    assert "is a link to something that is not a file" in mistake.message
+
+
 def test_a_folder_or_a_mere_comment_is_a_mistake(folder: Path) -> None:
     (folder / "inner.sql").mkdir()
     write(folder, comment="-- nothing yet")
