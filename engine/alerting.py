@@ -397,7 +397,7 @@ def resolve(db: Session, number: int, by: str) -> Alert:
 
 
 def subscribe(home: Home, db: Session, user: int, dataset: str) -> tuple[bool, bool]:
-    """A user hears of the dataset's alerts from now on; whether they did not before, and whether there is a chat for it.
+    """A user hears of the dataset's alerts from now on; whether they did not before, and whether a chat can tell them.
 
     Raises NotFound, Refused.
     """

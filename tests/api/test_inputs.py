@@ -178,7 +178,12 @@ def test_no_body_needs_no_kind() -> None:
 
 
 def test_a_body_may_be_so_large_and_no_larger() -> None:
-    for path, most in {**LARGEST_OF, "/api/v1/runs": LARGEST, "/api/v1/files/": LARGEST, "//api/v1/inbox": LARGEST}.items():
+    for path, most in {
+        **LARGEST_OF,
+        "/api/v1/runs": LARGEST,
+        "/api/v1/files/": LARGEST,
+        "//api/v1/inbox": LARGEST,
+    }.items():
         largest = b'"' + b"a" * (most - 2) + b'"'
         assert post(largest, path=path).content == largest
         refused = post(largest + b" ", path=path)

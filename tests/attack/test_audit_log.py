@@ -119,7 +119,9 @@ NODES = {
 def test_a_refusal_names_the_dataset_of_a_node(home: Home, attempts: Attempts) -> None:
     with home.database.write() as db:
         token = access.issue(db, access.user(db, "viewer"), 600, datasets=["customers"])
-    client = TestClient(create_app(home, lambda: None), base_url=IN_PROCESS, headers={"Authorization": f"Bearer {token}"})
+    client = TestClient(
+        create_app(home, lambda: None), base_url=IN_PROCESS, headers={"Authorization": f"Bearer {token}"}
+    )
     for node, dataset in NODES.items():
         answer = client.get("/api/v1/lineage", params={"nodeId": node})
         assert answer.status_code == 403, answer.text
@@ -219,12 +221,20 @@ def test_who_changes_the_database_file_is_found_by_a_noted_end(home: Home, attem
 
 def test_no_value_that_a_caller_chose_is_in_any_column_of_the_log(home: Home, attempts: Attempts) -> None:
     app = create_app(home, lambda: None)
-    chosen = ["010203-1234", "cpr 010203-1234 Jens", "Jens.Hansen-010203-1234", "ida.holm-example.dk", "4571000000000001"]
+    chosen = [
+        "010203-1234",
+        "cpr 010203-1234 Jens",
+        "Jens.Hansen-010203-1234",
+        "ida.holm-example.dk",
+        "4571000000000001",
+    ]
     for number, value in enumerate(chosen):
         with home.database.write() as db:
             token = access.issue(db, access.user(db, "viewer"), 600, name=value)
             row = access.token(db, token).id
-        client = TestClient(app, base_url=IN_PROCESS, headers={"Authorization": f"Bearer {token}", "X-Request-ID": value})
+        client = TestClient(
+            app, base_url=IN_PROCESS, headers={"Authorization": f"Bearer {token}", "X-Request-ID": value}
+        )
         assert client.post("/api/v1/runs", json={"pipeline": "customers"}).status_code == 403
         last = rows(home.database)[-1]
         written = " ".join(map(str, (last.who, last.through, last.action, last.about, last.result, last.request_id)))
@@ -246,7 +256,9 @@ def test_what_changes_nothing_writes_no_row(home: Home, attempts: Attempts, what
     (home.settings.pipelines / "customers.yml").write_text(text, "utf-8")
     with home.database.write() as db:
         token = access.issue(db, access.user(db, "admin"), 600)
-    client = TestClient(create_app(home, lambda: None), base_url=IN_PROCESS, headers={"Authorization": f"Bearer {token}"})
+    client = TestClient(
+        create_app(home, lambda: None), base_url=IN_PROCESS, headers={"Authorization": f"Bearer {token}"}
+    )
     method, _, path = what.partition(" ")
     answers = [client.request(method, f"/api/v1/{path}", json=ALREADY_SO[what]) for _ in range(5)]
     assert [answer.status_code < 300 for answer in answers] == [True] * 5, answers[0].text

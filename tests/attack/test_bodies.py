@@ -29,8 +29,9 @@ GUARDS = [
 JSON = {"Content-Type": "application/json"}
 NO_JSON = b"[[],"
 BAD_TOKENS = {
-    "no token": None, "an empty header": "", "no word": "Bearer", "an empty token": "Bearer ", "another scheme": "Basic YTpi",
-    "an unknown token": "Bearer atlas_" + "a" * 43, "no JWT": "Bearer a.b.c", "a JWT": "Bearer eyJhbGciOiJub25lIn0.e30.",
+    "no token": None, "an empty header": "", "no word": "Bearer", "an empty token": "Bearer ",
+    "another scheme": "Basic YTpi", "an unknown token": "Bearer atlas_" + "a" * 43, "no JWT": "Bearer a.b.c",
+    "a JWT": "Bearer eyJhbGciOiJub25lIn0.e30.",
     "spaces": "Bearer    ", "two": "Bearer a, Bearer b",
 }  # fmt: skip
 

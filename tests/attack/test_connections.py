@@ -150,7 +150,8 @@ def test_one_network_takes_no_room_from_another(server: Server, attempts: Attemp
 @pytest.mark.parametrize("networks", [1, 9])
 def test_clients_that_do_not_read_keep_nobody_out(server: Server, attempts: Attempts, networks: int) -> None:
     """Each asks for much at once: an answer that cannot be sent is no reason to keep its connection."""
-    asks = f"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.tokens[0]}\r\n\r\n".encode() * 45
+    asked = f"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.tokens[0]}\r\n\r\n"
+    asks = asked.encode() * 45
     with ExitStack() as open_ones:
         for number in range(125 if networks == 1 else 505):
             one = open_ones.enter_context(socket.socket())
