@@ -135,15 +135,19 @@ class Caller:
         if self.scopes is not None and (beyond := set(rights) - self.scopes):
             raise Forbidden(f"A token cannot give `{min(beyond)[:40]}`, which it does not have.")
 
-    def did(self, db: Session, action: str, about: str, *, secret: bool = False) -> None:
-        """The audit row of a write, as the last thing of its transaction. A `secret` answer is not kept for a key."""
+    def did(self, db: Session, action: str, about: str, *, secret: bool = False, changed: bool = True) -> None:
+        """The audit row of a write, as the last thing of its transaction; what `changed` nothing has none.
+
+        A `secret` answer is not kept for a key.
+        """
         if self.asked is not None:
             try:
                 idempotent.done(db, self.principal, self.asked.key, self.asked.request)
             except IntegrityError as error:
                 raise Refused("The same is being done right now.", hint="Ask again in a moment.") from error
             self.asked.to_keep = None if secret else (self.home, self.principal)
-        audit.append(db, self.act, action, about)
+        if changed:
+            audit.append(db, self.act, action, about)
 
     def saw(self, action: str, about: str) -> None:
         """The audit row of a reading, before it is answered."""
@@ -180,7 +184,8 @@ class Caller:
         if self.only is not None and dataset not in self.only:
             return Forbidden(f"This token may not do that{where}.", hint="It is limited to some datasets.")
         may = " or ".join(role for role in access.ROLES if right in access.rights(role))
-        return Forbidden(f"You may not do this{where}: it needs the role {may}, you are {self.role}.")
+        owner = ", or an owner of the dataset" if dataset and right in access.OWNER else ""
+        return Forbidden(f"You may not do this{where}: it needs the role {may}{owner}; you are {self.role}.")
 
 
 # async, though they wait for nothing: else each would cost a change of threads
@@ -226,9 +231,7 @@ def _calling(*, somewhere: bool = False, for_many: bool = False) -> Callable[...
         given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     ) -> Caller:
         if given is None:
-            raise Unauthenticated(
-                "No token was sent.", hint="Send `Authorization: Bearer …`. Make one: atlas token USER"
-            )
+            raise no_token()
         with home.database.read() as db:
             found = _who(db, request, home, given.credentials)
             request.state.caller = found  # a bot that may not speak for others is in the audit log too
@@ -268,6 +271,20 @@ def needs(*rights: str, somewhere: bool = False, for_many: bool = False) -> Any:
     return Security(_for_many if for_many else _somewhere if somewhere else _on_the_dataset, scopes=list(rights))
 
 
+def no_token() -> Unauthenticated:
+    return Unauthenticated("No token was sent.", hint="Send `Authorization: Bearer …`. Make one: atlas token USER")
+
+
+def must_be_known(request: Request) -> None:
+    """Raises Unauthenticated unless the token of a request is good."""
+    kind, _, credentials = request.headers["Authorization"].partition(" ")
+    if kind.lower() != "bearer" or not credentials:
+        raise no_token()
+    home: Home = request.app.state.home
+    with home.database.read() as db:
+        _who(db, request, home, credentials.strip())
+
+
 def _who(db: Session, request: Request, home: Home, credentials: str) -> Caller:
     """Whose token it is. Raises Unauthenticated, the same for every cause."""
     asked: Asked | None = getattr(request.state, "asked", None)
@@ -277,13 +294,12 @@ def _who(db: Session, request: Request, home: Home, credentials: str) -> Caller:
             if held.stale:
                 with home.database.write() as write:
                     access.token_used(write, held.id)
-            through = f"token {held.id} {held.name}".rstrip()
             limits = {"scopes": held.scopes, "only": held.datasets, "ends": held.expires_at, "token": held.id}
             return _caller(
                 request,
                 held.user,
                 held.grants,
-                through,
+                f"token {held.id}",  # not its name, in which anything may stand
                 f"token:{access.hashed(credentials)[:24]}",
                 asked=asked,
                 **limits,

@@ -6,15 +6,22 @@ import math
 import re
 from typing import Any, NoReturn
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.objects import BODY
 from api.problems import answer
+from api.slow import parsing
 from core.errors import AtlasError, BadInput, TooLarge, TooSlow, UnsupportedMediaType
 
-LARGEST = 1_000_000  # bytes of a body
+LARGEST = 65_536  # bytes of a body
+# the routes that take more, and those that need less: anybody may send them something
+LARGEST_OF = {
+    "/api/v1/files": 1_000_000, "/api/v1/inbox": 1_000_000, "/api/v1/pipelines/validate": 262_144,
+    "/api/v1/auth/token": 4_096, "/api/v1/auth/refresh": 4_096, "/api/v1/auth/logout": 4_096,
+}  # fmt: skip
+MOST = 20_000  # values of a body: to look at each takes far longer than to parse it
+SMALL = 4_096  # bytes that are parsed within a millisecond or two
 SLOWEST = 30.0  # seconds for a whole body
 DEEPEST = 64  # lists and objects in each other
 
@@ -37,12 +44,15 @@ class Inputs:
                 raise _bad("path", "has a NUL character")
             if b"%00" in scope["query_string"]:
                 raise _bad("query", "has a NUL character")
-            body = await self._body(headers, receive)
+            body = await self._body(headers, receive, LARGEST_OF.get(scope["path"], LARGEST))
             if body is None:  # the client has gone
                 return
             if body:
                 _check_kind(headers)
-                await run_in_threadpool(_check, body)
+                if len(body) > SMALL:
+                    await parsing(_check, body)
+                else:
+                    _check(body)  # it takes less than the change to another thread would
         except AtlasError as error:
             await answer(error)(scope, receive, send)
             return
@@ -58,10 +68,10 @@ class Inputs:
 
         await self.app(scope, again, send)
 
-    async def _body(self, headers: Headers, receive: Receive) -> bytes | None:
+    async def _body(self, headers: Headers, receive: Receive, largest: int) -> bytes | None:
         length = headers.get("content-length", "0")
-        if len(length) > 12 or (length.isdecimal() and int(length) > LARGEST):
-            raise _too_large()
+        if len(length) > 12 or (length.isdecimal() and int(length) > largest):
+            raise _too_large(largest)
         body, more = bytearray(), True
         try:
             async with asyncio.timeout(self.seconds):
@@ -71,8 +81,8 @@ class Inputs:
                         return None
                     body += message.get("body", b"")
                     more = message.get("more_body", False)
-                    if len(body) > LARGEST:
-                        raise _too_large()
+                    if len(body) > largest:
+                        raise _too_large(largest)
         except TimeoutError:
             raise TooSlow(f"The body did not arrive within {self.seconds:g} s.", hint="Send it again.") from None
         return bytes(body)
@@ -99,7 +109,7 @@ def _check(body: bytes) -> None:
         raise _too_deep() from None
     except ValueError:  # Python reads no number of more than 4300 digits
         raise _bad("body", "has a number that is too large") from None
-    level = [value]
+    level, values = [value], 1
     for _ in range(DEEPEST + 1):
         inner: list[Any] = []
         for item in level:
@@ -113,6 +123,9 @@ def _check(body: bytes) -> None:
                     raise _bad("body", "has a text with a NUL character or half of a surrogate pair")
             elif isinstance(item, int | float) and not (-(2**63) <= item < 2**63 or _is_large_but_finite(item)):
                 raise _bad("body", "has a number that is too large")
+        values += len(inner)
+        if values > MOST:
+            raise _bad("body", f"has more than {MOST} values")
         if not inner:
             return
         level = inner
@@ -137,5 +150,5 @@ def _too_deep() -> BadInput:
     return _bad("body", f"is nested more than {DEEPEST} deep")
 
 
-def _too_large() -> TooLarge:
-    return TooLarge(f"The body is larger than {LARGEST} bytes.", hint="Send less at a time.")
+def _too_large(largest: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {largest} bytes.", hint="Send less at a time.")

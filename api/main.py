@@ -16,6 +16,7 @@ from api.headers import SecurityHeaders
 from api.hosts import Hosts
 from api.idempotency import Idempotency
 from api.inputs import Inputs
+from api.known import Known
 from api.limits import ByAddress, Limits
 from api.metrics import Metrics
 from api.observe import Observe
@@ -75,6 +76,7 @@ def create_app(home: Home, wake: Callable[[], None], *, loopback: bool = True) -
     # this server cannot use up the limit of the person who looks at it
     app.add_middleware(Idempotency)
     app.add_middleware(Inputs)
+    app.add_middleware(Known)
     app.add_middleware(ByAddress, app.state.limits)
     app.add_middleware(Hosts, home.settings.host_names, loopback=loopback)
     app.add_middleware(Observe, requests=app.state.metrics.requests)  # the last one added stands outside of all others

@@ -15,7 +15,7 @@ BODY = "body"  # where `Inputs` keeps the body, in the state of a request
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _NAME = re.compile(NAME)
 _TABLE = re.compile(
-    r"(?:(?:dataset|datasetField):[A-Za-z0-9_-]+:|chart\.)?((?:navigate\.)?[a-z][a-z0-9_]{0,62})(?:[.:].*)?"
+    r"(?:(?:dataset|datasetField):[A-Za-z0-9_-]+:)?(?:chart\.)?((?:navigate\.)?[a-z][a-z0-9_]{0,62})(?:[.:].*)?"
 )
 _TOKEN = re.compile(r"t_[a-z2-7]{26}")
 # what a parameter or a field of a body is called, when its name says which thing it names

@@ -40,6 +40,10 @@ def bug(reference: str) -> JSONResponse:
     return problem(500, "bug", f"A bug in Atlas, reference {reference}.", "The log has more under this reference.")
 
 
+def no_database() -> JSONResponse:
+    return problem(503, "unavailable", "The database does not answer.", "Try again in a moment.", retry_after=5)
+
+
 def install(app: FastAPI) -> None:
     """Every error that is raised on purpose is answered here; others in `api/observe.py`, outside of all else."""
 
@@ -66,8 +70,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(NoneFree)
-    def no_database(_: Request, __: Exception) -> JSONResponse:
-        return problem(503, "unavailable", "The database does not answer.", "Try again in a moment.", retry_after=5)
+    def database_is_away(_: Request, __: Exception) -> JSONResponse:
+        return no_database()
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -25,7 +25,12 @@ def hashing(route: Callable[Given, Answer]) -> Callable[Given, Awaitable[Answer]
     return _within(_HASHING, route)
 
 
-_THREADS, _PROBING, _HASHING = CapacityLimiter(4), CapacityLimiter(2), CapacityLimiter(1)
+async def parsing(parse: Callable[[bytes], None], body: bytes) -> None:
+    """Parses a body that is not small: Python runs one thread at a time, so two at once would only hold up others."""
+    await to_thread.run_sync(parse, body, limiter=_PARSING)
+
+
+_THREADS, _PROBING, _HASHING, _PARSING = CapacityLimiter(4), CapacityLimiter(2), CapacityLimiter(1), CapacityLimiter(1)
 
 
 def _within(threads: CapacityLimiter, route: Callable[Given, Answer]) -> Callable[Given, Awaitable[Answer]]:

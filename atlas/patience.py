@@ -17,14 +17,14 @@ AT_A_TIME = 16_384  # bytes that are parsed before the limits of h11 are looked 
 
 
 class Room:
-    """The connections of a server: how many each network has, and which wait for a request, oldest first."""
+    """The connections of a server: how many each network has, and which may be closed, oldest first."""
 
     def __init__(self) -> None:
         self.of = Counter[str]()
         self.waiting: dict[Patience, None] = {}
 
     def make(self, new: "Patience") -> None:
-        """Closes the oldest waiting connection if there are too many; the new one is closed if none waits."""
+        """Closes the oldest of those that may be, if there are too many; the new one is closed if there is no other."""
         self.of[new.network] += 1
         self.waiting[new] = None
         if self.of[new.network] > MOST_OF_ONE and not new.from_proxy:
@@ -36,7 +36,8 @@ class Room:
 class Patience(H11Protocol):
     """Gives a connection so many seconds for each request line with its headers, and for each 16 KB that it reads.
 
-    A connection whose request has not arrived as a whole may be closed at once to make room for others.
+    A connection whose request has not arrived as a whole, or whose client does not read the answer, may be closed at
+    once to make room for others.
     """
 
     seconds = 10.0
@@ -66,23 +67,23 @@ class Patience(H11Protocol):
             self._stop()
         elif self._waiting is None:
             self._wait()
-        if self._room is not None and asked and not self.cycle.more_body:
-            self._room.waiting.pop(self, None)
+        self._place()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._room is not None and self.cycle.response_complete:  # no further request has come already
-            self._room.waiting[self] = None
+        self._place()
         if self.conn.their_state is h11.SEND_BODY:  # it was answered before its body came, which may never end
             self.transport.close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
         self._read_on(self.transport.get_write_buffer_size())
+        self._place()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self._stop_reading()
+        self._place()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
@@ -94,6 +95,16 @@ class Patience(H11Protocol):
         """Ends the connection at once."""
         self._out()
         self.transport.abort()
+
+    def _place(self) -> None:
+        """Notes whether it may be closed to make room: only who is answered, and reads, may not."""
+        if self._room is None:
+            return
+        asked = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
+        if asked and not self.flow.write_paused:
+            self._room.waiting.pop(self, None)
+        else:
+            self._room.waiting.setdefault(self)
 
     def _out(self) -> None:
         if self._room is not None:

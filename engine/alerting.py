@@ -392,15 +392,17 @@ def resolve(db: Session, number: int, by: str) -> Alert:
     return alert
 
 
-def subscribe(home: Home, db: Session, user: int, dataset: str) -> bool:
-    """A user hears of the dataset's alerts from now on; whether there is a chat to tell them in. Raises NotFound."""
+def subscribe(home: Home, db: Session, user: int, dataset: str) -> tuple[bool, bool]:
+    """A user hears of the dataset's alerts from now on; whether they did not before, and whether a chat can tell them.
+
+    Raises NotFound, Refused.
+    """
     known = catalog.files(home.settings.pipelines)
     if dataset not in known:
         if datasets.kind(db, dataset) == "model":
             raise Refused(f"`{dataset}` is a model: alerts are about datasets.", hint=f"lineage {dataset}")
         raise catalog.nearest("dataset", dataset, known)
-    alerts.subscribe(db, user, dataset, clock.now(db))
-    return bool(links.identities(db, user))
+    return alerts.subscribe(db, user, dataset, clock.now(db)), bool(links.identities(db, user))
 
 
 def unsubscribe(db: Session, user: int, dataset: str) -> None:

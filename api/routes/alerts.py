@@ -116,11 +116,17 @@ def _done(
     home: Home, number: int, caller: Caller, action: str, does: Callable[[Session], stored.Alert]
 ) -> answers.Alert:
     with home.database.write() as db:
-        caller.needs("handle:alerts", _seen(db, number, caller).dataset)
+        seen = _seen(db, number, caller)
+        caller.needs("handle:alerts", seen.dataset)
+        was = _standing(seen)
         row = does(db)
         told = _told(db, row, caller)
-        caller.did(db, action, f"alert {number}")
+        caller.did(db, action, f"alert {number}", changed=_standing(row) != was)
     return told
+
+
+def _standing(row: stored.Alert) -> tuple[object, ...]:
+    return row.state, row.snoozed_until, row.assignee, row.changed_by
 
 
 def _told(db: Session, row: stored.Alert, caller: Caller) -> answers.Alert:

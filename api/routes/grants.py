@@ -72,8 +72,10 @@ def grant(
     _known(home, name)
     caller.may_give(access.rights(wanted.role))
     with home.database.write() as db:
-        row = access.grant(db, access.user(db, user), name, wanted.role, caller.name)
-        caller.did(db, "grant.give", f"{wanted.role} on {name} to {user}")
+        given = access.user(db, user)
+        changed = access.grants_of(db, given.id).get(name) != wanted.role
+        row = access.grant(db, given, name, wanted.role, caller.name)
+        caller.did(db, "grant.give", f"{wanted.role} on {name} to {user}", changed=changed)
         return GrantAnswer(user=user, dataset=name, role=row.role, granted_by=row.granted_by, granted_at=row.granted_at)
 
 

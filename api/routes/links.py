@@ -118,8 +118,10 @@ def add_link(wanted: NewLink, home: HomeDep, caller: Annotated[Caller, needs("ad
         user = access.user(db, wanted.user)
         if not user.active:
             raise Refused(f"`{user.name}` may no longer use Atlas.")
-        row = links.link(db, Identity(wanted.platform, wanted.tenant, wanted.person), user, caller.name)
-        caller.did(db, "link.add", f"{_identity(row)} is {user.name}")
+        who = Identity(wanted.platform, wanted.tenant, wanted.person)
+        new = who not in links.identities(db, user.id)
+        row = links.link(db, who, user, caller.name)
+        caller.did(db, "link.add", f"{_identity(row)} is {user.name}", changed=new)
         return _answer(row, user.name)
 
 

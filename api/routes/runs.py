@@ -169,8 +169,9 @@ def cancel_run(number: Number, home: HomeDep, caller: Annotated[Caller, needs("r
     """Ask a run to stop."""
     pipeline.reap(home)
     with home.database.write() as db:
-        pipeline.cancel(home, db, number)
-        caller.did(db, "run.cancel", f"run {number}")
+        asked = runs.get(db, number).cancel_requested
+        run = pipeline.cancel(home, db, number)
+        caller.did(db, "run.cancel", f"run {number}", changed=not asked or run.state not in runs.ACTIVE)
     return _look(home, number, caller)
 
 

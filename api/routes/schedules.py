@@ -15,6 +15,7 @@ from api.slow import slow
 from core import cron
 from engine import catalog, schedules
 from engine.store import clock
+from engine.store import schedules as rows
 
 router = APIRouter(prefix="/api/v1/schedules", tags=["schedules"])
 
@@ -84,8 +85,11 @@ def set_schedule(name: Name, wanted: Wanted, home: HomeDep, caller: Annotated[Ca
     found = catalog.pipeline(home.settings.pipelines, name)
     with home.database.write() as db:
         now = clock.now(db)
+        before = rows.of(db, [name]).get(name)
+        was = before and (before.cron, before.timezone, before.set_by)
         plan = schedules.put(home, db, found, wanted.cron, caller.name, now)
-        caller.did(db, "schedule.set", f"pipeline {name}")
+        changed = was != (plan.cron, plan.timezone, plan.set_by)
+        caller.did(db, "schedule.set", f"pipeline {name}", changed=changed)
     return _told(plan, now)
 
 

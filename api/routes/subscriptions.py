@@ -28,8 +28,8 @@ def subscribe(name: Name, home: HomeDep, caller: Annotated[Caller, needs("read:q
     """Hear of the alerts about a dataset, wherever one is linked."""
     assert caller.user is not None
     with home.database.write() as db:
-        in_chat = alerting.subscribe(home, db, caller.user, name)
-        caller.did(db, "alert.subscribe", f"dataset {name}")
+        new, in_chat = alerting.subscribe(home, db, caller.user, name)
+        caller.did(db, "alert.subscribe", f"dataset {name}", changed=new)
     return Subscribed(dataset=name, user=caller.name, in_chat=in_chat)
 
 

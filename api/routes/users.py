@@ -92,9 +92,13 @@ class TokensLeft(BaseModel):
 
 
 class ChangedUser(UserAnswer, TokensLeft):
-    """A user as changed, with the tokens that are good."""
+    """A user as changed, with what they still have: tokens that are good, and roles on datasets."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{**ANNA, "tokens": [LEFT]}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**ANNA, "tokens": [LEFT], "grants": {"customers": "operator"}}]}
+    )
+
+    grants: dict[str, str] = Field(description="Dataset and role: DELETE /datasets/NAME/grants/USER ends one.")
 
 
 class Users(BaseModel):
@@ -178,12 +182,15 @@ def change_user(
     with home.database.write() as db:
         row = access.user(db, user)
         before, owned = access.rights_of(db, row) if row.active else frozenset(), set(row.owns)
+        was = row.role, row.active, row.owns
         access.change(db, user, role=wanted.role, active=wanted.active, owns=wanted.owns)
         if row.active:
             new = access.OWNER if set(row.owns) - owned else frozenset()
             caller.may_give(new | (access.rights_of(db, row) - before))
-        caller.did(db, "user.change", f"user {row.name}: {row.role}{'' if row.active else ', ended'}")
-        return ChangedUser(**_answer(row).model_dump(), tokens=_left(db, row))
+        changed = was != (row.role, row.active, row.owns)
+        caller.did(db, "user.change", f"user {row.name}: {row.role}{'' if row.active else ', ended'}", changed=changed)
+        grants = access.grants_of(db, row.id)
+        return ChangedUser(**_answer(row).model_dump(), tokens=_left(db, row), grants=grants)
 
 
 @router.put(

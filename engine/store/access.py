@@ -150,9 +150,12 @@ def _known(role: str) -> None:
 
 
 def grant(db: Session, row: User, dataset: str, role: str, by: str) -> Grant:
-    """A role on one dataset, instead of any that the user had there. Raises BadInput."""
+    """A role on one dataset, instead of any other that the user had there. Raises BadInput."""
     if role not in GRANTABLE:
         raise BadInput(f"`{role[:40]}` cannot be granted on a dataset.", hint=f"Roles: {', '.join(GRANTABLE)}.")
+    held = db.scalar(select(Grant).where(Grant.user_id == row.id, Grant.dataset == dataset, Grant.role == role))
+    if held is not None:
+        return held
     withdraw(db, row, dataset)
     given = Grant(user_id=row.id, dataset=dataset, role=role, granted_by=by, granted_at=datetime.now(UTC))
     db.add(given)

@@ -111,13 +111,13 @@ def count(db: Session) -> dict[str, int]:
 # subscriptions
 
 
-def subscribe(db: Session, user_id: int, dataset: str, now: datetime) -> Subscription:
-    row = db.get(Subscription, (user_id, dataset))
-    if row is None:
-        row = Subscription(user_id=user_id, dataset=dataset, since=now)
-        db.add(row)
-        db.flush()
-    return row
+def subscribe(db: Session, user_id: int, dataset: str, now: datetime) -> bool:
+    """Whether they had not subscribed yet."""
+    if db.get(Subscription, (user_id, dataset)) is not None:
+        return False
+    db.add(Subscription(user_id=user_id, dataset=dataset, since=now))
+    db.flush()
+    return True
 
 
 def unsubscribe(db: Session, user_id: int, dataset: str) -> bool:

@@ -216,8 +216,8 @@ def test_a_subscriber_is_told_in_their_chat_and_by_the_second_way_if_the_first_f
     team.pipeline("orders", owner="web-team")
     kim, silent = team.user("kim", "viewer", "slack:T1:U1", "teams:contoso:U2"), team.user("bo")
     with home.database.write() as db:
-        assert alerting.subscribe(home, db, kim.id, "orders")
-        assert not alerting.subscribe(home, db, silent.id, "orders")  # there is no chat to tell them in
+        assert alerting.subscribe(home, db, kim.id, "orders") == (True, True)
+        assert alerting.subscribe(home, db, silent.id, "orders") == (True, False)  # there is no chat to tell them in
     team.ends("orders")
     assert team.due(later()) == [(1, "slack:T1:C9"), (1, "slack:T1:U1")]
     with home.database.write() as db:

@@ -3,16 +3,19 @@
 import asyncio
 import json
 import math
+import threading
 from typing import Any
 
 import pytest
+from anyio import to_thread
+from anyio.to_thread import current_default_thread_limiter
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, example, given, settings, strategies
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.inputs import DEEPEST, LARGEST, Inputs
+from api.inputs import DEEPEST, LARGEST, LARGEST_OF, MOST, Inputs
 from api.main import IN_PROCESS, create_app
 from core.settings import Settings
 from engine.home import Home
@@ -27,8 +30,8 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     await Response(await Request(scope, receive).body())(scope, receive, send)
 
 
-def post(body: bytes, app: ASGIApp = Inputs(echo), **headers: str) -> Any:  # noqa: B008
-    return TestClient(app, base_url=IN_PROCESS).post("/", content=body, headers={**JSON, **headers})
+def post(body: bytes, app: ASGIApp = Inputs(echo), path: str = "/api/v1/files", **headers: str) -> Any:  # noqa: B008
+    return TestClient(app, base_url=IN_PROCESS).post(path, content=body, headers={**JSON, **headers})
 
 
 def storable(value: Any, depth: int = 0) -> bool:
@@ -175,10 +178,56 @@ def test_no_body_needs_no_kind() -> None:
 
 
 def test_a_body_may_be_so_large_and_no_larger() -> None:
-    largest = b'"' + b"a" * (LARGEST - 2) + b'"'
-    assert post(largest).content == largest
-    refused = post(largest + b" ")
-    assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
+    for path, most in {
+        **LARGEST_OF,
+        "/api/v1/runs": LARGEST,
+        "/api/v1/files/": LARGEST,
+        "//api/v1/inbox": LARGEST,
+    }.items():
+        largest = b'"' + b"a" * (most - 2) + b'"'
+        assert post(largest, path=path).content == largest
+        refused = post(largest + b" ", path=path)
+        assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
+
+
+def test_a_body_may_have_so_many_values_and_no_more() -> None:
+    assert post(b"[" + b"0," * (MOST - 2) + b"0]").status_code == 200
+    for body in (b"[" + b"0," * (MOST - 1) + b"0]", b"[" + b"[]," * 320_000 + b"[]]"):
+        refused = post(body)
+        assert (refused.status_code, refused.json()["detail"]) == (422, f"body: has more than {MOST} values")
+
+
+def test_a_body_that_is_not_small_is_parsed_where_no_quick_route_waits() -> None:
+    """The one thread of the quick routes is taken, and the body is parsed all the same."""
+    begun, taken = threading.Event(), threading.Event()
+
+    def quick() -> None:
+        begun.set()
+        assert taken.wait(20)
+
+    async def all_taken() -> list[Message]:
+        current_default_thread_limiter().total_tokens = 1
+        route = asyncio.create_task(to_thread.run_sync(quick))
+        while not begun.is_set():
+            await asyncio.sleep(0.01)
+        said: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b'"' + b"a" * 50_000 + b'"'}
+
+        async def send(message: Message) -> None:
+            said.append(message)
+
+        headers = [(b"content-type", b"application/json")]
+        scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
+        try:
+            await asyncio.wait_for(Inputs(echo)(scope, receive, send), 10)
+        finally:
+            taken.set()
+            await route
+        return said
+
+    assert asyncio.run(all_taken())[0]["status"] == 200
 
 
 @pytest.mark.parametrize(("where", "allow"), [("/api/v1/runs", "GET, POST"), ("/api/v1/runs/1/cancel", "POST")])
@@ -194,7 +243,7 @@ def test_a_slash_too_many_leads_nowhere(client: Client) -> None:
 
 
 def start(length: bytes = b"Transfer-Encoding: chunked") -> bytes:
-    return b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + length + b"\r\n"
+    return b"POST /api/v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + length + b"\r\n"
 
 
 @pytest.fixture
@@ -234,7 +283,10 @@ def test_a_refused_body_ends_the_connection(home: Home) -> None:
     with live(create_app(home, lambda: None), home.settings) as server:
         asked = start(b"Content-Length: 1000001") + b"\r\n[1,"
         elsewhere = asked.replace(b"Host: localhost", b"Host: evil.example")
-        for answer, status in ((server.send(asked), 413), (server.send(elsewhere), 403)):
+        open_to_all = asked.replace(b"/files", b"/auth/token")
+        for answer, status in (
+            (server.send(asked), 401), (server.send(open_to_all), 413), (server.send(elsewhere), 403),
+        ):  # fmt: skip
             assert answer.startswith(f"HTTP/1.1 {status} ")
             assert "\r\nconnection: close\r\n" in answer.lower()
 

@@ -14,7 +14,7 @@ from engine.home import Home
 from engine.store import access, runs
 from tests.api.conftest import Client
 
-GIVEN = "said-in-chat.0001"
+GIVEN = "5a1d1c4a700010f25a1d1c4a700010f2"
 CANARY = "canary@mail.example"
 
 
@@ -30,7 +30,26 @@ def test_an_id_that_is_one_is_kept(client: Client) -> None:
     assert (answer.status_code, answer.headers["X-Request-ID"], answer.json()["request_id"]) == (404, GIVEN, GIVEN)
 
 
-@pytest.mark.parametrize("given", ["", "short", "x" * 65, "with space", 'x"}\n{"level": "ERROR', "1234567\n8", "é" * 9])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "short",
+        "x" * 65,
+        "with space",
+        'x"}\n{"level": "ERROR',
+        "1234567\n8",
+        "é" * 9,
+        "010203-1234",
+        "x" * 32,
+        "0" * 31,
+        "0" * 33,
+        f"{GIVEN}\n",
+        GIVEN.upper(),
+        "00010203-1234-0102-0312-34010203123",
+        "Jens.Hansen-010203-1234",
+    ],
+)
 def test_anything_else_is_replaced(client: Client, given: str) -> None:
     """Through the server's own door: a client would refuse to send most of these."""
     app = client(None).app
@@ -107,11 +126,20 @@ def test_a_request_is_one_line_with_its_template_and_its_user(
 
 def test_a_run_remembers_the_request_that_asked_for_it(home: Home, client: Client, orders: object) -> None:
     operator = client("operator")
-    started = operator.post("/api/v1/runs", json={"pipeline": "orders"}, headers={"X-Request-ID": "started-0001"})
-    joined = operator.post("/api/v1/runs", json={"pipeline": "orders"}, headers={"X-Request-ID": "joined-0001"})
+    started = operator.post(
+        "/api/v1/runs", json={"pipeline": "orders"}, headers={"X-Request-ID": "00000000000000000000000000000001"}
+    )
+    joined = operator.post(
+        "/api/v1/runs", json={"pipeline": "orders"}, headers={"X-Request-ID": "00000000000000000000000000000002"}
+    )
     number = started.json()["run"]
     assert joined.json()["run"] == number
     operator.post(f"/api/v1/runs/{number}/cancel")
-    again = operator.post(f"/api/v1/runs/{number}/retry", headers={"X-Request-ID": "retried-0001"}).json()["run"]
+    again = operator.post(
+        f"/api/v1/runs/{number}/retry", headers={"X-Request-ID": "00000000000000000000000000000003"}
+    ).json()["run"]
     with home.database.read() as db:
-        assert [runs.get(db, n).request_id for n in (number, again)] == ["started-0001", "retried-0001"]
+        assert [runs.get(db, n).request_id for n in (number, again)] == [
+            "00000000000000000000000000000001",
+            "00000000000000000000000000000003",
+        ]

@@ -110,6 +110,24 @@ def test_a_refusal_names_its_object(home: Home, viewer: TestClient, attempts: At
         attempts.tried("unnamed refusals", f"{method} {path}", held=(last.who, last.about) == ("viewer", about))
 
 
+NODES = {
+    "dataset:atlas:chart.orders": "orders", "dataset:atlas:orders": "orders", "dataset:atlas:chart": "chart",
+    "dataset:atlas:navigate.revenue": "navigate.revenue", "datasetField:atlas:chart.orders:email": "orders",
+}  # fmt: skip
+
+
+def test_a_refusal_names_the_dataset_of_a_node(home: Home, attempts: Attempts) -> None:
+    with home.database.write() as db:
+        token = access.issue(db, access.user(db, "viewer"), 600, datasets=["customers"])
+    client = TestClient(
+        create_app(home, lambda: None), base_url=IN_PROCESS, headers={"Authorization": f"Bearer {token}"}
+    )
+    for node, dataset in NODES.items():
+        answer = client.get("/api/v1/lineage", params={"nodeId": node})
+        assert answer.status_code == 403, answer.text
+        attempts.tried("unnamed refusals", node, held=rows(home.database)[-1].about == f"dataset {dataset}")
+
+
 def test_no_raw_value_of_a_refused_request_is_in_the_log(home: Home, viewer: TestClient, attempts: Attempts) -> None:
     """On every route, wherever it takes something."""
     app = create_app(home, lambda: None)
@@ -199,3 +217,50 @@ def test_who_changes_the_database_file_is_found_by_a_noted_end(home: Home, attem
         for statement in ("DROP TRIGGER audit_no_update", "DROP TRIGGER audit_no_delete", *TAMPERED[how]):
             connection.execute(text(statement))
     attempts.tried("a changed log", how, held=not holds(home.database, expected=noted))
+
+
+def test_no_value_that_a_caller_chose_is_in_any_column_of_the_log(home: Home, attempts: Attempts) -> None:
+    app = create_app(home, lambda: None)
+    chosen = [
+        "010203-1234",
+        "cpr 010203-1234 Jens",
+        "Jens.Hansen-010203-1234",
+        "ida.holm-example.dk",
+        "4571000000000001",
+    ]
+    for number, value in enumerate(chosen):
+        with home.database.write() as db:
+            token = access.issue(db, access.user(db, "viewer"), 600, name=value)
+            row = access.token(db, token).id
+        client = TestClient(
+            app, base_url=IN_PROCESS, headers={"Authorization": f"Bearer {token}", "X-Request-ID": value}
+        )
+        assert client.post("/api/v1/runs", json={"pipeline": "customers"}).status_code == 403
+        last = rows(home.database)[-1]
+        written = " ".join(map(str, (last.who, last.through, last.action, last.about, last.result, last.request_id)))
+        attempts.tried("chosen values", f"{number}", held=value not in written and last.through == f"token {row}")
+
+
+ALREADY_SO = {
+    "PUT datasets/customers/subscriptions/me": None,
+    "PUT datasets/customers/grants/viewer": {"role": "operator"},
+    "PATCH users/viewer": {"owns": ["web"]},
+    "PUT schedules/customers": {"cron": "0 6 * * *"},
+    "POST links": {"platform": "slack", "tenant": "T1", "person": "U2", "user": "viewer"},
+}
+
+
+@pytest.mark.parametrize("what", ALREADY_SO)
+def test_what_changes_nothing_writes_no_row(home: Home, attempts: Attempts, what: str) -> None:
+    text = "name: customers\nowner: crm\nsource: {connector: csv, path: x.csv}\n"
+    (home.settings.pipelines / "customers.yml").write_text(text, "utf-8")
+    with home.database.write() as db:
+        token = access.issue(db, access.user(db, "admin"), 600)
+    client = TestClient(
+        create_app(home, lambda: None), base_url=IN_PROCESS, headers={"Authorization": f"Bearer {token}"}
+    )
+    method, _, path = what.partition(" ")
+    answers = [client.request(method, f"/api/v1/{path}", json=ALREADY_SO[what]) for _ in range(5)]
+    assert [answer.status_code < 300 for answer in answers] == [True] * 5, answers[0].text
+    assert answers[-1].json() == answers[1].json()
+    attempts.tried("a full log", f"{what} again", held=len(rows(home.database)) == 1)

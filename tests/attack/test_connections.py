@@ -21,6 +21,8 @@ GUARDS = [
           "test_connections.py::test_more_idle_connections_than_there_is_room_for_keep_nobody_out"),
     Guard("atlas/patience.py", "if self.of[new.network] > MOST_OF_ONE and not new.from_proxy:", "if False:",
           "test_connections.py::test_one_network_takes_no_room_from_another"),
+    Guard("atlas/patience.py", "if asked and not self.flow.write_paused:", "if asked:",
+          "test_connections.py::test_clients_that_do_not_read_keep_nobody_out"),
     Guard("api/watching.py", "if self._waiting[who] >= MOST_OF_ONE:", "if False:",
           "test_connections.py::test_polls_and_streams_of_one_caller_are_few"),
     Guard("api/deps.py", 'return self.principal if self.user is None else f"user:{self.user}"', "return self.principal",
@@ -143,6 +145,25 @@ def test_one_network_takes_no_room_from_another(server: Server, attempts: Attemp
                 one.sendall(b"\r\n")
                 heard = one.recv(100)
             attempts.tried("idle connections", f"slow request {number}", held=heard.startswith(b"HTTP/1.1 200"))
+
+
+@pytest.mark.parametrize("networks", [1, 9])
+def test_clients_that_do_not_read_keep_nobody_out(server: Server, attempts: Attempts, networks: int) -> None:
+    """Each asks for much at once: an answer that cannot be sent is no reason to keep its connection."""
+    asked = f"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.tokens[0]}\r\n\r\n"
+    asks = asked.encode() * 45
+    with ExitStack() as open_ones:
+        for number in range(125 if networks == 1 else 505):
+            one = open_ones.enter_context(socket.socket())
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            one.settimeout(5)
+            with suppress(OSError):
+                one.bind((f"127.0.8.{1 + number % networks}", 0))
+                one.connect(("127.0.0.1", server.port))
+                one.sendall(asks)
+        # what is still being answered is not closed; once all wait for their clients there is room again
+        held = wait_for(lambda: server.alive("127.0.8.1") < 5, 20) and server.alive() < 5
+    attempts.tried("clients that do not read", f"{networks} networks", held=held)
 
 
 def answer(server: Server, *pieces: bytes) -> bytes:
