@@ -14,6 +14,7 @@ from engine import owner
 from engine.duties import Failing
 from engine.home import Home
 from engine.store import follow_ups, processes
+from engine.store.tolerant import unread
 
 log = logging.getLogger("atlas.worker")
 
@@ -45,6 +46,8 @@ def failing(db: Session) -> dict[str, tuple[datetime, str]]:
     """The duties and follow-ups that fail in any process that lives: since when, and the kinds of error."""
     found: dict[str, tuple[datetime, str]] = {}
     for row in processes.listed(db):
+        if unread(row.failing):
+            found["what a process says of its duties"] = (row.seen_at, "Unreadable")
         for name, (since, error) in row.failing.items():
             told = (datetime.fromisoformat(since), str(error))
             found[name] = min(found.get(name, told), told)
