@@ -549,10 +549,10 @@ PLACES = {  # what is asked, and what must be told all the same
 }  # fmt: skip
 
 ASKED = {  # where rows of a table are read
-    "version": ("datasets", "pipelines", "gdpr", "lineage"), "process": ("readyz", "metrics", "workers"),
-    "run": ("pipelines", "runs", "readyz"), "user_account": ("users",), "alert": ("alerts",),
-    "dataset": ("datasets", "gdpr", "lineage"), "score": ("datasets", "pipelines", "runs", "gdpr"),
-    "verdict": ("gdpr", "lineage", "datasets"),
+    "version": ("datasets", "gdpr", "lineage"), "process": ("readyz", "metrics", "workers"),
+    "run": ("pipelines", "runs"), "user_account": ("users",), "alert": ("alerts",),
+    "dataset": ("datasets", "lineage"), "score": ("datasets", "pipelines", "runs", "gdpr"),
+    "verdict": ("gdpr", "lineage"),
 }  # fmt: skip
 
 
