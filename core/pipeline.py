@@ -177,9 +177,10 @@ class Quality(Strict):
         return value if isinstance(value, list) or value is None else [value]
 
     @property
-    def looks_elsewhere(self) -> bool:
-        """Whether a rule looks for values in another dataset."""
-        return any(rule.matches for rule in self.accuracy) or any(rule.references for rule in self.consistency)
+    def datasets(self) -> set[str]:
+        """The datasets in which rules look for values."""
+        targets = [rule.matches for rule in self.accuracy] + [rule.references for rule in self.consistency]
+        return {target.partition(".")[0] for target in targets if target}
 
 
 class Pipeline(Strict):

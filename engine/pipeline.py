@@ -245,7 +245,7 @@ def _open_side_by_side(db: Session, run: int, step: str) -> None:
     elif step == "verdicts":
         runs.offer(db, run, "rejects", [{}])
     row = runs.get(db, run)
-    looks_elsewhere = pipeline_stored.read(row.pipeline, row.definition).quality.looks_elsewhere
+    looks_elsewhere = bool(pipeline_stored.read(row.pipeline, row.definition).quality.datasets)
     if step == "rejects" if looks_elsewhere else not runs.parts(db, run, "contract") and step != "chart":
         runs.offer(db, run, "contract", [{}])
     if step == "rejects" or (runs.is_done(db, run, "rejects") and not runs.parts(db, run, "chart")):

@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import version
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,6 +14,7 @@ from engine import owner
 from engine.duties import Failing
 from engine.home import Home
 from engine.store import follow_ups, processes
+from engine.store.tolerant import unread
 
 log = logging.getLogger("atlas.worker")
 
@@ -45,9 +46,17 @@ def failing(db: Session) -> dict[str, tuple[datetime, str]]:
     """The duties and follow-ups that fail in any process that lives: since when, and the kinds of error."""
     found: dict[str, tuple[datetime, str]] = {}
     for row in processes.listed(db):
-        for name, (since, error) in row.failing.items():
-            told = (datetime.fromisoformat(since), str(error))
-            found[name] = min(found.get(name, told), told)
+        try:
+            told = {
+                name: (datetime.fromisoformat(since).astimezone(UTC), str(error))
+                for name, (since, error) in row.failing.items()
+            }
+        except (TypeError, ValueError):
+            told = None
+        if told is None or unread(row.failing):
+            told = {"a process": (row.seen_at, "what it says of its duties cannot be read")}
+        for name, it in told.items():
+            found[name] = min(found.get(name, it), it)
     after = {f"after a run: {name}": told for name, told in follow_ups.failing(db).items()}
     return dict(sorted((found | after).items()))
 

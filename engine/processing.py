@@ -1,5 +1,6 @@
 """What the runs have shown of each dataset's processing, beside what its file declares."""
 
+import logging
 from collections.abc import Iterable
 
 from sqlalchemy.orm import Session
@@ -10,16 +11,24 @@ from engine.chart.score import text
 from engine.compliance.record import Activity
 from engine.store import datasets, lineage, privacy, quality
 
+log = logging.getLogger("atlas.processing")
 
-def activities(db: Session, pipelines: Iterable[Pipeline]) -> list[Activity]:
-    """Each pipeline's processing as it is known now."""
-    ways = lineage.ways(db)
-    return [_activity(db, pipeline, ways) for pipeline in pipelines]
+
+def activities(db: Session, pipelines: Iterable[Pipeline]) -> tuple[list[Activity], list[str]]:
+    """Each pipeline's processing as it is known now, and the pipelines of which that cannot be read."""
+    ways, known, unreadable = lineage.ways(db), list[Activity](), list[str]()
+    for pipeline in pipelines:
+        try:
+            known.append(_activity(db, pipeline, ways))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others are told
+            log.error("the processing of %s cannot be read: %s", pipeline.name, type(error).__name__)
+            unreadable.append(pipeline.name)
+    return known, unreadable
 
 
 def _activity(db: Session, pipeline: Pipeline, ways: set[tuple[str, str]]) -> Activity:
     newest = privacy.last_run(db, pipeline.name)
-    verdicts = privacy.verdicts(db, newest) if newest else []
+    verdicts = [(privacy.verdict(row), row) for row in privacy.verdicts(db, newest)] if newest else []
     measured = quality.score(db, newest) if newest else None
     version = datasets.current_version(db, pipeline.name)
     return Activity(
@@ -28,10 +37,11 @@ def _activity(db: Session, pipeline: Pipeline, ways: set[tuple[str, str]]) -> Ac
         pipeline.description,
         pipeline.privacy,
         [
-            {"column": v.column, "types": v.types, "confidence": round(v.confidence, 2), "reason": v.reason,
-             "action": v.action, "scope": v.scope, "rows": v.rows, "masked": v.masked, "ruled": "ruling" in v.options,
+            {"column": v.column, "types": list(v.types), "confidence": round(v.confidence, 2), "reason": v.reason,
+             "action": v.action, "scope": v.scope, "rows": row.rows, "masked": row.masked,
+             "ruled": "ruling" in v.options,
              "found": (v.options.get("found") or {}).get("types", [])}
-            for v in verdicts
+            for v, row in verdicts
         ],
         {
             "score": _text(measured.overall),

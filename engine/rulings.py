@@ -16,6 +16,7 @@ from core.pipeline import Pipeline
 from engine import catalog
 from engine.store import datasets, privacy, rulings, runs
 from engine.store.tables import Ruling, Run, Version
+from engine.store.tolerant import unread
 
 TYPES = (*PERSONAL_TYPES, "CVR")  # CVR is found and not personal
 
@@ -218,9 +219,17 @@ def _too_open(db: Session, versions: list[int], known: dict[int, set[str]]) -> s
     for number in versions:
         if number not in known:
             version = datasets.version(db, number)
-            own = {f"{version.dataset}.{column}" for column in tightened(db, version)}
-            known[number] = own | _too_open(db, list(version.inputs.values()), known)
+            known[number] = _hides_less(db, version) | _too_open(db, list(version.inputs.values()), known)
     return {column for number in versions for column in known[number]}
+
+
+def _hides_less(db: Session, version: Version) -> set[str]:
+    """The columns of a version that hide less than is ruled: all, if what is kept about it cannot be read."""
+    try:
+        columns = ["*"] if unread(version.inputs) else list(tightened(db, version))
+    except (Refused, ValueError):
+        columns = ["*"]
+    return {f"{version.dataset}.{column}" for column in columns}
 
 
 def must_not_be_shown(db: Session, name: str, version: Version) -> None:
@@ -229,6 +238,8 @@ def must_not_be_shown(db: Session, name: str, version: Version) -> None:
     if not columns:
         return
     dataset = columns[0].partition(".")[0]
+    if columns[0].endswith(".*"):
+        raise Refused(f"`{name}` is not shown: what is kept about `{dataset}` cannot be read.", hint=f"run {dataset}")
     last = runs.newest(db, dataset)
     if last is None or last.state in runs.ACTIVE:
         hint = f"status {dataset}"

@@ -5,10 +5,10 @@ from api.answers.columns import PERSONAL, Personal, personal
 from api.answers.problem import PROBLEMS, Problem, problem_schema
 from api.answers.quality import CHECK, Check, Dimensions, check, dimensions, worst
 from api.answers.runs import BRIEF, Brief, Run, State, brief, run
-from api.answers.values import Decimal, Time, cut, example, score, time
+from api.answers.values import Decimal, Time, cut, each, example, score, time
 
 __all__ = [
     "ALERT", "BRIEF", "CHECK", "PERSONAL", "PROBLEMS", "Alert", "AlertState", "Brief", "Check", "Decimal", "Dimensions",
-    "Personal", "Problem", "Run", "State", "Time", "brief", "check", "cut", "dimensions", "example", "personal",
+    "Personal", "Problem", "Run", "State", "Time", "brief", "check", "cut", "dimensions", "each", "example", "personal",
     "problem_schema", "run", "score", "time", "told_alerts", "worst",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from api.answers.values import Time, example, time
+from api.answers.values import Time, each, example, time
 from engine.store import alerts, tables
 
 AlertState = Literal["open", "acknowledged", "assigned", "snoozed", "resolved", "closed"]
@@ -67,7 +67,10 @@ class Alert(BaseModel):
 def told_alerts(db: Session, rows: Sequence[tables.Alert], among: set[str] | None) -> list[Alert]:
     """Alerts as somebody may see them who sees datasets `among` some."""
     attached = alerts.attached(db, [row.id for row in rows])
-    return [_told(row, [a for a in attached.get(row.id, ()) if among is None or a.dataset in among]) for row in rows]
+    return each(
+        "alerts", rows,
+        lambda row: _told(row, [a for a in attached.get(row.id, ()) if among is None or a.dataset in among]),
+    )  # fmt: skip
 
 
 def _told(row: tables.Alert, attached: Iterable[tables.Alert]) -> Alert:

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from api.answers.values import Decimal, Time, example, time
 from core.models import Ruling
+from engine.store import privacy
 from engine.store.tables import VerdictRow
 
 PERSONAL: dict[str, Any] = {
@@ -49,7 +50,7 @@ def personal(row: VerdictRow, ruling: Ruling | None = None, *, why: bool = True)
     """A column; without `why` only what it holds and what is done."""
     return Personal(
         column=row.column,
-        types=row.types,
+        types=list(privacy.verdict(row).types),
         confidence=f"{row.confidence:.2f}" if why else None,
         reason=row.reason if why else None,
         action=row.action,

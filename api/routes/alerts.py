@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from api import answers
 from api.asked import After, Limit, Word
 from api.deps import Caller, HomeDep, needs
+from core.errors import Refused
 from engine import alerting
 from engine.home import Home
 from engine.store import alerts
@@ -130,4 +131,7 @@ def _standing(row: stored.Alert) -> tuple[object, ...]:
 
 
 def _told(db: Session, row: stored.Alert, caller: Caller) -> answers.Alert:
-    return answers.told_alerts(db, [row], caller.where("read:quality"))[0]
+    told = answers.told_alerts(db, [row], caller.where("read:quality"))
+    if not told:
+        raise Refused(f"Alert `#{row.id}` is not shown: what is kept about it cannot be read.")
+    return told[0]

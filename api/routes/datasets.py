@@ -1,6 +1,6 @@
 """Datasets: what is published, how good it is, what is personal in it, what was rejected."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
@@ -208,14 +208,14 @@ def list_datasets(
     with home.database.read() as db:
         found = datasets.listed(db, among=among, kind=kind, owner=owner, after=after, limit=limit + 1)
     page, last = answers.cut(found, limit)
-    items = [
-        Dataset(
-            dataset=row.name, kind=row.kind, owner=row.owner, description=row.description, version=row.number,
-            rows=row.rows, score=answers.score(row.overall), published_at=answers.time(row.published_at),
-        )
-        for row in page
-    ]  # fmt: skip
-    return Datasets(items=items, next=last.name if last else None)
+    return Datasets(items=answers.each("datasets", page, _brief), next=last.name if last else None)
+
+
+def _brief(row: Any) -> Dataset:
+    return Dataset(
+        dataset=row.name, kind=row.kind, owner=row.owner, description=row.description, version=row.number,
+        rows=row.rows, score=answers.score(row.overall), published_at=answers.time(row.published_at),
+    )  # fmt: skip
 
 
 @router.get("/{name}")

@@ -135,7 +135,7 @@ def get_gdpr_report(
         "name": settings.controller_name, "contact": settings.controller_contact, "dpo": settings.dpo_contact
     }  # fmt: skip
     with home.database.read() as db:
-        activities = processing.activities(db, wanted)
+        activities, unreadable = processing.activities(db, wanted)
     made = record.record(
         activities,
         controller,
@@ -144,6 +144,9 @@ def get_gdpr_report(
         raw_retention_enforced=True,
         timezone=settings.timezone,
     )
+    made["attention"] += [
+        f"The processing of {name} is missing: what is kept about it cannot be read." for name in unreadable
+    ]
     caller.saw("report.read", f"dataset {dataset}" if dataset else "all datasets")
     if "application/json" in accept and "application/pdf" not in accept:
         return Response(Record.model_validate(made).model_dump_json(), media_type="application/json")

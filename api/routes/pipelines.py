@@ -111,10 +111,11 @@ def list_pipelines(
     page, last = answers.cut(names, limit)
     good, mistakes = catalog.pipelines(home.settings.pipelines, [files[name] for name in page])
     with home.database.read() as db:
-        newest = runs.newest_of(db, page)
+        newest = answers.each("runs", runs.newest_of(db, page).values(), answers.brief)
         rows = schedule_rows.of(db, page)
     now = datetime.now(UTC)
     plans = {found.name: schedules.planned(home, found, rows.get(found.name), now) for found in good}
+    last_runs = {run.pipeline: run for run in newest}
     items = [
         PipelineBrief(
             name=pipeline.name,
@@ -123,7 +124,7 @@ def list_pipelines(
             connector=pipeline.source["connector"],
             schedule=plan.cron if (plan := plans[pipeline.name]) else None,
             next_at=answers.time(plan.next_at) if plan else None,
-            last_run=answers.brief(newest[pipeline.name]) if pipeline.name in newest else None,
+            last_run=last_runs.get(pipeline.name),
         )
         for pipeline in good
     ]

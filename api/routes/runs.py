@@ -111,7 +111,7 @@ def list_runs(
         if pipeline not in known:
             raise catalog.nearest("pipeline", pipeline, known)
     page, last = answers.cut(found, limit)
-    return Runs(items=[answers.brief(row) for row in page], next=last.id if last else None)
+    return Runs(items=answers.each("runs", page, answers.brief), next=last.id if last else None)
 
 
 @router.get("/{number}")

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictBool
 from sqlalchemy.orm import Session
 
+from api import answers
 from api.asked import AfterName, Limit
 from api.deps import Caller, HomeDep, needs
 from api.slow import hashing
@@ -144,7 +145,7 @@ def list_users(
     """Everybody who may use Atlas, and who no longer may."""
     with home.database.read() as db:
         page = access.users(db, after, limit)
-    return Users(items=[_answer(row) for row in page], next=page[-1].name if len(page) == limit else None)
+    return Users(items=answers.each("users", page, _answer), next=page[-1].name if len(page) == limit else None)
 
 
 @router.post("/users", status_code=201)

@@ -19,7 +19,8 @@ def rows(job: Job) -> Raw:
     read = [Ingested.from_json(result) for result in job.results("explore")]
     types = job.decided()[0] if any(job.results("verdicts")) else columns.decided(job, read)[1]
     with job.home.database.read() as db:
-        others = {name: table for name, (table, _) in datasets.tables(db).items() if name != job.pipeline.name}
+        named = job.pipeline.quality.datasets - {job.pipeline.name}
+        others = {name: table for name, (table, _) in datasets.tables(db, named).items()}
     files = [RawFile(file.path, file.rows) for one in read for file in one.files]
     return Raw(files, types, job.timezone, others, lambda *column: _masked(job, *column), datetime.now(UTC))
 

@@ -11,9 +11,10 @@ from sqlalchemy import and_, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from core.errors import NotFound
+from core.errors import NotFound, Refused
 from core.models import Table
 from engine.store.tables import Dataset, Score, Version, VersionFile
+from engine.store.tolerant import unread
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,14 @@ def get(db: Session, name: str, kind: str | None = None) -> tuple[Dataset, Versi
     if row is None or (kind is not None and row[0].kind != kind):
         noun = "model" if kind == "model" else "dataset"
         raise NotFound(f"There is no {noun} `{name}` that has been published.", hint=f"Say: {noun}s")
+    if not _readable(row[1]):
+        raise Refused(f"`{name}` is not shown: what is kept about its version cannot be read.", hint=f"run {name}")
     return row[0], row[1]
+
+
+def _readable(version: Version) -> bool:
+    """Whether all can be read that says what a version holds, hides and was built from."""
+    return not unread(version.columns, version.masked, version.inputs)
 
 
 def kind(db: Session, name: str) -> str | None:
@@ -111,11 +119,11 @@ def kind(db: Session, name: str) -> str | None:
 
 
 def current(db: Session, names: Iterable[str] | None = None) -> list[tuple[Dataset, Version]]:
-    """Published datasets, those named or all, with their current versions, by name."""
+    """Published datasets, those named or all, with their current versions, by name; none that cannot be read."""
     query = select(Dataset, Version).join(Version, Dataset.current_version_id == Version.id).order_by(Dataset.name)
     if names is not None:
         query = query.where(Dataset.name.in_(list(names)))
-    return [(row[0], row[1]) for row in db.execute(query)]
+    return [(row[0], row[1]) for row in db.execute(query) if _readable(row[1])]
 
 
 def owner(db: Session, name: str) -> str | None:
@@ -129,6 +137,8 @@ def owners(db: Session, versions: Iterable[int]) -> set[str]:
     while wanted:
         query = select(Version.inputs, Dataset.owner).join(Dataset, Dataset.name == Version.dataset)
         rows = db.execute(query.where(Version.id.in_(wanted))).all()
+        if any(unread(row.inputs) for row in rows):
+            raise Refused("Its owners are not known: what a version was built from cannot be read.")
         found |= {row.owner for row in rows}
         seen |= wanted
         wanted = {number for row in rows for number in row.inputs.values()} - seen

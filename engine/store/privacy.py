@@ -7,8 +7,10 @@ from typing import Any
 from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
+from core.errors import Refused
 from core.models import Verdict
 from engine.store.tables import Dataset, DeadLetters, Run, VerdictRow, Version
+from engine.store.tolerant import unread
 
 
 def save_verdicts(
@@ -27,7 +29,9 @@ def save_verdicts(
 
 
 def verdict(row: VerdictRow) -> Verdict:
-    """A verdict as it was given."""
+    """A verdict as it was given. Raises Refused if it cannot be read: nothing may pass for not personal by that."""
+    if unread(row.types, row.options):
+        raise Refused(f"What was found in `{row.dataset}.{row.column}` cannot be read.", hint=f"run {row.dataset}")
     return Verdict(row.column, tuple(row.types), row.confidence, row.reason, row.action, row.options, row.scope)  # type: ignore[arg-type]  # kept as it was given
 
 
@@ -120,4 +124,8 @@ def personal_columns(db: Session) -> set[str]:
         .join(Dataset, Dataset.current_version_id == Version.id)
         .where(Dataset.kind == "charted", Dataset.name == VerdictRow.dataset)
     )
-    return {f"{verdict.dataset}.{verdict.column}" for verdict in db.scalars(query) if verdict.types or verdict.masked}
+    return {
+        f"{verdict.dataset}.{verdict.column}"
+        for verdict in db.scalars(query)
+        if verdict.types or verdict.masked or unread(verdict.types)
+    }

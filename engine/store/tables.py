@@ -1,40 +1,23 @@
 """The tables, by domain: access, catalog, runs, privacy, quality, lineage, compliance."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from sqlalchemy import (
     JSON,
-    DateTime,
     ForeignKey,
     Index,
     LargeBinary,
     MetaData,
     String,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
     true,
 )  # fmt: skip
-from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware time, stored in UTC on every database."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        utc = value.astimezone(UTC)
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+from engine.store.tolerant import KeptDict, KeptList, KeptNames, Number, UtcTime, name_columns
 
 
 class Table(DeclarativeBase):
@@ -48,7 +31,14 @@ class Table(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON, list[Any]: JSON, str: String(255)}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        datetime: UtcTime,
+        dict[str, Any]: KeptDict,
+        list[Any]: KeptList,
+        list[str]: KeptNames,
+        float: Number,
+        str: String(255),
+    }
 
 
 Words = Annotated[str, mapped_column(Text)]  # text of any length
@@ -66,7 +56,7 @@ class User(Table):
     active: Mapped[bool] = mapped_column(default=True, server_default=true())
     password: Mapped[Words | None]  # its argon2 hash; without one nobody signs in with a password
     generation: Mapped[int] = mapped_column(default=0, server_default="0")  # of another one, no access token holds
-    owns: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")  # names of owners this person is one of
+    owns: Mapped[list[str]] = mapped_column(default=list, server_default="[]")  # names of owners this person is one of
 
 
 class Token(Table):
@@ -79,8 +69,8 @@ class Token(Table):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     name: Mapped[str] = mapped_column(default="", server_default="")
-    scopes: Mapped[list[Any] | None]  # rights; null = all that the user has
-    datasets: Mapped[list[Any] | None]  # null = all
+    scopes: Mapped[list[str] | None]  # rights; null = all that the user has
+    datasets: Mapped[list[str] | None]  # null = all
     last_used_at: Mapped[datetime | None]
     created_by: Mapped[str] = mapped_column(default="", server_default="")
     # the sign-in that the chain of tokens began with, which ends them all; null = it began on the server
@@ -240,12 +230,12 @@ class Version(Table):
     published_at: Mapped[datetime]
     rows: Mapped[int]
     columns: Mapped[dict[str, Any]]  # name -> DuckDB type, in order
-    masked: Mapped[list[Any]]  # hashed columns
+    masked: Mapped[list[str]]  # hashed columns
     policy_hash: Mapped[str]
     key_id: Mapped[str]
     inputs: Mapped[dict[str, Any]]  # dataset -> version id it was built from
     base_id: Mapped[int | None]  # the version of the same dataset that it builds upon; null = it stands alone
-    cursor: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # how far its source was read
+    cursor: Mapped[dict[str, Any] | None] = mapped_column(KeptDict(none_as_null=True))  # how far its source was read
 
 
 class VersionFile(Table):
@@ -337,7 +327,8 @@ class Part(Table):
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id"))
     step: Mapped[str]
     ordinal: Mapped[int]
-    spec: Mapped[dict[str, Any]]
+    # strict: a run must not go on without a piece of its own work
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
     lane: Mapped[str | None]  # the source, if only so many of its parts may be worked on at once
     state: Mapped[str]  # ready running done failed cancelled
     attempt: Mapped[int] = mapped_column(default=0)
@@ -348,7 +339,7 @@ class Part(Table):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     rows: Mapped[int] = mapped_column(default=0)
-    result: Mapped[dict[str, Any] | None]
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 
 class FollowUp(Table):
@@ -403,7 +394,7 @@ class VerdictRow(Table):
     ordinal: Mapped[int] = mapped_column(primary_key=True)
     dataset: Mapped[str]
     column: Mapped[str]
-    types: Mapped[list[Any]]
+    types: Mapped[list[str]]
     confidence: Mapped[float]
     reason: Mapped[Words]
     action: Mapped[str]
@@ -556,7 +547,7 @@ class Alert(Table):
     title: Mapped[Words]
     cause: Mapped[Words]
     detail: Mapped[dict[str, Any]]  # what the rule keeps for the next look
-    next: Mapped[list[Any]]  # what one can say about it
+    next: Mapped[list[str]]  # what one can say about it
     state: Mapped[str]  # open acknowledged assigned snoozed resolved closed
     count: Mapped[int]
     run_id: Mapped[int]  # that showed it last; no foreign key: it would wait for whoever ends that run, and they for us
@@ -589,7 +580,7 @@ class Notice(Table):
     alert_id: Mapped[int] = mapped_column(ForeignKey("alert.id"))
     place: Mapped[str]  # the first of its ways, or the user
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
-    ways: Mapped[list[Any]]  # platform:tenant:id, tried one after the other
+    ways: Mapped[list[str]]  # platform:tenant:id, tried one after the other
     way: Mapped[int] = mapped_column(default=0)  # that is tried now
     ref: Mapped[Words | None]  # the platform's name of the message
     shown: Mapped[int] = mapped_column(default=0)  # the alert's revision that it shows
@@ -600,3 +591,7 @@ class Notice(Table):
     token: Mapped[int] = mapped_column(default=0)  # the fence: a bot with an older one is refused
     failures: Mapped[int] = mapped_column(default=0)  # since it was sent last
     error: Mapped[str | None]  # the reason's code
+
+
+for _table in Table.metadata.tables.values():
+    name_columns(_table)

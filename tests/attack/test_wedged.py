@@ -14,14 +14,16 @@ from sqlalchemy import text, update
 import engine.alerts
 from api.main import IN_PROCESS, create_app
 from core import parts, pipeline_stored
+from core.errors import Refused
 from core.pipeline import Pipeline
 from core.settings import Settings
 from engine import alerting, catalog, health, pipeline, schedules
 from engine.duties import Failed
 from engine.faults import DUTIES, FOLLOW_UPS
+from engine.figures import Figures
 from engine.home import Home, open_home
 from engine.schedules import Scheduler
-from engine.store import access, alerts, datasets, follow_ups, privacy, runs
+from engine.store import access, alerts, datasets, follow_ups, privacy, processes, runs
 from engine.store import rulings as stored_rulings
 from engine.store import schedules as rows
 from engine.store.tables import Alert, Part, Run, Schedule
@@ -31,6 +33,30 @@ from tests.attack.attempts import Attempts, Guard
 from tests.program import wait_for
 
 GUARDS = [
+    Guard(
+        "engine/store/tolerant.py",
+        "return self.lost()",
+        "raise",
+        "test_wedged.py::test_a_token_whose_limits_cannot_be_read_may_nothing",
+    ),
+    Guard(
+        "engine/store/datasets.py",
+        "if not _readable(row[1]):",
+        "if False:",
+        "test_wedged.py::test_a_broken_row_stops_nothing_that_is_not_about_it",
+    ),
+    Guard(
+        "engine/store/privacy.py",
+        "if unread(row.types, row.options):",
+        "if False:",
+        "test_wedged.py::test_a_broken_row_stops_nothing_that_is_not_about_it",
+    ),
+    Guard(
+        "api/answers/values.py",
+        "except Exception as error:",
+        "except ZeroDivisionError as error:",
+        "test_wedged.py::test_a_broken_row_stops_nothing_that_is_not_about_it",
+    ),
     Guard(
         "engine/duties.py",
         "except BaseException as error:",
@@ -483,3 +509,133 @@ def test_a_follow_up_that_failed_is_done_later(home: Home, orders: Path) -> None
     follow_ups_again(home)
     with home.database.read() as db:
         assert [it.rule for it in alerts.live(db, "orders")] == ["failed_run"]
+
+
+# rows that somebody broke
+
+BROKEN = [
+    ("version", "columns", "[1]", "dataset = 'tickets'"),
+    ("version", "columns", "{bad", "dataset = 'tickets'"),
+    ("version", "masked", "7", "dataset = 'tickets'"),
+    ("version", "inputs", "{bad", "dataset = 'tickets'"),
+    ("version", "published_at", "x", "dataset = 'tickets'"),
+    ("process", "failing", "{bad", "id = 'p'"),
+    ("process", "failing", '{"a": 7}', "id = 'p'"),
+    ("process", "seen_at", "x", "id = 'p'"),
+    ("run", "definition", "{bad", "pipeline = 'tickets'"),
+    ("run", "state", "x", "pipeline = 'tickets'"),
+    ("run", "error", "[1]", "pipeline = 'tickets'"),
+    ("run", "created_at", "x", "pipeline = 'tickets'"),
+    ("user_account", "owns", "{bad", "name = 'zoe'"),
+    ("user_account", "owns", "[{}]", "name = 'zoe'"),
+    ("user_account", "role", "x", "name = 'zoe'"),
+    ("user_account", "created_at", "x", "name = 'zoe'"),
+    ("alert", "next", "{bad", "dataset = 'tickets'"),
+    ("alert", "state", "x", "dataset = 'tickets'"),
+    ("alert", "severity", "x", "dataset = 'tickets'"),
+    ("alert", "opened_at", "x", "dataset = 'tickets'"),
+    ("dataset", "kind", "x", "name = 'tickets'"),
+    ("score", "overall", "x", "dataset = 'tickets'"),
+    ("score", "dimensions", "{bad", "dataset = 'tickets'"),
+    ("verdict", "types", "{bad", "dataset = 'tickets'"),
+    ("verdict", "types", "7", "dataset = 'tickets'"),
+    ("verdict", "options", "{bad", "dataset = 'tickets'"),
+    ("verdict", "confidence", "x", "dataset = 'tickets'"),
+]
+PLACES = {  # what is asked, and what must be told all the same
+    "/readyz": "parts", "/metrics": "atlas_workers", "/api/v1/workers": "items", "/api/v1/users": "anna",
+    "/api/v1/alerts": "products", "/api/v1/datasets": "products", "/api/v1/pipelines": "products",
+    "/api/v1/runs": "products", "/api/v1/gdpr/report": "products", "/api/v1/lineage/explain?node=products": "products",
+}  # fmt: skip
+
+ASKED = {  # where rows of a table are read
+    "version": ("datasets", "gdpr", "lineage"), "process": ("readyz", "metrics", "workers"),
+    "run": ("pipelines", "runs"), "user_account": ("users",), "alert": ("alerts",),
+    "dataset": ("datasets", "lineage"), "score": ("datasets", "pipelines", "runs", "gdpr"),
+    "verdict": ("gdpr", "lineage"),
+}  # fmt: skip
+
+
+def test_a_broken_row_stops_nothing_that_is_not_about_it(settings: Settings, attempts: Attempts) -> None:
+    home = open_home(settings)
+    worker = Worker(home, celery_app(home))
+    worker.start()
+    for name in ("tickets", "products"):
+        write(home, name, "quality: {completeness: [id]}\n")
+        start(home, name)
+    worker.wake()
+    assert wait_for(lambda: worked(home, 2), 30)
+    seen = datetime.now(UTC)
+    with home.database.write() as db:
+        access.add_user(db, "zoe", "viewer")
+        token = access.issue(db, access.add_user(db, "anna", "admin"), 600)
+        processes.lives(db, "p", {
+            "does": "scheduler", "host": "h", "pid": 1, "version": "1", "reason": None, "failing": {},
+        })  # fmt: skip
+        for name in ("tickets", "products"):
+            alerts.add(
+                db,
+                Alert(
+                    fingerprint=name, rule="volume_anomaly", dataset=name, what="", state="open", count=1,
+                    opened_at=seen, revision=1, owner="web", severity="high", spreads=True, title="t", cause="t",
+                    detail={}, next=[], run_id=1, last_at=seen,
+                ),
+            )  # fmt: skip
+    client = TestClient(
+        create_app(home, worker.wake), base_url=IN_PROCESS, raise_server_exceptions=False,
+        headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+    )  # fmt: skip
+
+    def shown(place: str, beside: str) -> bool:
+        answer = client.get(place)
+        return answer.status_code in ((200, 503) if place == "/readyz" else (200,)) and beside in answer.text
+
+    assert [place for place, beside in PLACES.items() if not shown(place, beside)] == []
+    for table, column, value, where in BROKEN:
+        with home.database.write() as db:
+            before = db.execute(text(f"SELECT rowid, {column} FROM {table} WHERE {where}")).all()
+            db.execute(text(f"UPDATE {table} SET {column} = :value WHERE {where}"), {"value": value})
+        assert before
+        for place, beside in PLACES.items():
+            if any(name in place for name in ASKED[table]):
+                attempts.tried("broken row", f"{table}.{column} = {value}: {place}", held=shown(place, beside))
+        Figures(home, 0).look()  # `/metrics` keeps its figures for a while
+        with home.database.write() as db:
+            for row in before:
+                db.execute(
+                    text(f"UPDATE {table} SET {column} = :value WHERE rowid = :id"), {"value": row[1], "id": row[0]}
+                )
+    # a run that names no tickets ends well beside a version that cannot be read
+    with home.database.write() as db:
+        db.execute(text("UPDATE version SET columns = '[1]', masked = '7', inputs = '{bad', published_at = 'x'"
+                        " WHERE dataset = 'tickets'"))  # fmt: skip
+        db.execute(text("UPDATE run SET definition = '{bad' WHERE pipeline = 'tickets'"))
+        db.execute(text("UPDATE verdict SET types = '7' WHERE dataset = 'tickets'"))
+        assert "tickets.id" in privacy.personal_columns(db)
+        with pytest.raises(Refused, match="is not shown"):
+            datasets.get(db, "tickets")
+    assert "cannot be read" in client.get("/api/v1/gdpr/report").text
+    assert client.get("/api/v1/datasets/tickets/pii").status_code == 409
+    number = start(home, "products")
+    worker.wake()
+    wait_for(lambda: over(home, number), 20)
+    attempts.tried("broken row", "a run of another dataset", held=state(home, number) == "succeeded")
+    assert worker.stop(10)
+    home.database.close()
+
+
+def worked(home: Home, many: int) -> bool:
+    with home.database.read() as db:
+        return len(datasets.current(db)) == many and not runs.active(db)
+
+
+@pytest.mark.parametrize("column", ["scopes", "datasets"])
+def test_a_token_whose_limits_cannot_be_read_may_nothing(home: Home, attempts: Attempts, column: str) -> None:
+    with home.database.write() as db:
+        token = access.issue(db, access.add_user(db, "anna", "admin"), 600)
+    for value in ("{bad", "7", "[1]", "{}"):
+        with home.database.write() as db:
+            db.execute(text(f"UPDATE token SET {column} = :value"), {"value": value})
+            held = access.bearer(db, token)
+        assert held is not None
+        attempts.tried("broken row", f"token.{column} = {value}", held=getattr(held, column) == frozenset())
