@@ -268,6 +268,8 @@ def _parsed(sql: str) -> Any:
         except duckdb.Error as error:
             raise BadPipeline("It cannot be read as SQL.") from error
     parsed = json.loads(told)
+    if "Max expression depth" in parsed.get("error_message", ""):
+        raise BadPipeline(_TOO_DEEP)
     if parsed["error"]:
         if parsed["error_type"] != "parser":
             raise BadPipeline("A model is one SELECT, and nothing else.", hint="select … from …")

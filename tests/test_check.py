@@ -22,7 +22,7 @@ GOOD = "{column: total, min: 0}"
 @pytest.mark.parametrize(
     ("good", "bad", "line", "said"),
     [
-        (GOOD, '{column: mail, regex: "(["}', 7, "no regular expression"),
+        (GOOD, '{column: mail, regex: "(["}', 7, "not a valid regular expression"),
         (GOOD, f'{GOOD}\n  consistency: [{{expression: "drop table x"}}]', 8, "expression"),
         (GOOD, f"{GOOD}\n  accuracy: [{{expression: \"read_csv('x') is null\"}}]", 8, "read_csv"),
         (GOOD, f"{GOOD}\n  consistency: [{{column: id, references: nope.id}}]", 8, "no dataset `nope`"),

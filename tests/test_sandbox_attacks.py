@@ -416,7 +416,7 @@ def test_an_error_while_running_quotes_no_value(locked: duckdb.DuckDBPyConnectio
         with pytest.raises(duckdb.Error) as caught:
             locked.execute(sql).fetchall()
         assert sandbox.running_fault(caught.value) == said
-    assert sandbox.running_fault(ValueError("")) == "DuckDB stopped at a nameless error."
+    assert sandbox.running_fault(ValueError("")) == "DuckDB stopped with an error of the kind unknown."
 
 
 def _filled(sql: str, folder: Path) -> str:

@@ -172,13 +172,30 @@ def test_no_call_asks_for_a_size_without_a_bound(attempts: Attempts) -> None:
         assert not _expression_held(sql)
 
 
+TYPE_CALLS = ("row", "date", "timestamp", "timestamptz", "uuid", "blob", "decimal", "char", "varchar", "bit", "double",
+              "text", "int", "struct", "map", "time", "interval")  # fmt: skip
+
+
+def test_sql_that_overflows_a_parser_is_refused_in_words(attempts: Attempts) -> None:
+    many = {"casts": "a" + "::int" * 390 + " > 0", "escapes": "a like 'x'" + " escape 'y'" * 150,
+            "distinct": "a" + " is distinct from a" * 100}  # fmt: skip
+    for name, sql in many.items():
+        attempts.tried("overflow", name, held=_expression_held(sql))
+    for name, part in {"sum": "+a", "text": "||a", "json": "->'x'", "and": " and a"}.items():
+        attempts.tried(
+            "overflow", f"20,000 of {name}", held=_model_held("select a" + part * 20_000 + " as b from orders")
+        )
+
+
 def test_what_is_nested_or_chained_is_refused_before_it_is_parsed(attempts: Attempts) -> None:
     chains = {"a" + "[1]" * 31, "a" + ".b()" * 31, "a" + '."f"(1)[1]' * 16, "a" + ".left()" * 31, "(a)" + ".b" * 31}
     nested = {
         left * 31 + "a" + right * 31
         for left, right in (("(", ")"), ("abs(", ")"), ("[", "]"), ("{'k':", "}"), ("a[", "]"))
     }
-    for sql in sorted(chains | nested):
+    # sqlglot reads what stands in these twice, so each of them doubles its time
+    typed = {f"{name}(" * n + "a" + ")" * n for name in TYPE_CALLS for n in (7, 12, 20, 28)}
+    for sql in sorted(chains | nested | typed):
         with pytest.raises(BadPipeline) as refused:
             sandbox.check_expression(sql, None)
         attempts.tried("nested", sql[:40], held=refused.value.message == "The SQL is nested too deeply.")
@@ -258,6 +275,10 @@ def test_the_process_for_what_is_made_at_random_notes_a_crash_and_a_leak_and_goe
 
 _ONE_FORM = "test_sql.py::test_no_form_of_a_model_hides_a_function"
 GUARDS = [
+    Guard("engine/sandbox.py", " or sum(types) > _DEEPEST_TYPES", "",
+          "test_sql.py::test_what_is_nested_or_chained_is_refused_before_it_is_parsed"),
+    Guard("engine/sandbox.py", "    except RecursionError:\n        raise BadPipeline(_TOO_DEEP) from None\n\n\ndef faults", "    finally:\n        pass\n\n\ndef faults",
+          "test_sql.py::test_sql_that_overflows_a_parser_is_refused_in_words"),
     Guard("engine/sandbox.py", "    sql_words.only_known_nodes(tree)\n", "",
           "test_sql.py::test_no_statement_and_no_form_of_from_reads_anything_else"),
     Guard("engine/sql_words.py", "    if verdict != ALLOWED:\n        known", "    if False:\n        known",

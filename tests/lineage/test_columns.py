@@ -248,3 +248,11 @@ def test_a_table_of_unknown_columns_is_named_all_the_same() -> None:
         ColumnEdge("elsewhere", None, "z", "computed from", True),
         ColumnEdge("other", None, "z", "computed from", True),
     ]
+
+
+def test_a_column_that_is_named_often_in_query_upon_query_is_one_edge() -> None:
+    """Each of these queries names a column twenty times: without care, 64 million flows of one column."""
+    often = f"greatest({', '.join(['id'] * 20)})"
+    steps = ", ".join(f"c{n} as (select {often} as id from c{n - 1})" for n in range(1, 7))
+    sql = f"with c0 as (select * from t), {steps} select id from c6"
+    assert columns(sql, {"t": {"id": "INTEGER"}}) == [ColumnEdge("t", "id", "id", "computed from", True)]
