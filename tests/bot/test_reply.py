@@ -91,20 +91,21 @@ def test_an_answer_is_drawn_as_the_voice_has_it() -> None:
 
 def test_a_suggestion_stands_beside_the_mistake() -> None:
     text = "There is no command `qualty`. Did you mean `quality customers`?"
-    reply = misread(text, "quality customers", holds="counts")
+    reply = misread(text, "quality customers")
     assert drawing.full(reply).endswith("Did you mean quality customers?  [quality customers]")
 
 
 def test_whoever_makes_an_answer_says_what_it_holds() -> None:
     """Without a word it was counts, and values of rejected rows were shown in channels."""
-    for make in (Reply, misread, skill):
+    for make in (Reply, skill):
         assert signature(make).parameters["holds"].default is Parameter.empty
+    assert misread("x").holds == "subjects"  # it may repeat what was typed, which may be anything
 
 
 def test_the_exit_code_says_done_refused_or_not_understood() -> None:
     assert Reply("x", holds="counts").exit_code == 0
     assert Reply("x", ok=False, holds="counts").exit_code == 1
-    assert misread("x", holds="counts").exit_code == 2
+    assert misread("x").exit_code == 2
 
 
 def test_json_has_the_promised_keys(tmp_path: Path) -> None:
