@@ -206,7 +206,9 @@ LARGE = {
 def test_a_request_that_is_too_large_is_refused(server: Server, attempts: Attempts, kind: str) -> None:
     begun = time.perf_counter()
     heard = answer(server, LARGE[kind])
-    refused = not heard or heard.startswith((b"HTTP/1.1 400", b"HTTP/1.1 413", b"HTTP/1.1 422", b"HTTP/1.1 431"))
+    refused = not heard or heard.startswith(
+        (b"HTTP/1.1 400", b"HTTP/1.1 401", b"HTTP/1.1 413", b"HTTP/1.1 422", b"HTTP/1.1 431")
+    )
     attempts.tried("large requests", kind, held=refused and time.perf_counter() - begun < 15)
 
 
