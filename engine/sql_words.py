@@ -46,6 +46,7 @@ _SESSION = frozenset("user current_user session_user current_role current_catalo
 
 _LARGEST = 1_000  # letters, or values a group, that one call may ask for
 _SIZES = {"lpad": 1, "rpad": 1, "repeat": 1, "to_base": 2, "bar": 3, "approx_top_k": 1, "lttb": 2}  # argument from 0
+_GROWING = frozenset(["repeat", "lpad", "rpad"])
 _FORMATS = frozenset(["format", "printf"])
 _WIDTH = re.compile(r"\d{4,}|\*|\{[^{}]*\{")  # of a thousand letters or more, or taken from a value
 
@@ -132,6 +133,8 @@ def _may_be_called(node: dict[str, Any]) -> None:
         size = arguments[_SIZES[name]].get("literal") or {}
         if size.get("kind") != "INTEGER" or int(size["text"]) > _LARGEST:
             raise _refused(f"`{name}` of any size", f"its size must be a number up to {_LARGEST:,}")
+        if name in _GROWING and any(inner.get("function_name") in _GROWING for inner in nodes(arguments)):
+            raise _refused(f"`{name}` of what is made longer already", "together they have no bound")
     if name in _FORMATS and arguments:
         text = arguments[0].get("literal") or {}
         if text.get("kind") != "STRING" or _WIDTH.search(text["text"]):

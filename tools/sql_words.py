@@ -42,6 +42,8 @@ FUNCTIONS = {
         r"random|uuid|gen_random_uuid|uuidv[47]|reservoir_quantile"
     ),
     "one value of it can fill the memory": r"(list|array)_resize|equi_width_bins|bitstring(_agg)?|[sg]et_bit",
+    "a value that is nested deeply crashes DuckDB": r"json_(contains|(group_)?structure)",
+    "it names types in a text": r"json_transform(_strict)?|from_json(_strict)?",
     "it handles types as values": r"type|make_type|get_type|can_cast_implicitly",
     "it works on a type that is not allowed": (
         r"variant_.*|vertex_extract|union_.*|st_.*|enum_.*|bit_position|array_(value|distance|.*_(product|distance|similarity)|zip)|"
