@@ -89,7 +89,7 @@ class Cluster:
             "ATLAS_HOME": str(self.folder / "home"), "ATLAS_PIPELINES": str(self.pipelines),
             "ATLAS_DATABASE_URL": self.postgres.url, "ATLAS_BROKER_URL": self.redis.url,
             "ATLAS_MASKING_KEY": uuid.uuid4().hex, "ATLAS_MARQUEZ_URL": self.receiver.url,
-            "ATLAS_LOG_LEVEL": "INFO", "ATLAS_SECRET_SHOP_DSN": f"{self.postgres.url}?application_name=shop",
+            "ATLAS_LOG_LEVEL": "INFO", "ATLAS_SECRET_SHOP_DSN": f"{self.postgres.url}?sslmode=prefer",
             "ATLAS_LIMIT_PER_ADDRESS": "100000/second", "ATLAS_LIMIT_PER_TOKEN": "100000/second",
             **({} if lease is None else {"ATLAS_LEASE_SECONDS": str(lease)}),
         }  # fmt: skip
