@@ -69,7 +69,8 @@ def matrix(servers: None) -> Iterator[Matrix]:
 def test_a_run_without_faults_comes_to_every_point(matrix: Matrix) -> None:
     for point in WITHOUT_FAULTS:
         assert tried(matrix, point, NOTHING).violations == [], point
-    assert matrix.cluster.reached() == set(POINTS)
+    # duties and follow-ups have points of their own, which tests/attack/test_wedged.py comes to
+    assert set(POINTS) - matrix.cluster.reached() == set()
 
 
 @pytest.mark.services
