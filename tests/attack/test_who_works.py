@@ -208,7 +208,7 @@ def test_without_the_right_key_no_part_is_taken(tmp_path: Path, attempts: Attemp
     worker.wake()
     time.sleep(1.5)
     attempts.tried("work without the key", f"key is {how}", held=state(home, number) == "queued")
-    assert listed(home) == [("client", False)]
+    assert wait_for(lambda: listed(home) == [("client", False)], 20)
     assert worker.why_not is not None
     if how == "a folder":
         key.rmdir()
