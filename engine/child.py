@@ -18,14 +18,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psutil
 
 from core import memory, threads
 from core.errors import AtlasError, BadPipeline, QueryStopped, SourceUnreadable
 from core.memory import MB
-from core.settings import Settings
+
+if TYPE_CHECKING:
+    from core.settings import Settings  # a child starts sooner without it
 
 log = logging.getLogger("atlas.child")
 
@@ -58,7 +60,7 @@ class Limits:
     computing: float | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> "Limits":
+    def of(cls, settings: "Settings") -> "Limits":
         return cls(settings.query_memory_mb, settings.query_seconds)
 
     @property
