@@ -19,6 +19,7 @@ MOST_ENTRIES = 100_000  # files and folders that one glob may look at
 
 _SYSTEM = tuple(map(Path, ("/proc", "/sys", "/dev", "/run/secrets", "/var/run/secrets")))
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}  # renamed, or replaced by a link, since it was seen
 # without O_NONBLOCK, opening a FIFO that took the place of a file would wait for ever
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -197,7 +198,12 @@ class Roots:
 
     def _listed(self, real: str, name: str) -> list[tuple[str, bool, bool]]:
         """What is in a folder: names, and whether each is a folder and a link."""
-        at = self._folder(real, name)
+        try:
+            at = self._folder(real, name)
+        except OSError as error:
+            if error.errno in _GONE:
+                return []
+            raise
         try:
             folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=at)
         except PermissionError:

@@ -71,9 +71,9 @@ def test_a_limit_of_time_is_named_in_words(seconds: float, words: str) -> None:
 
 
 def test_the_limits_of_a_run_are_settings(tmp_path: Path) -> None:
-    program = Program(tmp_path, ATLAS_QUERY_SECONDS="20")
+    program = Program(tmp_path, ATLAS_QUERY_SECONDS="8")
     model = "-- Endless\nselect count(*) as n from t a, t b, t c, t d where a.id + b.id + c.id + d.id = 7\n"
     program.pipeline("t", "id\n" + "".join(f"{n}\n" for n in range(3000)), "", model)
     answer = program.say("run t")
     assert answer["exit"] == 0
-    assert "took longer than 20 seconds and was stopped. ATLAS_QUERY_SECONDS allows more." in str(answer)
+    assert "took longer than 8 seconds and was stopped. ATLAS_QUERY_SECONDS allows more." in str(answer)

@@ -305,6 +305,24 @@ def test_what_is_swapped_between_check_and_open_is_not_read(house: House, attemp
                 (house.data / "good.csv").write_text("id\n1\n")
 
 
+def test_a_glob_over_a_folder_that_is_replaced_meanwhile_reads_nothing_of_it(house: House, attempts: Attempts) -> None:
+    swap = Swap()
+    kinds: dict[str, Callable[[Path], Any]] = {
+        "a link": lambda path: path.symlink_to(house.outside),
+        "a file": lambda path: path.write_text(CANARY),
+        "nothing": lambda path: None,
+    }
+    (house.outside / "rows.csv").write_text(CANARY)
+    for (kind, make), pattern in product(kinds.items(), ("data/in/*.csv", "data/**/*.csv")):
+        (house.data / "in").mkdir()
+        (house.data / "in" / "rows.csv").write_text("id\n1\n")
+        swap.when("in", 1, replace(house.data / "in", make))
+        attempts.tried("swap", f"{pattern}, its folder by {kind}", held=house.held(pattern))
+        assert swap.at == "", "it was opened in another way"
+        house.data.rename(house.data.with_name(f"used {kind} {pattern.count('*')}"))
+        house.data.mkdir()
+
+
 def test_a_pipe_that_comes_between_look_and_open_is_not_read(house: House, attempts: Attempts) -> None:
     swap, file = Swap(), house.data / "good.csv"
     swap.when(file.name, 1, replace(file, filled))
