@@ -45,7 +45,7 @@ replies = st.builds(
 
 
 @pytest.mark.parametrize("platform", DRAWINGS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(reply=replies)
 @example(
     reply=Reply("".join(TRICKS), title="".join(TRICKS), table=Table(TRICKS, [TRICKS] * 30), next=TRICKS, holds="counts")
