@@ -5,8 +5,9 @@ cannot be read is rejected with its line and the reason, and the next one is rea
 """
 
 import os
-from collections import Counter
+import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
 
@@ -15,18 +16,19 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
-from connectors._columns import LONGEST, fit
-from connectors._dialect import Dialect, Text, cells, detect
+from connectors._columns import LONGEST
+from connectors._dialect import Dialect, cells, detect, filled_after
+from connectors._encoding import BYTEWISE, Text
 from connectors._files import FileSource
+from connectors._header import names_of
 from connectors._rows import Rows, split, table
 from core.errors import SourceUnreadable
-from core.models import LINE, MOST_COLUMNS, Rejects, SourcePart
+from core.models import LINE, MOST_COLUMNS, Assumed, Rejects, SourcePart
 
 BATCH_ROWS = 1 << 16
 BATCH_BYTES = 32 << 20
 PART_ROWS = 250_000
 WHOLE_BYTES = 16 << 20  # a file that is no larger is one part
-_BYTEWISE = ("utf-8", "windows-1252", "iso-8859-1")  # line ends and quotes can be seen in the bytes anywhere
 
 
 class Source(FileSource):
@@ -34,8 +36,8 @@ class Source(FileSource):
 
     connector: Literal["csv"]
     delimiter: Annotated[str, Field(pattern=r'^[^"\r\n\x00\x80-\U0010ffff]$')] | None = None
-    encoding: Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "windows-1252", "iso-8859-1"] | None = None
-    header: bool | None = None
+    encoding: Literal[*BYTEWISE, "utf-16", "utf-16-le", "utf-16-be"] | None = None  # type: ignore[valid-type]
+    header: bool | Annotated[int, Field(ge=1, le=10_000, strict=True)] | None = None  # or the line of the header
 
 
 def parts(source: Source, base: Path) -> Iterator[SourcePart]:
@@ -53,54 +55,54 @@ def cut(source: Source, file: SourcePart, rows: int = PART_ROWS) -> Iterator[Sou
     """The parts of a file: so many rows each, cut where a row begins. How it is written is found out once."""
     with source.opened(file) as opened:
         how = detect(opened, file.name, source.delimiter, source.encoding, source.header)
-        if how.encoding not in _BYTEWISE:
+        if how.encoding not in BYTEWISE:
             yield file
             return
         known = os.fstat(opened.fileno())
+        names, assumed = _header(opened, how, file.name)
+        kept = {key: value for key, value in vars(how).items() if key not in ("bom", "assumed")}
         spec = {
-            **file.spec, "names": _header(opened, how, file.name), "size": known.st_size, "changed": known.st_mtime_ns,
-            "how": {key: getattr(how, key) for key in ("delimiter", "encoding", "header", "returns")},
+            **file.spec, "names": names, "assumed": assumed, "size": known.st_size, "changed": known.st_mtime_ns,
+            "how": kept,
         }  # fmt: skip
         begun: dict[str, int] = {}
         seen, first = 0, int(how.header)
-        for found in split(Text(opened, "utf-8", len(how.bom)).read, how.delimiter, how.returns):
-            if how.skip and found.lines[0] <= how.skip:
-                found = found.without_first()
+        for found in split(Text(opened, "utf-8", how.start).read, how.delimiter, how.returns, how.line):
             for row in range(first + -seen % rows, len(found), rows):
                 line = int(found.lines[row])
                 if begun:
                     yield SourcePart(file.name, {**spec, **begun, "before": line})
-                begun = {"from": len(how.bom) + found.at + int(found.starts[row]), "line": line}
+                begun = {"from": how.start + found.at + int(found.starts[row]), "line": line, "first": not seen}
             seen += len(found) - first if len(found) else 0
             first = 0 if len(found) else first
-        yield SourcePart(file.name, {**spec, **(begun or {"from": known.st_size, "line": 1}), "before": None})
+        begun = begun or {"from": known.st_size, "line": 1, "first": True}
+        yield SourcePart(file.name, {**spec, **begun, "before": None})
 
 
-def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects]:
+def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects | Assumed]:
     """Batches of about 64k rows, every column text, and beside them the line each row begins on.
 
     A part of a file reads on after its last row: what is wrong with a quote may show only there.
     """
     with source.opened(part) as file:
         _is_as_it_was(file, part)
-        names: list[str] | None = part.spec.get("names")
-        if names is None:
-            how = detect(file, part.name, source.delimiter, source.encoding, source.header)
-            text, line = Text(file, how.encoding, len(how.bom)), 1
+        if "names" in part.spec:
+            how, names = Dialect(**part.spec["how"]), part.spec["names"]
+            assumed = part.spec["assumed"] if part.spec["first"] else []
+            at, line, header = part.spec["from"], part.spec["line"], False
         else:
-            how = Dialect(**part.spec["how"])
-            text, line = Text(file, how.encoding, part.spec["from"]), part.spec["line"]
-            yield _nothing(names)
+            how = detect(file, part.name, source.delimiter, source.encoding, source.header)
+            names, assumed = _header(file, how, part.name)
+            at, line, header = how.start, how.line, how.header
+        yield from map(Assumed, assumed)
+        yield _nothing(names)
+        text = Text(file, how.encoding, at)
         waiting: list[pa.Table] = []
         waiting_rows = waiting_bytes = 0
         for rows in _before(part.spec.get("before"), split(text.read, how.delimiter, how.returns, line)):
-            if how.skip and rows.lines[0] <= how.skip:
-                rows = rows.without_first()
-            if names is None and len(rows):
-                names = _names(rows, how, part.name)
-                rows = rows.without_first() if how.header else rows
-                yield _nothing(names)
-            if names is None or not len(rows):
+            if header and len(rows):
+                rows, header = rows.without_first(), False
+            if not len(rows):
                 continue
             wrong, good = _apart(rows, names, how, part.name)
             if wrong:
@@ -114,8 +116,6 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects]
             if waiting_rows >= BATCH_ROWS or waiting_bytes >= BATCH_BYTES:
                 yield from pa.concat_tables(waiting).combine_chunks().to_batches()
                 waiting, waiting_rows, waiting_bytes = [], 0, 0
-        if names is None:
-            raise _empty(part.name)
         if waiting_rows:
             yield from pa.concat_tables(waiting).combine_chunks().to_batches()
         _is_as_it_was(file, part)
@@ -127,39 +127,39 @@ def dialect(source: Source, part: SourcePart) -> Dialect:
         return detect(file, part.name, source.delimiter, source.encoding, source.header)
 
 
-def _names(rows: Rows, how: Dialect, name: str) -> list[str]:
-    """The columns' names; a missing one is `column_3`."""
-    many = int(rows.fields[0])
-    if many > MOST_COLUMNS:
+def _header(file: BinaryIO, how: Dialect, name: str) -> tuple[list[str], list[str]]:
+    """The columns' names, and what was assumed to find them."""
+    if how.width > MOST_COLUMNS:
         raise SourceUnreadable(
-            f"`{name}` has {many:,} columns in line {int(rows.lines[0])}; at most {MOST_COLUMNS:,} can be read.",
+            f"`{name}` has {how.width:,} columns in line {how.line}; at most {MOST_COLUMNS:,} can be read.",
             hint="Does each line end with a line feed? If the delimiter is another one, say `delimiter:`.",
         )
+    rows = next((r for r in split(Text(file, how.encoding, how.start).read, how.delimiter, how.returns) if len(r)), None)
+    if rows is None:
+        raise SourceUnreadable(f"`{name}` is empty: it has not even a header.", hint="Was it written to the end?")
     if not how.header:
-        return [f"column_{number}" for number in range(1, many + 1)]
-    line = int(rows.lines[0])
+        return [f"column_{number}" for number in range(1, how.width + 1)], list(how.assumed)
     if 0 in rows.broken or next(_not_utf8(rows), None) == 0:
         raise SourceUnreadable(
-            f"The header of `{name}`, line {line}, {rows.broken.get(0, f'is not written in {how.encoding}')}.",
+            f"The header of `{name}`, line {how.line}, {rows.broken.get(0, f'is not written in {how.encoding}')}.",
             hint="Correct that line, or say `header: false` if the file has none.",
         )
-    names = []
-    for number, cell in enumerate(cells(rows, np.arange(len(rows)) == 0, how.delimiter)[0], 1):
-        names.append(fit(cell) or f"column_{number}")
+    names, renamed = names_of(cells(rows, np.arange(len(rows)) == 0, how.delimiter)[0][: how.width])
     if any(len(column) > LONGEST for column in names):
         raise SourceUnreadable(
-            f"The header of `{name}`, line {line}, has a name longer than 255 letters.",
+            f"The header of `{name}`, line {how.line}, has a name longer than 255 letters.",
             hint="Is it a CSV file? If it has no header, say `header: false`.",
         )
-    seen = Counter(column.casefold() for column in names)
-    twice = [str(number) for number, column in enumerate(names, 1) if seen[column.casefold()] > 1]
-    if twice:  # by number: where the file has no header after all, its names are values
-        raise SourceUnreadable(
-            f"The header of `{name}`, line {line}, names a column twice: look at columns {', '.join(twice)}.",
-            hint="Give each column its own name; capital letters make no difference. "
-            "If the file has no header, say `header: false`.",
-        )
-    return names
+    return names, [*how.assumed, *called(renamed)]
+
+
+def called(renamed: list[str]) -> list[str]:
+    """What is said of columns whose names stood there before."""
+    if not renamed:
+        return []
+    shown = ", ".join(f"`{name}`" for name in renamed[:3]) + (f" and {len(renamed) - 3} more" if renamed[3:] else "")
+    what = "a column has" if len(renamed) == 1 else f"{len(renamed)} columns have"
+    return [f"{what} a name that another has before, and {'is' if len(renamed) == 1 else 'are'} read as {shown}"]
 
 
 def _before(line: int | None, found: Iterator[Rows]) -> Iterator[Rows]:
@@ -169,19 +169,6 @@ def _before(line: int | None, found: Iterator[Rows]) -> Iterator[Rows]:
             yield rows.up_to(int(np.searchsorted(rows.lines, line)))
             return
         yield rows
-
-
-def _header(file: BinaryIO, how: Dialect, name: str) -> list[str]:
-    for rows in split(Text(file, how.encoding, len(how.bom)).read, how.delimiter, how.returns):
-        if how.skip and rows.lines[0] <= how.skip:
-            rows = rows.without_first()
-        if len(rows):
-            return _names(rows, how, name)
-    raise _empty(name)
-
-
-def _empty(name: str) -> SourceUnreadable:
-    return SourceUnreadable(f"`{name}` is empty: it has not even a header.", hint="Was it written to the end?")
 
 
 def _is_as_it_was(file: BinaryIO, part: SourcePart) -> None:
@@ -216,10 +203,16 @@ def _apart(rows: Rows, names: list[str], how: Dialect, name: str) -> tuple[dict[
 
 def _ragged(rows: Rows, width: int, how: Dialect) -> dict[int, str]:
     """The rows that have more or fewer values than there are columns."""
-    first = "the header" if how.header else "the first row"
-    ragged = np.flatnonzero(rows.fields != width)
+    others = "the header has" if how.header else "most rows have"
+    wrong = (rows.fields < width) | (rows.fields > width + how.trailing)
+    for many in range(width + 1, width + how.trailing + 1):
+        chosen = rows.fields == many
+        chosen[list(rows.broken)] = False
+        if chosen.any():
+            wrong[np.flatnonzero(chosen)[filled_after(rows, chosen, width, how.delimiter)]] = True
+    ragged = np.flatnonzero(wrong)
     return {
-        row: f"has {has} value{'' if has == 1 else 's'}, {first} has {width}"
+        row: f"has {has} value{'' if has == 1 else 's'}, {others} {width}"
         for row, has in zip(ragged.tolist(), rows.fields[ragged].tolist(), strict=True)
     }
 
@@ -227,6 +220,11 @@ def _ragged(rows: Rows, width: int, how: Dialect) -> dict[int, str]:
 def _wrong(rows: Rows, how: Dialect) -> dict[int, str]:
     """What is wrong with the text of which row."""
     wrong: dict[int, str] = {}
+    for text, why in how.no_rows:
+        for found in _whole_line(text).finditer(rows.data):
+            row = int(np.searchsorted(rows.starts, found.start()))
+            if row < len(rows) and rows.starts[row] == found.start():
+                wrong[row] = why
     for row in _not_utf8(rows):
         wrong[row] = f"has bytes that are not {how.encoding.upper()}"
     if b"\0" in rows.data:
@@ -235,6 +233,11 @@ def _wrong(rows: Rows, how: Dialect) -> dict[int, str]:
             if row >= 0:
                 wrong[row] = "has a NUL byte"
     return wrong | rows.broken
+
+
+@cache
+def _whole_line(text: str) -> re.Pattern[bytes]:
+    return re.compile(rb"(?:\A|(?<=[\r\n]))" + re.escape(text.encode()) + rb"(?=[\r\n]|\Z)")
 
 
 def _row_of(rows: Rows, positions: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -262,9 +265,22 @@ def _table(rows: Rows, wrong: dict[int, str], names: list[str], how: Dialect) ->
     """The rows with which nothing is wrong, None if one of them has more or fewer values than there are names."""
     good = np.ones(len(rows), np.bool_)
     good[list(wrong)] = False
-    lines = pa.array(rows.lines[good], pa.int64())
-    if not len(lines):
+    if not good.any():
         return _schema(names).empty_table()
+    if not how.trailing:
+        return _values(rows, good, names, how)
+    tables = []
+    for many in np.unique(rows.fields[good]).tolist():
+        more = [f"{LINE}_{number}" for number in range(many - len(names))]
+        values = _values(rows, good & (rows.fields == many), [*names, *more], how) if len(more) <= how.trailing else None
+        if values is None or many < len(names) or any(values[name].null_count < len(values) for name in more):
+            return None
+        tables.append(values.drop_columns(more))
+    return tables[0] if len(tables) == 1 else pa.concat_tables(tables).sort_by(LINE)
+
+
+def _values(rows: Rows, good: NDArray[np.bool_], names: list[str], how: Dialect) -> pa.Table | None:
+    lines = pa.array(rows.lines[good], pa.int64())
     try:
         values = table(rows, good, names, how.delimiter, pa.string())
     except pa.ArrowInvalid:  # its message holds a row

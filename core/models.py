@@ -37,6 +37,13 @@ class Rejects:
 
 
 @dataclass(frozen=True)
+class Assumed:
+    """What a connector assumed about its source that was not plain. The answer of the run says it: it quotes no data."""
+
+    what: str
+
+
+@dataclass(frozen=True)
 class RawFile:
     """One raw Parquet file in the closed zone: every column text, plus LINE (int64)."""
 

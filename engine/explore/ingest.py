@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.models import LINE, RawFile, Rejects
+from core.models import LINE, Assumed, RawFile, Rejects
 from engine.explore import sample
 from engine.explore.profile import Profile, repeated
 
@@ -28,7 +28,10 @@ _REJECTS = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("raw", pa.
 
 @dataclass(frozen=True)
 class Ingested:
-    """What was read of one part. `causes`: rejected rows by reason; `reject_lines`: the first lines of each."""
+    """What was read of one part. `causes`: rejected rows by reason; `reject_lines`: the first lines of each.
+
+    `assumed`: what the connector assumed about the source, for the answer of the run.
+    """
 
     files: list[RawFile]
     columns: list[str]
@@ -39,6 +42,7 @@ class Ingested:
     rejects_file: str | None
     sample_file: str
     profile: Profile
+    assumed: list[str]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -55,7 +59,7 @@ class Ingested:
 
 
 def ingest(
-    batches: Iterable[pa.RecordBatch | Rejects], folder: Path, stem: str, on_progress: Callable[[int], None]
+    batches: Iterable[pa.RecordBatch | Rejects | Assumed], folder: Path, stem: str, on_progress: Callable[[int], None]
 ) -> Ingested:
     """Writes what a connector reads into `folder`, which is closed to others.
 
@@ -64,7 +68,9 @@ def ingest(
     _make_closed(folder)
     with _Raw(folder, stem) as raw:
         for batch in batches:
-            if isinstance(batch, Rejects):
+            if isinstance(batch, Assumed):
+                raw.assumed.append(batch.what)
+            elif isinstance(batch, Rejects):
                 raw.reject(batch)
             else:
                 raw.add(batch)
@@ -83,6 +89,7 @@ class _Raw:
     causes: Counter[str] = field(default_factory=Counter)
     reject_lines: dict[str, list[int]] = field(default_factory=dict)
     profile: Profile = field(default_factory=Profile)
+    assumed: list[str] = field(default_factory=list)
     sample: pl.DataFrame | None = None
 
     def __post_init__(self) -> None:
@@ -169,6 +176,7 @@ class _Raw:
             rejects_file=str(self._rejects_path) if self._rejects is not None else None,
             sample_file=str(self._sample_path),
             profile=self.profile,
+            assumed=self.assumed,
         )
 
     def _write(self, leave: int) -> None:

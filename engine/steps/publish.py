@@ -63,7 +63,8 @@ def do(job: Job) -> Done:
                 result["again"] = "verdicts"
                 leases.amend(db, job.claim, result)
                 return
-        run.warnings = [*rulings.changes(db, job.pipeline.name, verdicts), *decided.get("told", [])]
+        changed = [*rulings.changes(db, job.pipeline.name, verdicts), *decided.get("told", [])]
+        run.warnings = [*_assumed(read), *changed]
         run.rows_in, run.rows_out, run.rows_rejected = rows_in, rows_out, rejected
         if measured:
             quality.save(db, run.id, job.pipeline.name, results, scores.overall, scores.dimensions)
@@ -119,6 +120,17 @@ def _publish_remasked(job: Job) -> Done:
         lineage.replace_edges(db, (version.dataset,), told.edges)
 
     return Done(result, rows=version.rows, save=save)
+
+
+def _assumed(read: Specs) -> list[str]:
+    """What the connector assumed about which parts of the source; the same of many parts is said once."""
+    parts: dict[str, list[str]] = {}
+    for result in read:
+        for what in result["assumed"]:
+            parts.setdefault(what, []).append(result["name"])
+    return [
+        f"`{names[0]}`{f' and {len(names) - 1} more' if names[1:] else ''}: {what}." for what, names in parts.items()
+    ]
 
 
 def _forget_ages(db: Session, dataset: str, verdicts: dict[str, Verdict]) -> None:

@@ -39,7 +39,7 @@ def read(path: Path, **given: Any) -> tuple[list[dict[str, Any]], Rejected]:
         for batch in csv.read(source, part):
             if isinstance(batch, Rejects):
                 rejected += zip(batch.lines, batch.reasons, strict=True)
-            else:
+            elif isinstance(batch, pa.RecordBatch):
                 batch.validate(full=True)
                 rows += batch.to_pylist()
     return rows, rejected
@@ -179,7 +179,7 @@ def test_what_is_said_of_header_and_delimiter_counts(file: Any) -> None:
     rows, _ = read(file("1;2\n3;4\n"), delimiter=";", header=True)
     assert rows == [{"1": "3", "2": "4", LINE: 2}]
     rows, rejected = read(file("a,b\nc\n"), header=False)
-    assert rejected == [(2, "has 1 value, the first row has 2")]
+    assert rejected == [(2, "has 1 value, most rows have 2")]
 
 
 def test_names_that_sql_cannot_hold_are_changed_visibly(file: Any) -> None:
@@ -200,10 +200,9 @@ def test_an_empty_file_is_refused(file: Any, content: bytes) -> None:
         read(file(content))
 
 
-def test_doubled_names_are_refused_by_number_for_they_may_be_values(file: Any) -> None:
-    with pytest.raises(SourceUnreadable, match=r"line 1, names a column twice: look at columns 2, 3\.$") as refused:
-        read(file("id,Holm,holm\n1,2,3\n"))
-    assert "holm" not in f"{refused.value.message} {refused.value.hint}".lower()
+def test_doubled_names_get_a_number_that_no_other_has(file: Any) -> None:
+    rows, _ = read(file("id,Comment,comment,Comment_2,Comment\n1,2,3,4,5\n"))
+    assert list(rows[0]) == ["id", "Comment", "comment_3", "Comment_2", "Comment_4", LINE]
 
 
 def test_a_broken_header_is_refused(file: Any) -> None:
@@ -214,7 +213,7 @@ def test_a_broken_header_is_refused(file: Any) -> None:
 def test_what_is_no_text_is_refused_by_its_kind(file: Any) -> None:
     with pytest.raises(SourceUnreadable, match="is an Excel or zip file") as refused:
         read(file(b"PK\x03\x04rest", "book.csv"))
-    assert refused.value.hint == "Save it as CSV first."
+    assert refused.value.hint == "Read Excel by `connector: excel`; unpack a zip file first."
 
 
 def test_a_missing_file_a_folder_and_an_empty_glob_are_named(tmp_path: Path) -> None:
@@ -283,7 +282,7 @@ def taken(source: csv.Source, parts: Iterable[SourcePart]) -> Any:
         for batch in csv.read(source, SourcePart(part.name, json.loads(json.dumps(part.spec)))):
             if isinstance(batch, Rejects):
                 rejected += zip(batch.lines, batch.reasons, batch.raw, strict=True)
-            else:
+            elif isinstance(batch, pa.RecordBatch):
                 columns.add(tuple(batch.schema.names))
                 rows += batch.to_pylist()
     return columns, rows, rejected
