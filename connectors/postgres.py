@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 BATCH_BYTES = 8 << 20
 PART_ROWS = 250_000
 MOST_PARTS = 1000
+TYPED = True  # 1.234 is a little more than 1: PostgreSQL writes numbers and times in one way
 _ROW_BYTES = 100  # a guess, for tables that nobody has analyzed
 _NAME = re.compile(r'(?:(?:"((?:[^"]|"")+)"|([^".]+))\.)?(?:"((?:[^"]|"")+)"|([^".]+))')
 _SESSION = {

@@ -55,17 +55,20 @@ class RawFile:
 class ColumnType:
     """What a column holds, decided once from the whole input.
 
-    `format` is a strptime format of dates and datetimes, or "," for decimals with a comma;
-    `scale` the decimals of a decimal; `zoned` whether datetimes carry their own offset.
+    `format` of dates and datetimes is a strptime format. Of numbers it is "," (1.234,5), "." (1,234.5), "e" (1e-05),
+    or nothing (1234.5). `scale` is the decimals of a decimal; `wide` numbers have up to 38 digits instead of 18;
+    `unit` stands in every cell; `zoned` says whether datetimes carry their own offset.
     """
 
     kind: Literal["text", "integer", "decimal", "date", "datetime"] = "text"
     format: str | None = None
     scale: int | None = None
     zoned: bool = False
+    wide: bool = False
+    unit: str | None = None
 
     def __str__(self) -> str:
-        return f"decimal(18,{self.scale})" if self.kind == "decimal" else self.kind
+        return f"decimal({38 if self.wide else 18},{self.scale})" if self.kind == "decimal" else self.kind
 
 
 @dataclass(frozen=True)

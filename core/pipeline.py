@@ -1,5 +1,6 @@
 """A pipeline: what its file may say, strictly, and what the words mean."""
 
+import re
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -183,6 +184,37 @@ class Quality(Strict):
         return {target.partition(".")[0] for target in targets if target}
 
 
+_DAYS = r"%(?:Y([-./]?)%m\1%d|[dm]([-./]?)%[dm]\2%[Yy])"
+_CLOCK = r"(?:[T ]%[HI][:.]%M(?:[:.]%S(?:[.,]%f)?)?(?: ?%p)?(?: ?%z)?)?"
+
+
+class Declared(Strict):
+    """What a column holds. A value that is something else rejects its row.
+
+    `decimal` is the decimal mark of numbers, so that 1.234 is read rightly; `format` is how dates and times are
+    written, as in Python: `%d-%m-%Y`. A clock may stand after it in any form. What is left out is found out.
+    """
+
+    type: Literal["text", "integer", "decimal", "date", "datetime"]
+    decimal: Literal[",", "."] | None = None
+    format: str | None = None
+
+    @model_validator(mode="after")
+    def belongs_to_its_type(self) -> "Declared":
+        if self.decimal is not None and self.type not in ("integer", "decimal"):
+            raise ValueError(f"`decimal` says how numbers are written, and {self.type} is none; leave it out")
+        if self.format is None:
+            return self
+        if self.type not in ("date", "datetime"):
+            raise ValueError(f"`format` says how dates are written, and {self.type} is none; leave it out")
+        both = {"%d", "%m"} <= set(re.findall("%.", self.format))
+        if not both or not re.fullmatch(_DAYS + (_CLOCK if self.type == "datetime" else ""), self.format):
+            clock = ' and a clock if you like: "%d-%m-%Y %H:%M"' if self.type == "datetime" else ""
+            raise ValueError(f"`{self.format[:40]}` is no format of dates that is known; write a day like "
+                             f'"%d-%m-%Y", "%m/%d/%Y", "%Y%m%d"{clock}')  # fmt: skip
+        return self
+
+
 class Pipeline(Strict):
     """One pipeline: it makes one dataset, of its own name."""
 
@@ -193,6 +225,9 @@ class Pipeline(Strict):
     key: list[Column] = []
     subject: dict[Name, Column] = {}  # kind -> column: who a row is about
     timezone: str | None = None
+    columns: dict[Column, Annotated[Declared, _rule("type")]] = {}  # what they hold; else it is found out
+    bad_values: Literal["reject", "text"] = "reject"  # what a few values do that do not fit the others of a column
+    max_rejected_percent: float = Field(50, ge=0, le=100)  # above it the version is not published
     privacy: Privacy = Privacy()
     quality: Quality = Quality()
     schedule: Annotated[str, Field(pattern=CRON)] | None = None

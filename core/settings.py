@@ -139,6 +139,9 @@ class Settings(BaseSettings):
         description="Memory in MB that a model or a contract may take; a quarter of the machine's by default.",
     )  # fmt: skip
     query_seconds: float = Field(600, gt=0, le=86_400, description="Seconds that a model or a contract may take.")
+    bad_values_percent: float = Field(
+        1, ge=0, lt=50, description="Percent of a column's values that may be mistakes, as 31-02-2021 is among dates."
+    )
     log_level: str = Field("WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
     require_services: bool = Field(False, description="Tests only: a missing PostgreSQL or Redis is a failure.")
 

@@ -25,12 +25,16 @@ _PLACES = {"cells": 0, "spans": 1, "column": 2}
 
 @dataclass(frozen=True)
 class Published:
-    """The current version of a dataset, and how its columns were typed, profiled and masked."""
+    """The current version of a dataset, and how its columns were typed, profiled and masked.
+
+    `spoilt` columns are text because of some of their values.
+    """
 
     version: Version
     types: Types
     verdicts: Verdicts
     profile: Profile | None  # none of a version that an older Atlas made
+    spoilt: tuple[str, ...] = ()
 
     def filled(self) -> dict[str, bool]:
         """The columns that were published in their types, and whether any value of them was seen."""
@@ -49,7 +53,7 @@ def published(db: Session, dataset: str) -> Published | None:
 
     profile = Profile.from_json(decided["profile"]) if decided.get("profile") else None
     verdicts = {row.column: privacy.verdict(row) for row in privacy.verdicts(db, version.run_id)}
-    return Published(version, types(decided), verdicts, profile)
+    return Published(version, types(decided), verdicts, profile, tuple(decided.get("spoilt", ())))
 
 
 def decision(db: Session, run: int) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from engine import contained, sandbox
 from engine.chart.check import Check, failed_rows, filled
 from engine.chart.rows import FILE, ROWS, Raw, Rows, ask, opened
 from engine.child import Limits, Link
+from engine.explore import decide
+from engine.explore import types as column_types
 from engine.sandbox import quoted
 
 LIST = f"{LINE}_rejected"  # the table of the lines to reject
@@ -59,7 +61,11 @@ def find(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, link: Link) -> l
     # a row without its key could not be told from others when it comes again
     keys = pipeline.key if pipeline.source.get("cursor") else []
     with opened(pipeline, raw, spill, link, pipeline.quality.reject_rows) as (rows, checks):
-        hard = [*map(_has_a_key, keys), *(check for check in checks if check.soda)]
+        hard = [
+            *(_fits(rows, column) for column in raw.bad),
+            *map(_has_a_key, keys),
+            *(check for check in checks if check.soda),
+        ]
         hard = [check for check in hard if check.failing or check.duplicate_of]
         if not hard:
             return []
@@ -80,6 +86,12 @@ def find(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, link: Link) -> l
 def _has_a_key(column: str) -> Check:
     none = f"{quoted(column)} IS NULL"
     return failed_rows(f"{column} is filled in", f"{column} is empty", "completeness", column, 1, none, "true")
+
+
+def _fits(rows: Rows, column: str) -> Check:
+    why = decide.reason(column, rows.types[column])
+    misfit = column_types.misfit_sql(rows.as_written(column), quoted(column))
+    return failed_rows(why.replace(" is not ", " is "), why, "validity", column, 1, misfit, "true")
 
 
 def _runs(connection: duckdb.DuckDBPyConnection, check: Check) -> bool:

@@ -35,7 +35,8 @@ _NUMERIC = ("BIGINT", "INTEGER", "HUGEINT", "DECIMAL", "DOUBLE")
 class Raw:
     """All raw rows of a run: files in source order, what their columns hold, and what they are compared with.
 
-    `mask_values` masks the values of one of the columns, to find them among the masked ones of `others`.
+    `mask_values` masks the values of one of the columns, to find them among the masked ones of `others`. `bad` columns
+    have values that do not fit their type.
     """
 
     files: Sequence[RawFile]
@@ -44,6 +45,7 @@ class Raw:
     others: Mapping[str, Table]
     mask_values: MaskValues
     now: datetime
+    bad: tuple[str, ...] = ()
 
 
 def ask(

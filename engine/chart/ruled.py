@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 from core.models import ColumnType, Ruling, Verdict
 from core.pipeline import Action, ColumnPolicy
 from engine.chart.recognizer import recognizer
+from engine.explore.types import text_is_known
 
 _HIDES = {"partial": 2, "generalize": 2, "tokenize": 3, "hash": 3, "redact": 4}  # of a whole column
-TEXT_IS_KNOWN = ("text", "integer", "date")  # of other types one value has many texts: 5 and 5.00
 
 
 def found(verdict: Verdict) -> Verdict:
@@ -62,7 +62,7 @@ def hides(verdict: Verdict, type_: ColumnType) -> int:
 def without_raw_rows(published: Verdict, wanted: Verdict, type_: ColumnType) -> Verdict:
     """What can be done with the published cells: a label where the text that stood there is not known any more."""
     shortened = published.action != "keep" and published.scope == "column"
-    if wanted.action in ("keep", "redact") or not (shortened or type_.kind not in TEXT_IS_KNOWN):
+    if wanted.action in ("keep", "redact") or not (shortened or not text_is_known(type_)):
         return wanted
     why = f"a label until the next run, which says {wanted.action}: the text that stood there is not known any more"
     return replace(wanted, action="redact", reason=f"{wanted.reason}; {why}")

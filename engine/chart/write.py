@@ -56,8 +56,10 @@ def charted(
             typed = _typed(_masked(frame.drop(LINE), masker, types), masker, types, timezone)
             for column in _kept_in_type(masker, types):
                 if typed[column].null_count() > frame[column].null_count():
-                    lost = frame.filter(typed[column].is_null() & frame[column].is_not_null())
-                    raise Misfit(column, int(lost[LINE][0]))
+                    missing = by_name(column).as_expr().is_null() | column_types.is_missing(by_name(column).as_expr())
+                    lost = frame.filter(typed[column].is_null()).filter(~missing)
+                    if not lost.is_empty():
+                        raise Misfit(column, int(lost[LINE][0]))
             table = typed.to_arrow(compat_level=None)
             writer = writer or _writer(target, table.schema, typed, masker)
             writer.write_table(table)

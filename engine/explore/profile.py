@@ -10,38 +10,43 @@ from polars.selectors import by_name
 
 from core.errors import SourceUnreadable
 from core.models import LINE, ColumnType
-from engine.explore.types import DATE_FORMATS, DIGITS, SCALE, decimal_pattern, fits
+from engine.explore.types import DATE_FORMATS, NARROW, SCALE, WIDE, fits, strict_pattern
 
 _GLANCE = 50  # rows that settle what most columns are not
 _FIRST = 4096  # rows that show whether values come again
 _AT_ONCE = 64  # columns looked at together: a table may have thousands
 
-_CANDIDATES = {
-    "integer": ColumnType("integer"),
+CANDIDATES = {
+    "integer": ColumnType("integer", wide=True),
     "decimal": ColumnType("decimal"),
     "decimal,": ColumnType("decimal", format=","),
     **{f"date {form}": ColumnType("date", format=form) for form in DATE_FORMATS},
     **{f"datetime {form}": ColumnType("datetime", format=form) for form in DATE_FORMATS},
     **{f"zoned {form}": ColumnType("datetime", format=form, zoned=True) for form in DATE_FORMATS},
 }
-_ALL = frozenset(_CANDIDATES)
+_ALL = frozenset(CANDIDATES)
 _DECIMAL = {"decimal": ".", "decimal,": ","}
-_MAYBE_THOUSANDS = "^-?[1-9][0-9]{0,2},[0-9]{3}$"
+_DAY_OR_MONTH = frozenset(kind for kind, type_ in CANDIDATES.items() if type_.format == "%d-%m-%Y")
+_TWO_WAYS = "^-?[1-9][0-9]{0,2}[.,][0-9]{3}$"  # 1.234 is a thousand or a few thousandths
+_BIGGEST = len(str(2**63)) - 1  # digits of which some numbers are too large for a BIGINT
 
 
 @dataclass(frozen=True)
 class ColumnProfile:
     """Counts of one column, and the kinds that all of its text fits so far.
 
-    `whole` and `scale` are the digits before and after the decimal point, by kind of decimal. `commas`: some value
-    shows that the comma is a decimal one; 1,234 alone may be a thousand.
+    `whole` and `scale` are the digits before and after the decimal point, by kind of decimal. `marked` counts values
+    that could be read in another way, too, by a kind, and `proven` those of them that cannot: 1,234 alone may be a
+    thousand, and 03-04 a day of April or of March. `beyond`: some whole number does not fit a BIGINT.
     """
 
     filled: int = 0
     kinds: frozenset[str] = _ALL
     whole: dict[str, int] = field(default_factory=dict)
     scale: dict[str, int] = field(default_factory=dict)
-    commas: bool = False
+    marked: dict[str, int] = field(default_factory=dict)
+    proven: dict[str, int] = field(default_factory=dict)
+    beyond: bool = False
 
     def merge(self, other: "ColumnProfile") -> "ColumnProfile":
         kinds = self.kinds & other.kinds
@@ -50,35 +55,55 @@ class ColumnProfile:
             kinds=kinds,
             whole=_largest(kinds, self.whole, other.whole),
             scale=_largest(kinds, self.scale, other.scale),
-            commas="decimal," in kinds and (self.commas or other.commas),
+            marked=_sum(kinds, self.marked, other.marked),
+            proven=_sum(kinds, self.proven, other.proven),
+            beyond="integer" in kinds and (self.beyond or other.beyond),
         )
 
     def type(self) -> ColumnType:
-        """The type that every value survives, text if there is none."""
+        """The type that every value survives, and that nothing else could be; text if there is none."""
         if not self.filled:
             return ColumnType()
-        for kind, candidate in _CANDIDATES.items():
+        for kind, candidate in CANDIDATES.items():
             if kind not in self.kinds:
                 continue
-            if kind not in _DECIMAL:
+            if kind == "integer":
+                return ColumnType("integer", wide=self.beyond)
+            if kind in _DECIMAL:
+                found = decimal(candidate.format, self.whole.get(kind, 0), self.scale.get(kind, 0))
+                if found is not None and found.scale and self._is_sure(kind):
+                    return found
+            elif kind not in _DAY_OR_MONTH or self._is_sure(kind):
                 return candidate
-            whole, scale = self.whole.get(kind, 0), self.scale.get(kind, 0)
-            if 0 < scale <= SCALE and whole + scale <= DIGITS and (kind == "decimal" or self.commas):
-                return ColumnType("decimal", format=candidate.format, scale=scale)
         return ColumnType()
 
     def in_the_type_of(self, type_: ColumnType) -> ColumnType | None:
-        """How all of the text can be read as a type that the column had before, if it can."""
-        for kind, candidate in _CANDIDATES.items():
+        """How all of the text can be read as a type that the column had before, if it can: as it was written first."""
+        for kind, candidate in sorted(CANDIDATES.items(), key=lambda pair: pair[1].format != type_.format):
             if candidate.kind != type_.kind or kind not in self.kinds:
                 continue
-            if kind not in _DECIMAL:
+            same = candidate.format == type_.format
+            if kind == "integer" and same and (type_.wide or not self.beyond):
+                return type_
+            if kind in _DECIMAL and (same or self._is_sure(kind)):
+                whole = max(self.whole.get(kind, 0), (WIDE if type_.wide else NARROW) - (type_.scale or 0))
+                found = decimal(candidate.format, whole, max(self.scale.get(kind, 0), type_.scale or 0))
+                if found is not None and (found.scale, found.wide) == (type_.scale, type_.wide):
+                    return found
+            if candidate.kind in ("date", "datetime") and (same or kind not in _DAY_OR_MONTH or self._is_sure(kind)):
                 return candidate
-            scale, digits = type_.scale or 0, self.whole.get(kind, 0)
-            fits_in = self.scale.get(kind, 0) <= scale and digits + scale <= DIGITS
-            if fits_in and (kind == "decimal" or self.commas):
-                return ColumnType("decimal", format=candidate.format, scale=scale)
         return None
+
+    def _is_sure(self, kind: str) -> bool:
+        """Whether more than a few slips of the pen say how the column is to be read."""
+        return self.proven.get(kind, 0) * 100 > self.marked.get(kind, 0)
+
+
+def decimal(format_: str | None, whole: int, scale: int, unit: str | None = None) -> ColumnType | None:
+    """The type of decimals with so many digits before and after the point, if there is one that holds them."""
+    if scale > SCALE or whole + scale > WIDE:
+        return None
+    return ColumnType("decimal", format=format_, scale=scale, wide=whole + scale > NARROW, unit=unit)
 
 
 @dataclass(frozen=True)
@@ -117,16 +142,7 @@ class Profile:
     def to_json(self) -> dict[str, Any]:
         return {
             "rows": self.rows,
-            "columns": {
-                name: {
-                    "filled": column.filled,
-                    "kinds": sorted(column.kinds),
-                    "whole": column.whole,
-                    "scale": column.scale,
-                    "commas": column.commas,
-                }
-                for name, column in self.columns.items()
-            },
+            "columns": {name: {**vars(column), "kinds": sorted(column.kinds)} for name, column in self.columns.items()},
         }
 
     @staticmethod
@@ -134,9 +150,7 @@ class Profile:
         return Profile(
             value["rows"],
             {
-                name: ColumnProfile(
-                    column["filled"], frozenset(column["kinds"]), column["whole"], column["scale"], column["commas"]
-                )
+                name: ColumnProfile(**{**column, "kinds": frozenset(column["kinds"])})
                 for name, column in value["columns"].items()
             },
         )
@@ -187,40 +201,61 @@ def _all_fit(frame: pl.DataFrame, open_: dict[str, frozenset[str]]) -> dict[str,
 
 
 def _fits(column: pl.Expr, kind: str) -> pl.Expr:
-    if kind in _DECIMAL:  # the digits on both sides are known when all rows are seen
-        return column.str.contains(f"^(?:{decimal_pattern(DIGITS, SCALE, comma=kind == 'decimal,')})$")
-    return fits(column, _CANDIDATES[kind])
+    looks_right = column.str.contains(f"^(?:{strict_pattern(CANDIDATES[kind])})$")
+    if kind == "integer" or kind in _DECIMAL:  # the digits on both sides are known when all rows are seen
+        return looks_right
+    return looks_right & fits(column, CANDIDATES[kind])
 
 
 def _measured(frame: pl.DataFrame, open_: dict[str, frozenset[str]]) -> dict[str, ColumnProfile]:
-    cells: dict[tuple[str, str], pl.Expr] = {}
+    cells: dict[tuple[str, str, str], pl.Expr] = {}
     for name, kinds in open_.items():
         column = by_name(name).as_expr()  # `pl.col` takes `*` and `^…$` for patterns
         sign = column.str.starts_with("-")
+        for kind in sorted(kinds & _DAY_OR_MONTH):
+            cells[name, "marked", kind] = column.count()
+            cells[name, "proven", kind] = (column.str.slice(0, 2) > "12").sum()
         if "integer" in kinds:
-            cells |= {(name, f"whole {kind}"): column.str.len_bytes() - sign for kind in kinds & _DECIMAL.keys()}
+            cells |= {(name, "whole", kind): (column.str.len_bytes() - sign).max() for kind in kinds & _DECIMAL.keys()}
             continue
         for kind in kinds & _DECIMAL.keys():
-            text = column.str.replace_all(".", "", literal=True) if kind == "decimal," else column
+            text = column.str.replace_all("[. '’\xa0\u202f]", "") if kind == "decimal," else column
             point = text.str.find(_DECIMAL[kind], literal=True)
-            cells[name, f"whole {kind}"] = pl.coalesce(point, text.str.len_bytes()) - sign
-            cells[name, f"scale {kind}"] = text.str.len_bytes() - point - 1
-        if "decimal," in kinds:
-            decimal = column.str.contains(",", literal=True) & ~column.str.contains(_MAYBE_THOUSANDS)
-            cells[name, "commas"] = decimal.cast(pl.UInt32)
-    numbers = frame.lazy().select(expr.max().alias(str(i)) for i, expr in enumerate(cells.values())).collect()
-    most = dict(zip(cells, numbers.row(0), strict=True)) if cells else {}
+            scale, whole = text.str.len_bytes() - point - 1, pl.coalesce(point, text.str.len_bytes()) - sign
+            cells[name, "whole", kind] = whole.max()
+            cells[name, "scale", kind] = scale.max()
+            if kind == "decimal,":
+                marked = column.str.contains("[.,]")
+                proven = marked & ~column.str.contains(_TWO_WAYS)
+            else:
+                marked, first = point.is_not_null(), column.str.slice(0, 2)
+                proven = marked & ((scale != 3) | (whole > 3) | (first == "0.") | (first == "-0"))
+            cells |= {(name, "marked", kind): marked.sum(), (name, "proven", kind): proven.sum()}
+    numbers = frame.lazy().select(expr.alias(str(i)) for i, expr in enumerate(cells.values())).collect()
+    found: dict[str, dict[str, dict[str, int]]] = {name: {} for name in open_}
+    for (name, what, kind), number in zip(cells, numbers.row(0) if cells else (), strict=True):
+        found[name].setdefault(what, {})[kind] = number or 0
     return {
         name: ColumnProfile(
-            filled=frame.height - frame[name].null_count(),
-            kinds=kinds,
-            whole={kind: most[name, f"whole {kind}"] or 0 for kind in kinds & _DECIMAL.keys()},
-            scale={kind: most.get((name, f"scale {kind}")) or 0 for kind in kinds & _DECIMAL.keys()},
-            commas=bool(most.get((name, "commas"))),
+            filled=frame.height - frame[name].null_count(), kinds=kinds,
+            beyond=_beyond(frame[name], kinds, found[name]),
+            whole=_largest(kinds, found[name].get("whole", {})), scale=_largest(kinds, found[name].get("scale", {})),
+            marked=_sum(kinds, found[name].get("marked", {})), proven=_sum(kinds, found[name].get("proven", {})),
         )
         for name, kinds in open_.items()
-    }
+    }  # fmt: skip
+
+
+def _beyond(column: pl.Series, kinds: frozenset[str], found: dict[str, dict[str, int]]) -> bool:
+    if "integer" not in kinds or max(found["whole"].values(), default=0) < _BIGGEST:
+        return False
+    return column.cast(pl.Int64, strict=False).null_count() > column.null_count()
 
 
 def _largest(kinds: frozenset[str], *found: dict[str, int]) -> dict[str, int]:
     return {kind: max(of.get(kind, 0) for of in found) for kind in sorted(kinds & _DECIMAL.keys())}
+
+
+def _sum(kinds: frozenset[str], *found: dict[str, int]) -> dict[str, int]:
+    two_ways = kinds & (_DECIMAL.keys() | _DAY_OR_MONTH)
+    return {kind: sum(of.get(kind, 0) for of in found) for kind in sorted(two_ways)}

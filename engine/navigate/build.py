@@ -20,6 +20,7 @@ from engine.child import Limits, Link
 from engine.navigate.models import Model
 
 ROWS_AT_ONCE = 65_536
+EXACT = 2**53  # beyond it, most readers of JSON round whole numbers, so they are text
 _WHOLE = re.compile(r"U?HUGEINT|DECIMAL\(\d+,0\)")  # sum() of whole numbers; Arrow and Parquet have decimals for it
 
 
@@ -33,7 +34,7 @@ class Built:
 
 @dataclass(frozen=True)
 class Rows:
-    """The first rows of a table, as JSON has them: decimals are text, times text in UTC."""
+    """The first rows of a table, as JSON has them: decimals and huge numbers are text, times text in UTC."""
 
     columns: list[str]
     rows: list[list[Any]]
@@ -80,10 +81,11 @@ def rows(table: Table, limit: int = 50) -> Rows:
     whole = [bool(_WHOLE.fullmatch(kind)) for kind in table.columns.values()]
     for file in table.files:
         for batch in pq.ParquetFile(file).iter_batches(max(1, min(limit, ROWS_AT_ONCE)), columns=names):
-            for row in zip(*batch.slice(0, limit - len(found)).to_pydict().values(), strict=True):
+            batch = _in_utc(batch.slice(0, limit - len(found)))
+            for row in zip(*batch.to_pydict().values(), strict=True):
                 found.append(
                     [
-                        int(value) if is_whole and value is not None else _json(value)
+                        _json(int(value) if is_whole and value is not None else value)
                         for value, is_whole in zip(row, whole, strict=True)
                     ]
                 )
@@ -120,8 +122,20 @@ def _write(reader: pa.RecordBatchReader, target: Path) -> int:
     return count
 
 
+def _in_utc(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same moments: the last hours of the year 9999 may lie in the next year elsewhere, which Python cannot say."""
+    utc = [
+        column.cast(pa.timestamp(column.type.unit, "UTC"))
+        if pa.types.is_timestamp(column.type) and column.type.tz is not None else column
+        for column in batch.columns
+    ]  # fmt: skip
+    return pa.RecordBatch.from_arrays(utc, names=batch.schema.names)
+
+
 def _json(value: Any) -> Any:
     match value:
+        case int() if abs(value) > EXACT:
+            return str(value)
         case None | bool() | str() | int():
             return value
         case float():

@@ -1,26 +1,73 @@
-"""What the columns of a run hold: decided from all profiles, and from the version before."""
+"""What the columns of a run hold: decided from all of its rows, the pipeline file, and the version before."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from core import parts
-from core.errors import SourceUnreadable
+from core.errors import BadPipeline, SourceUnreadable
 from core.models import ColumnType
 from engine import increment
-from engine.explore import profile, settled
+from engine.explore import decide, fit, profile, sample
+from engine.explore import types as column_types
+from engine.explore.decide import Decided, Known
 from engine.explore.ingest import Ingested
-from engine.explore.profile import Profile
 from engine.steps.job import Job
 from engine.store import datasets
 
 
-def decided(job: Job, read: Sequence[Ingested]) -> tuple[Profile, dict[str, ColumnType]]:
-    """The profile of the whole input and the types of its columns. Raises SourceUnreadable if a column is lost."""
-    base = job.base
-    whole = profile.merge([*([base.profile] if base and base.profile else []), *(r.profile for r in read)])
+def decided(job: Job, read: Sequence[Ingested]) -> Decided:
+    """The types of the columns of the whole input, its profile, and what is to be told of them.
+
+    Raises BadPipeline if the pipeline file declares a column that is not there, SourceUnreadable if one is lost.
+    """
+    base, pipeline = job.base, job.pipeline
+    new = profile.merge(r.profile for r in read)
+    whole = profile.merge([*([base.profile] if base and base.profile else []), new])
     with job.home.database.read() as db:
-        before = None if job.run.full else increment.published(db, job.pipeline.name)
+        published = None if job.run.full else increment.published(db, pipeline.name)
     _nothing_is_lost(job, [column for r in read for column in r.columns], base is not None)
-    return whole, settled.settled(whole, before.types, before.filled()) if before else profile.types(whole)
+    _declared_are_there(job, list(whole.columns))
+    filled = published.filled() if published else {}
+    before = {c: kind for c, kind in published.types.items() if filled.get(c)} if published else {}
+    connector = parts.load("connector", pipeline.source["connector"])
+    known = Known(
+        pipeline.name, pipeline.columns, before,
+        spoilt=frozenset(published.spoilt) if published else frozenset(),
+        base=base.profile if base else None,
+        bad_percent=job.home.settings.bad_values_percent,
+        reject=pipeline.bad_values == "reject",
+        native=getattr(connector, "TYPED", False),
+    )  # fmt: skip
+    files = [file for r in read for file in r.files]
+    rows = sample.merge([r.sample_file for r in read])
+    made = decide.decide(whole, rows, lambda asked: fit.look(files, asked, lambda: job.progress(0)), known)
+    if base:
+        _older_rows_fit(job, made.types, before)
+    return made
+
+
+def _declared_are_there(job: Job, columns: list[str]) -> None:
+    for name in job.pipeline.columns:
+        if columns and name not in columns:
+            near = get_close_matches(name, columns, 1, 0.6)
+            raise BadPipeline(
+                f"`{job.pipeline.name}.yml` declares the column `{name}`, which the source does not have.",
+                hint=f"Did you mean `{near[0]}`?" if near else f"It has: {', '.join(columns)}.",
+            )
+
+
+def _older_rows_fit(job: Job, types: dict[str, ColumnType], before: dict[str, ColumnType]) -> None:
+    """Raises SourceUnreadable if published rows would have to be read anew to be of a type that was declared."""
+    for name in job.pipeline.columns:
+        was, now = before.get(name), types[name]
+        if was is None or column_types.duckdb_type(was) == column_types.duckdb_type(now):
+            continue
+        if not {was.kind, now.kind} <= {"integer", "decimal"} or (was.kind, now.kind) == ("decimal", "integer"):
+            dataset = job.pipeline.name
+            raise SourceUnreadable(
+                f"`{name}` of `{dataset}` is published as {was}, and `{dataset}.yml` declares {now}.",
+                hint=f"To read its older rows again: run {dataset} --full",
+            )
 
 
 def _nothing_is_lost(job: Job, columns: list[str], incremental: bool) -> None:

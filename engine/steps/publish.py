@@ -39,15 +39,15 @@ def do(job: Job) -> Done:
     results = score.without_ages([CheckResult(**r) for r in contract["results"]], verdicts)
     scores, measured = score.scores(results), not contract.get("nothing_new")
     minimum = job.pipeline.quality.minimum_score
-    refused = None
+    refused: dict[str, str] | None = None
     if measured and not score.reaches(scores.overall, minimum):
         reached = score.text(scores.overall)
         message = (
             f"The score {reached} is below the minimum of {minimum:g}." if scores.overall is not None
             else f"A score of {minimum:g} is required and nothing could be measured."
         )  # fmt: skip
-        refused = {"code": "score_too_low", "message": message, "hint": f"why {job.pipeline.name}", "step": "publish",
-                   "tries": ""}  # fmt: skip
+        refused = _refusal(job, "score_too_low", message)
+    refused = _loses_its_rows(job, rejected, sum(rows for _, rows in files)) or refused
     columns = charted[0]["columns"] if charted else dict.fromkeys(types, "VARCHAR")
     snapshot = _snapshot(job, files, columns, verdicts)
     snapshot = replace(snapshot, base=base.version.id if base else None, cursor=_cursor(job, types, charted))
@@ -82,6 +82,32 @@ def do(job: Job) -> Done:
         job.note_owner(db, snapshot.dataset, was, snapshot.owner)
 
     return Done(result, rows=rows_out, save=save)
+
+
+def _loses_its_rows(job: Job, rejected: int, rows: int) -> dict[str, str] | None:
+    """The refusal of a version that has lost more of its rows than the pipeline file allows.
+
+    An incremental run may read one row that is wrong: what is lost is a share of the version that it would make.
+    """
+    allowed = job.pipeline.max_rejected_percent
+    if not rejected or rejected * 100 <= allowed * (rejected + rows):
+        return None
+    with job.home.database.read() as db:
+        causes = privacy.dead_letters(db, job.run.id)
+    first = "; ".join(f"{cause.cause.rstrip('.')} ({cause.rows:,})" for cause in causes[:3])
+    count = (
+        f"{rejected:,} of {rejected + rows:,} rows were rejected"
+        if rejected + rows > 1
+        else "Its only row was rejected"
+    )
+    message = (
+        f"{count}; {job.pipeline.name}.yml allows {allowed:g} %. {f'Most often: {first}' if first else ''}".strip()
+    )
+    return _refusal(job, "too_many_rejected", message)
+
+
+def _refusal(job: Job, code: str, message: str) -> dict[str, str]:
+    return {"code": code, "message": message, "hint": f"why {job.pipeline.name}", "step": "publish", "tries": ""}
 
 
 def _publish_remasked(job: Job) -> Done:

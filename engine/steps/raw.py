@@ -17,12 +17,14 @@ from engine.store import datasets
 def rows(job: Job) -> Raw:
     """The raw rows, in the types that they are charted in, whether the verdicts are known by now or not."""
     read = [Ingested.from_json(result) for result in job.results("explore")]
-    types = job.decided()[0] if any(job.results("verdicts")) else columns.decided(job, read)[1]
+    types = job.decided()[0] if any(job.results("verdicts")) else columns.decided(job, read).types
     with job.home.database.read() as db:
         named = job.pipeline.quality.datasets - {job.pipeline.name}
         others = {name: table for name, (table, _) in datasets.tables(db, named).items()}
     files = [RawFile(file.path, file.rows) for one in read for file in one.files]
-    return Raw(files, types, job.timezone, others, lambda *column: _masked(job, *column), datetime.now(UTC))
+    bad = next((result.get("bad", ()) for result in job.results("verdicts") if result), ())
+    now = datetime.now(UTC)
+    return Raw(files, types, job.timezone, others, lambda *column: _masked(job, *column), now, tuple(bad))
 
 
 def masker(job: Job) -> Masker:

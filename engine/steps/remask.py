@@ -13,14 +13,15 @@ def do(job: Job) -> Done:
         changed = rulings.tightened(db, version)
         published = privacy.verdicts(db, version.run_id)
         types = rulings.decided_types(db, version.run_id)
-        profile = increment.decision(db, version.run_id).get("profile")
+        decision = increment.decision(db, version.run_id)
     told = report.remasking(job.home.settings, job.run)
     return Done(
         {
             "version": version.id,
             "files": [{"path": str(path)} for path in table.files],
             "types": {column: vars(kind) for column, kind in types.items()},
-            "profile": profile,
+            "profile": decision.get("profile"),
+            "spoilt": decision.get("spoilt", []),
             "verdicts": [changed.get(row.column, privacy.verdict(row)).as_json() for row in published],
             "published": {row.column: privacy.verdict(row).as_json() for row in published if row.column in changed},
         },

@@ -6,19 +6,19 @@ from core.errors import BadPipeline, SourceUnreadable
 from core.models import ColumnType, Verdict
 from engine import catalog, increment, report, rulings
 from engine.chart import detect
-from engine.explore import ingest, sample
+from engine.explore import decide, ingest, sample
 from engine.explore.profile import Profile
+from engine.explore.types import text_is_known
 from engine.steps import columns
 from engine.steps.job import Done, Job
 from engine.store import lineage
-
-TEXT_IS_KNOWN = ("text", "integer", "date")  # of other types one value has many texts
 
 
 def do(job: Job) -> Done:
     read = [ingest.Ingested.from_json(result) for result in job.results("explore")]
     base = job.base
-    whole, types = columns.decided(job, read)
+    made = columns.decided(job, read)
+    whole, types = made.profile, made.types
     all_of_them = catalog.pipelines(job.home.settings.pipelines)[0]
     rows = sample.merge([r.sample_file for r in read])
     rows = rows.with_columns(pl.lit(None, pl.String).alias(column) for column in types if column not in rows.columns)
@@ -30,6 +30,7 @@ def do(job: Job) -> Done:
     told: list[str] = []
     if base:
         verdicts, again, told = increment.joined(base.verdicts, verdicts, types)
+    shown = {column: what for column, what in made.told.items() if verdicts[column].action == "keep"}
     _can_be_read_on(job, whole, types, verdicts, again)
     events = report.explored(job.home.settings, job.run, list(types), sum(r.rows for r in read), len(read))
     return Done(
@@ -38,7 +39,9 @@ def do(job: Job) -> Done:
             "profile": whole.to_json(),
             "verdicts": [verdicts[column].as_json() for column in types],
             "again": {column: verdict.as_json() for column, verdict in again.items()},
-            "told": told,
+            "told": [*told, *decide.sentences(shown)],
+            "spoilt": sorted(made.spoilt),
+            "bad": sorted(column for column in made.bad if verdicts[column].action == "keep"),
             "edges": events.edges,
         },
         save=lambda db: lineage.save_events(db, job.run.id, events.events),
@@ -67,7 +70,7 @@ def _can_be_read_on(
             f"`{name}.yml` names the cursor `{cursor}`, whose values are not all numbers, dates or times.",
             hint="Name a column that says when a row was changed.",
         )
-    known = [column for column in job.pipeline.key if column in again and types[column].kind not in TEXT_IS_KNOWN]
+    known = [column for column in job.pipeline.key if column in again and not text_is_known(types[column])]
     if known:
         raise SourceUnreadable(
             f"The key `{known[0]}` of `{name}` is masked in another way now: its older rows cannot be found again.",

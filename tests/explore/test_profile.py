@@ -21,7 +21,8 @@ def of(values: list[str | None], name: str = "a") -> Profile:
 
 def type_of(*values: str | None) -> str:
     kind = profile.types(of([*values]))["a"]
-    return f"{kind}{' ' + kind.format if kind.format else ''}{' zoned' if kind.zoned else ''}"
+    more = [kind.format, "zoned" if kind.zoned else "", "wide" if kind.wide and kind.kind == "integer" else ""]
+    return " ".join(filter(None, [str(kind), *more]))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,9 @@ def type_of(*values: str | None) -> str:
     [
         (["1", "-20", "0", None], "integer"),
         (["999999999999999999"], "integer"),
-        (["1000000000000000000"], "text"),
+        (["1352171357891584011"], "integer"),
+        (["9223372036854775808"], "integer wide"),
+        (["9" * 39], "text"),
         (["0101901234", "2"], "text"),
         (["0171"], "text"),
         (["+4520123456"], "text"),
@@ -37,20 +40,23 @@ def type_of(*values: str | None) -> str:
         (["-0"], "text"),
         (["0.99", "13.86", "7"], "decimal(18,2)"),
         (["1.123456"], "decimal(18,6)"),
-        (["1.1234567"], "text"),
+        (["55.6760968", "12.56833711"], "decimal(18,8)"),
+        (["1.1234567890123456789"], "text"),
         (["123456789012345.12", "1.1"], "decimal(18,2)"),
-        (["123456789012345.12", "1.1234"], "text"),
+        (["123456789012345.12", "1.1234"], "decimal(38,4)"),
         (["1e5"], "text"),
         (["2.002,55", "12,5", "3"], "decimal(18,2) ,"),
         (["1.234,567", "0,5"], "decimal(18,3) ,"),
         (["1,234", "5,678"], "text"),
         (["1,234", "5,67"], "decimal(18,3) ,"),
-        (["1.234", "5.678"], "decimal(18,3)"),
+        (["1.234", "5.678"], "text"),
+        (["1.234", "0.678"], "decimal(18,3)"),
         (["1.5", "1,5"], "text"),
         (["2024-01-31", "1999-12-01"], "date %Y-%m-%d"),
         ([None, "2024-01-31", None], "date %Y-%m-%d"),
         (["2024-02-30"], "text"),
         (["31-01-2024"], "date %d-%m-%Y"),
+        (["11-01-2024"], "text"),
         (["31.01.2024"], "date %d.%m.%Y"),
         (["31/01/2024"], "text"),
         (["2024-01-31 10:00:00", "2024-01-31T10:00"], "datetime %Y-%m-%d"),
@@ -93,7 +99,7 @@ def test_names_that_differ_in_capitals_only_are_refused() -> None:
 
 some = st.sampled_from(
     ["1", "-5", "007", "1.5", "1,5", "1.000,25", "1,234", "2024-01-01", "01.01.2024", "2024-01-01 10:00", "x",
-     "2024-01-01T10:00Z", "123456789012345678", None]
+     "2024-01-01T10:00Z", "123456789012345678", "98765432109876543210", "13-01-2024", "03-04-2024", "0,5", "0.5", None]
 )  # fmt: skip
 
 
