@@ -37,6 +37,18 @@ class Rejects:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What a source says of its rows beside them: a sentence for the answer, and how many different rows it has.
+
+    `doubt`: the sentence says that rows may have come twice, which is an error unless a key tells them apart.
+    """
+
+    text: str = ""
+    records: int | None = None
+    doubt: bool = False
+
+
+@dataclass(frozen=True)
 class RawFile:
     """One raw Parquet file in the closed zone: every column text, plus LINE (int64)."""
 

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.models import LINE, RawFile, Rejects
+from core.models import LINE, RawFile, Rejects, Remark
 from engine.explore import sample
 from engine.explore.profile import Profile, repeated
 
@@ -28,7 +28,10 @@ _REJECTS = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("raw", pa.
 
 @dataclass(frozen=True)
 class Ingested:
-    """What was read of one part. `causes`: rejected rows by reason; `reject_lines`: the first lines of each."""
+    """What was read of one part. `causes`: rejected rows by reason; `reject_lines`: the first lines of each.
+
+    `remarks` are sentences of the source's for the answer; `records` how many different rows it says that it has.
+    """
 
     files: list[RawFile]
     columns: list[str]
@@ -39,6 +42,8 @@ class Ingested:
     rejects_file: str | None
     sample_file: str
     profile: Profile
+    remarks: list[str]
+    records: int | None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -55,7 +60,7 @@ class Ingested:
 
 
 def ingest(
-    batches: Iterable[pa.RecordBatch | Rejects], folder: Path, stem: str, on_progress: Callable[[int], None]
+    batches: Iterable[pa.RecordBatch | Rejects | Remark], folder: Path, stem: str, on_progress: Callable[[int], None]
 ) -> Ingested:
     """Writes what a connector reads into `folder`, which is closed to others.
 
@@ -66,6 +71,8 @@ def ingest(
         for batch in batches:
             if isinstance(batch, Rejects):
                 raw.reject(batch)
+            elif isinstance(batch, Remark):
+                raw.note(batch)
             else:
                 raw.add(batch)
             on_progress(raw.rows + raw.rejected)
@@ -84,6 +91,8 @@ class _Raw:
     reject_lines: dict[str, list[int]] = field(default_factory=dict)
     profile: Profile = field(default_factory=Profile)
     sample: pl.DataFrame | None = None
+    remarks: list[str] = field(default_factory=list)
+    records: int | None = None
 
     def __post_init__(self) -> None:
         self._files: list[RawFile] = []
@@ -152,6 +161,11 @@ class _Raw:
             if len(lines) < _LINES_KEPT:
                 lines.append(line)
 
+    def note(self, remark: Remark) -> None:
+        if remark.text and remark.text not in self.remarks:
+            self.remarks.append(remark.text)
+        self.records = self.records if remark.records is None else remark.records
+
     def finish(self) -> Ingested:
         self._write(0)
         if self.sample is None:  # the columns are known by a file, even without rows
@@ -169,6 +183,8 @@ class _Raw:
             rejects_file=str(self._rejects_path) if self._rejects is not None else None,
             sample_file=str(self._sample_path),
             profile=self.profile,
+            remarks=self.remarks,
+            records=self.records,
         )
 
     def _write(self, leave: int) -> None:

@@ -24,7 +24,8 @@ def do(job: Job) -> Done:
     types, verdicts = job.decided()
     read, charted, contract = job.results("explore"), job.results("chart"), job.results("contract")[0]
     rows_in = sum(r["rows"] + r["rejected"] for r in read)
-    rejected = job.results("rejects")[0]["rejected"] + sum(r["rejected"] for r in read)
+    rejects = job.results("rejects")[0]
+    rejected = rejects["rejected"] + sum(r["rejected"] for r in read)
     rows_out = sum(c["rows"] for c in charted)
     if rows_in != rows_out + rejected:
         raise AtlasError(f"{rows_in} rows came in, {rows_out} went out and {rejected} were rejected: some are lost.")
@@ -63,7 +64,7 @@ def do(job: Job) -> Done:
                 result["again"] = "verdicts"
                 leases.amend(db, job.claim, result)
                 return
-        run.warnings = [*rulings.changes(db, job.pipeline.name, verdicts), *decided.get("told", [])]
+        run.warnings = [*rulings.changes(db, job.pipeline.name, verdicts), *decided.get("told", []), *rejects["told"]]
         run.rows_in, run.rows_out, run.rows_rejected = rows_in, rows_out, rejected
         if measured:
             quality.save(db, run.id, job.pipeline.name, results, scores.overall, scores.dimensions)
