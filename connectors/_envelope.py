@@ -25,7 +25,8 @@ _OF_A_LIST = {
 }  # fmt: skip
 _PARTS = ("meta", "metadata", "_meta", "pagination", "paging", "page", "pageInfo", "page_info", "paging_info")
 _MORE = ("next", "next_page", "nextPage", "next_cursor", "nextCursor", "next_page_token", "nextPageToken", "next_url",
-         "next_link", "nextLink", "@odata.nextLink", "has_more", "hasMore", "has_next", "hasNext", "hasNextPage")  # fmt: skip
+         "next_link", "nextLink", "@odata.nextLink", "has_more", "hasMore", "has_next", "hasNext",
+         "hasNextPage")  # fmt: skip
 _HEADERS = ("x-total-count", "x-total", "x-wp-total")
 _HEADERS_OF_PAGES = ("x-total-pages", "x-wp-totalpages")
 

@@ -66,7 +66,8 @@ def rejected(
                  leaves=[path, spill])  # fmt: skip
     twice = sum(cause["rows"] for cause in causes if cause["twice"])
     rows = sum(cause["rows"] for cause in causes)
-    return Rejects(rows, twice, [{**cause} for cause in causes], path if causes else None)
+    shown = [{name: value for name, value in cause.items() if name != "twice"} for cause in causes]
+    return Rejects(rows, twice, shown, path if causes else None)
 
 
 def find(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, later: bool, link: Link) -> list[dict[str, Any]]:

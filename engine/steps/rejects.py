@@ -71,7 +71,7 @@ def _all_have_come(job: Job, read: Specs, found: rejects.Rejects) -> None:
     different = sum(result["rows"] + result["rejected"] for result in read) - found.twice
     if said and different < sum(said):
         raise SourceUnreadable(
-            f"The source of `{job.pipeline.name}` tells of {sum(said):,} records and gave {different:,} different ones.",
+            f"The source of `{job.pipeline.name}` has {sum(said):,} records, as it says, and gave {different:,}.",
             hint="Its list may have moved while it was read: run again. If that number counts others too, hidden ones "
             "for example, say so in the source: total: none",
         )
