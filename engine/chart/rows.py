@@ -172,7 +172,9 @@ class Rows:
 
     def _value(self, column: str, kind: ColumnType) -> str:
         if kind.kind == "text":
-            return f"CASE WHEN {column} BETWEEN '!' AND '~~' OR NOT regexp_full_match({column}, '{EMPTY}') THEN {column} END"
+            # nearly all texts begin with a letter or digit of ASCII, which is soon seen
+            filled = f"{column} BETWEEN '!' AND '~~' OR NOT regexp_full_match({column}, '{EMPTY}')"
+            return f"CASE WHEN {filled} THEN {column} END"
         return column_types.sql(column, kind, self.raw.timezone)
 
     def _moment(self, column: str, name: str) -> str:
