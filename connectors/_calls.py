@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -36,15 +36,18 @@ _NETWORK = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.RemotePro
 
 
 class Answer:
-    """What a server answered with: the body, the address it came from in the end, and the next one it links to."""
+    """What a server answered with: the status, the body, and the address that it came from in the end."""
 
-    def __init__(self, body: bytes, at: Address, links: Sequence[str]) -> None:
-        self.body, self.at, self._links = body, at, links
+    def __init__(self, status: int, body: bytes, at: Address, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        self.status, self.body, self.at, self._headers = status, body, at, headers
+
+    def header(self, name: str) -> str:
+        return ", ".join(_values(self._headers, name.encode()))
 
     @property
     def next(self) -> str | None:
         """The address of `Link: <…>; rel="next"`."""
-        for link in _LINK.finditer(", ".join(self._links)):
+        for link in _LINK.finditer(self.header("link")):
             for name, quoted, word in _PARAMETER.findall(link[2]):
                 if name.lower() == "rel" and "next" in (quoted or word).lower().split():
                     return link[1]
@@ -71,12 +74,15 @@ class Caller:
     def close(self) -> None:
         self._pool.close()
 
-    def get(self, at: Address) -> Iterator[Answer | None]:
-        """The answer, and None before it whenever some time of waiting has passed."""
+    def get(self, at: Address, also: Collection[int] = ()) -> Iterator[Answer | None]:
+        """The answer, and None before it whenever some time of waiting has passed.
+
+        `also` are statuses that are an answer beside 200 and 204; such an answer has no body.
+        """
         most = LATER_TRIES if self._total else TRIES
         for tried in range(1, most + 1):
             try:
-                yield self._follow(at)
+                yield self._follow(at, also)
                 return
             except _Again as error:
                 wait = error.wait if error.wait is not None else random.uniform(0.5, 1) * 2 ** (tried - 1) / 2  # noqa: S311
@@ -109,10 +115,10 @@ class Caller:
         self.check(found)
         return found
 
-    def _follow(self, at: Address) -> Answer:
+    def _follow(self, at: Address, also: Collection[int]) -> Answer:
         self._network.until = time.monotonic() + PAGE_SECONDS
         for _ in range(REDIRECTS + 1):
-            answer, location = self._ask(at)
+            answer, location = self._ask(at, also)
             if answer is not None:
                 return answer
             at = self.linked(location, at)
@@ -121,7 +127,7 @@ class Caller:
             hint="Open it in a browser, and write the address it ends at.",
         )
 
-    def _ask(self, at: Address) -> tuple[Answer | None, str]:
+    def _ask(self, at: Address, also: Collection[int]) -> tuple[Answer | None, str]:
         """The answer, or where it is to be looked for."""
         port = "" if at.port == PORTS[at.scheme] else f":{at.port}"
         name = f"[{at.host}]" if ":" in at.host else at.host
@@ -137,9 +143,11 @@ class Caller:
             with self._pool.stream("GET", url, headers=headers, extensions={"timeout": timeout}) as response:
                 if response.status in (301, 302, 303, 307, 308):
                     return None, _header(response, b"location")
+                if response.status == 204 or response.status in also:
+                    return Answer(response.status, b"", at), ""
                 if response.status != 200:
                     raise self._refused(at, response)
-                return Answer(self._body(at, response), at, _headers(response, b"link")), ""
+                return Answer(200, self._body(at, response), at, response.headers), ""
         except _NETWORK as error:
             raise _Again(self._lost(at, error)) from None
 
@@ -287,12 +295,12 @@ def sendable(value: str, secret: str) -> str:
     return value
 
 
-def _headers(response: httpcore.Response, name: bytes) -> list[str]:
-    return [value.decode("latin-1") for key, value in response.headers if key.lower() == name]
+def _values(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in headers if key.lower() == name]
 
 
 def _header(response: httpcore.Response, name: bytes) -> str:
-    return ", ".join(_headers(response, name))
+    return ", ".join(_values(response.headers, name))
 
 
 def _retry_after(value: str) -> float | None:

@@ -63,14 +63,32 @@ def found(document: Any, path: str) -> tuple[bool, Any]:
 
 
 def written(value: Any) -> str:
-    """A value as JSON text again, its numbers as they were."""
-    if isinstance(value, Number):
-        return str(value)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(k, ensure_ascii=False)}: {written(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(written, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    """A value as JSON text again, its numbers as they were, however deeply it is nested."""
+    pieces: list[str] = []
+    waiting: list[Any] = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, _Piece):
+            pieces.append(one.text)
+        elif isinstance(one, dict):
+            inner = [x for k, v in one.items() for x in (_Piece(f", {json.dumps(k, ensure_ascii=False)}: "), v)]
+            first = [_Piece(inner[0].text[2:])] if inner else []
+            waiting += reversed([_Piece("{"), *first, *inner[1:], _Piece("}")])
+        elif isinstance(one, list):
+            inner = [x for v in one for x in (_Piece(", "), v)]
+            waiting += reversed([_Piece("["), *inner[1:], _Piece("]")])
+        else:
+            pieces.append(str(one) if isinstance(one, Number) else json.dumps(one, ensure_ascii=False))
+    return "".join(pieces)
+
+
+class _Piece:
+    """Text that stands between values."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
 
 
 class Flat:

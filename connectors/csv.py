@@ -23,7 +23,7 @@ from connectors._files import FileSource
 from connectors._header import names_of
 from connectors._rows import Rows, split, table
 from core.errors import SourceUnreadable
-from core.models import LINE, MOST_COLUMNS, Assumed, Rejects, SourcePart
+from core.models import LINE, MOST_COLUMNS, Rejects, Remark, SourcePart
 
 BATCH_ROWS = 1 << 16
 BATCH_BYTES = 32 << 20
@@ -79,7 +79,7 @@ def cut(source: Source, file: SourcePart, rows: int = PART_ROWS) -> Iterator[Sou
         yield SourcePart(file.name, {**spec, **begun, "before": None})
 
 
-def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects | Assumed]:
+def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects | Remark]:
     """Batches of about 64k rows, every column text, and beside them the line each row begins on.
 
     A part of a file reads on after its last row: what is wrong with a quote may show only there.
@@ -94,7 +94,7 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects 
             how = detect(file, part.name, source.delimiter, source.encoding, source.header)
             names, assumed = _header(file, how, part.name)
             at, line, header = how.start, how.line, how.header
-        yield from map(Assumed, assumed)
+        yield from map(Remark, assumed)
         yield _nothing(names)
         text = Text(file, how.encoding, at)
         waiting: list[pa.Table] = []

@@ -67,6 +67,7 @@ _CURSOR = """
 SELECT format_type(CASE WHEN t.typbasetype = 0 THEN t.oid ELSE t.typbasetype END, NULL)
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = %s AND a.attname = %s
 """
+CURSOR_IS_OF_A_TYPE = True  # whatever its values become: numbers of any length and `infinity` are in order
 _LATE = {  # what may serve as a cursor, and how far back a row may be committed late
     "smallint": "", "integer": "", "bigint": "", "numeric": "", "date": " - 1",
     "timestamp without time zone": " - interval '10 minutes'", "timestamp with time zone": " - interval '10 minutes'",
@@ -253,7 +254,8 @@ def _where(spec: dict[str, Any]) -> Any:
     if "since" in spec:
         name, kind = sql.Identifier(spec["cursor"]), sql.SQL(spec["type"])
         least = sql.SQL("{}::{}{}").format(sql.Literal(spec["since"]), kind, sql.SQL(_LATE[spec["type"]]))
-        return sql.SQL(" WHERE {0} >= {1} OR {0} IS NULL").format(name, least)
+        # what no time is after is read each time
+        return sql.SQL(" WHERE {0} >= {1} OR {0} IS NULL OR {0}::pg_catalog.text ILIKE '-infinity'").format(name, least)
     ends = [(">=", spec.get("from")), ("<", spec.get("to"))]
     tests = [
         sql.SQL("{} {} {}").format(sql.Identifier(spec["key"]), sql.SQL(sign), sql.Literal(int(end)))

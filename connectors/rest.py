@@ -9,8 +9,9 @@ Only the hosts of `url` and `allow` are reached, at public addresses.
 """
 
 import hashlib
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,11 +21,12 @@ import pyarrow as pa
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from connectors._addresses import PORTS, Address, Resolve, address, host, resolve
-from connectors._calls import Caller, basic, bearer, sendable
+from connectors._calls import Answer, Caller, basic, bearer, sendable
+from connectors._envelope import Told, failure, told
 from connectors._json import PATH, Flat, found, parse, written
-from connectors._pages import Pages, Pagination, asking
-from core.errors import SourceUnreadable
-from core.models import LINE, Rejects, SourcePart
+from connectors._pages import PAST_THE_END, Pages, Pagination, asking
+from core.errors import SourceUnavailable, SourceUnreadable
+from core.models import LINE, Rejects, Remark, SourcePart
 from core.pipeline import Column, Strict
 from core.secrets import Secret
 from core.settings import Settings
@@ -34,6 +36,8 @@ BATCH_BYTES = 16 << 20
 LATE = timedelta(minutes=10)
 RECORDS_NAME_THEIR_COLUMNS = True  # that a few of them lack a key says nothing of the source
 TYPED = True  # 1.234 is a little more than 1: numbers and times are written as JSON has them
+LATER_IS_NEWER = True  # of two records with one key: the list moved, or was asked for again
+_NAMES_A_RECORD = re.compile(r"(?i:(?:.*[^a-z])?(?:id|uuid|guid|key|number|nr|no|code))|.*[a-z]I[dD]")
 
 
 class Basic(Strict):
@@ -94,7 +98,8 @@ def _is_place(written: str) -> str:
 class Source(Strict):
     """`records` leads to the list, as `$.a.b` does; `allow` names other hosts that the source may lead to, with their
     port if it is not that of http or https. `cursor` is the column that says when a record was changed, `since` the
-    parameter by which the API is asked for records changed since then."""
+    parameter by which the API is asked for records changed since then. `total` leads to the number of all records,
+    where it does not stand in a usual place; `none` if that number means something else."""
 
     connector: Literal["rest"]
     url: Annotated[str, AfterValidator(_is_address)]
@@ -105,6 +110,7 @@ class Source(Strict):
     since: str = Field("since", pattern=r"^[\x21-\x7e]+$")
     allow: list[Annotated[str, AfterValidator(_is_place)]] = Field([])
     max_pages: int = Field(10_000, ge=1)
+    total: str | None = Field(None, pattern=rf"{PATH}|^none$")
 
     _private: tuple[str, ...] = PrivateAttr(())
 
@@ -140,7 +146,7 @@ def read(
     source: Source,
     part: SourcePart,
     resolve: Resolve = resolve,
-) -> Iterator[pa.RecordBatch | Rejects]:
+) -> Iterator[pa.RecordBatch | Rejects | Remark]:
     """Batches of some ten thousand rows with the number of each record; empty ones between, so that a run can stop."""
     since = part.spec.get("since")
     start = address(source.url)
@@ -152,6 +158,9 @@ def read(
     line = good = 0
     with closing(caller):
         for records in _pages(source, start, caller):
+            if isinstance(records, Remark):
+                yield records
+                continue
             wrong = Rejects([], [], [])
             for record in records:
                 line += 1
@@ -175,12 +184,13 @@ def read(
     yield flat.batch()
 
 
-def _pages(source: Source, start: Address, caller: Caller) -> Iterator[list[object]]:
-    """The records of each page; an empty list where only time has passed."""
+def _pages(source: Source, start: Address, caller: Caller) -> Iterator[list[object] | Remark]:
+    """The records of each page, an empty list where only time has passed, and what there is to say of them."""
     pages = Pages(source.pagination, start)
     at: Address | None = pages.first()
     asked: set[Address] = set()
     seen: set[bytes] = set()
+    before: set[bytes] = set()
     while at is not None:
         if at in asked:
             raise _endless(start, "leads back to a page that was read before")
@@ -191,19 +201,72 @@ def _pages(source: Source, start: Address, caller: Caller) -> Iterator[list[obje
             )
         asked.add(at)
         caller.check(at)
-        for answer in caller.get(at):
+        for answer in caller.get(at, pages.ends):
             if answer is None:
                 yield []
                 continue
-            document = parse(answer.body, start.name)
-            records = _records(document, source.records, start.name)
+            document, records, said = _read(source, answer, start, first=len(asked) == 1)
             if records and source.pagination:
-                digest = hashlib.sha256(written(records).encode("utf-8", "surrogatepass")).digest()
+                here = [hashlib.sha256(_text(record)).digest() for record in records]
+                digest = hashlib.sha256(b"".join(here)).digest()
                 if digest in seen:
                     raise _endless(start, "answers with the same page again")
                 seen.add(digest)
-            at = pages.after(document, len(records), answer.at, answer.next, caller.linked)
+                twice = [n for n, one in enumerate(here) if one in before]
+                before = set(here)
+                if twice:
+                    yield _doubled(start, records, twice)
+            gap = answer.status in PAST_THE_END
+            at = pages.after(document, len(records), said, answer.at, answer.next, caller.linked, gap)
             yield records
+    yield pages.remark()
+
+
+def _read(source: Source, answer: Answer, start: Address, first: bool) -> tuple[object, list[object], Told]:
+    """What stands in a page: all of it, its records, and what it tells of the whole list."""
+    if answer.status != 200:
+        return None, [], Told()
+    document = parse(answer.body, start.name)
+    there, listed = found(document, source.records)
+    many = len(listed) if isinstance(listed, list) else 0
+    if key := failure(document, source.records, many):
+        # what the first page says is wrong will be so again; a later one may be well in a minute
+        error = SourceUnreadable if first else SourceUnavailable
+        raise error(
+            f"`{start.name}` answers 200, and `{key}` in the answer says that something failed.",
+            hint="Open it with the same token, and ask its owner what is meant.",
+        )
+    if not (there and listed is None) and not isinstance(listed, list):
+        what = "is no list" if there else "is not there"
+        raise SourceUnreadable(
+            f"`{source.records}` {what} in the answer of `{start.name}`.",
+            hint='Write where its list is: records: "$.items"',
+        )
+    said = told(document, source.records, many, source.total, answer.header, answer.next)
+    if source.pagination is None and said.more:
+        raise SourceUnreadable(
+            f"`{start.name}` has more pages, as {said.more} in its answer says, and only this one would be read.",
+            hint="Say how to ask for the next one, by page, offset, cursor or link: pagination: {by: page}",
+        )
+    return document, listed or [], said
+
+
+def _doubled(start: Address, records: Sequence[object], twice: Sequence[int]) -> Remark:
+    """Records that stood on the page before, too: for sure the same ones if something in them names them."""
+    named = any(isinstance(r := records[n], dict) and any(map(_NAMES_A_RECORD.fullmatch, r)) for n in twice)
+    return Remark(
+        f"`{start.name}` gives records of one page again on the next: its list moved while it was read, or some are "
+        "hidden.", doubt=named,
+    )  # fmt: skip
+
+
+def _text(record: object) -> bytes:
+    """A record as text that tells it from others."""
+    try:
+        text = json.dumps(record)
+    except RecursionError:
+        text = written(record)
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _earlier(value: str) -> str:
@@ -214,27 +277,12 @@ def _earlier(value: str) -> str:
     return earlier.removesuffix("+00:00") + "Z" if value.endswith("Z") else earlier
 
 
-def _records(document: object, path: str, name: str) -> list[object]:
-    there, records = found(document, path)
-    if there and records is None:
-        return []
-    if not isinstance(records, list):
-        what = "is no list" if there else "is not there"
-        raise SourceUnreadable(
-            f"`{path}` {what} in the answer of `{name}`.", hint='Write where its list is: records: "$.items"'
-        )
-    return records
-
-
 def _endless(start: Address, what: str) -> SourceUnreadable:
     return SourceUnreadable(f"`{start.name}` {what}: its pages would never end.", hint="Correct `pagination`.")
 
 
 def _raw(record: object) -> str:
-    try:
-        return written(record).encode("utf-8", "backslashreplace").decode()
-    except RecursionError:
-        return ""
+    return written(record).encode("utf-8", "backslashreplace").decode()
 
 
 def _allowed(source: Source) -> set[tuple[str, int]]:

@@ -37,10 +37,15 @@ class Rejects:
 
 
 @dataclass(frozen=True)
-class Assumed:
-    """What a connector assumed about its source that was not plain. The answer of the run says it: it quotes no data."""
+class Remark:
+    """What a source says of its rows beside them: a sentence for the answer, and how many different rows it has.
 
-    what: str
+    `doubt`: the sentence says that rows may have come twice, which is an error unless a key tells them apart.
+    """
+
+    text: str = ""
+    records: int | None = None
+    doubt: bool = False
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,7 @@ class Rule(Strict):
 class CompletenessRule(Rule):
     column: Column
     max_missing_percent: float = Field(0, ge=0, lt=100)
+    empty: Literal["keep"] | None = None  # an empty text is a value: only null is missing
 
 
 class UniquenessRule(Rule):

@@ -12,6 +12,12 @@ from engine.chart.shape import NULLISH
 
 _PROSE, _WORDS = 0.15, 4  # a column is prose if this share of its rows has so many words, most in lower case
 MANY = 20  # values it takes before a share of them means something
+_NESTED = (
+    r"(?s)^\s*(?:\{.*[:=].*\}|\[.+\]|\{.*[\p{L}@].*\}|\(.*,.*[\p{L}@].*\)|\(.*[\p{L}@].*,.*\)"
+    r'|"[^"]*"=>.*|<[\p{L}?!].*>)\s*$'
+)
+_NONE_INSIDE = r"^\s*(?:\{\s*\}|\[\s*\]|\(,*\))\s*$"
+_ONE_NUMBER = r"^\{[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}$"  # a GUID, as Windows writes it
 _UNIFORM = ("PHONE", "LICENSE_PLATE", "CREDIT_CARD", "NATIONAL_ID", "IBAN", "BANK_ACCOUNT")
 
 
@@ -51,8 +57,10 @@ class Column:
 
     @property
     def nested(self) -> bool:
-        """Whether the cells are objects or lists as JSON writes them."""
-        return self.share(self.values.str.contains(r"^\s*(?:\{.*[:=].*\}|\[.+\])\s*$")) >= 0.5
+        """Whether the cells hold several values: JSON, XML, or an array, row or hstore of PostgreSQL."""
+        empty = self.share(self.values.str.contains(_NONE_INSIDE))
+        held = self.values.str.contains(_NESTED) & ~self.values.str.contains(_ONE_NUMBER)
+        return empty < 1 and self.share(held) >= 0.5 * (1 - empty)
 
     def mean(self, scores: pl.Series) -> float:
         return float((scores * self.counts).sum()) / self.rows if self.rows else 0.0

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from connectors import csv
 from core.errors import AtlasError, BadInput, SourceUnavailable, SourceUnreadable
-from core.models import LINE, Assumed, Rejects, SourcePart, Verdict
+from core.models import LINE, Rejects, Remark, SourcePart, Verdict
 from core.roots import Roots
 from engine.chart.detect import verdicts
 from engine.chart.mask import Masker
@@ -110,7 +110,7 @@ def _frames(source: csv.Source, part: Any, on_reject: Callable[[Rejects], None] 
         if isinstance(batch, Rejects):
             if on_reject:
                 on_reject(batch)
-        elif not isinstance(batch, Assumed):
+        elif not isinstance(batch, Remark):
             frame = pl.from_arrow(pa.Table.from_batches([batch]))
             assert isinstance(frame, pl.DataFrame)
             yield frame

@@ -21,13 +21,18 @@ from engine.explore import types as column_types
 from engine.sandbox import quoted
 
 LIST = f"{LINE}_rejected"  # the table of the lines to reject
+TWICE = f"{LINE}_twice"  # the table of the lines whose key another row has, and whether a row is one of them
 SAMPLES = 3  # values shown of the rows that were rejected for one cause
 SHARED_BY = 10  # rows at least, for a value to be shown
 
 
 class Cause(TypedDict):
-    """A rule that rows break: how many, the first of their lines, and values that many of them share."""
+    """A rule that rows break: how many, the first of their lines, and values that many of them share.
 
+    `twice`: the rule is the pipeline's key.
+    """
+
+    twice: bool
     reason: str
     rule: str
     column: str | None
@@ -39,24 +44,35 @@ class Cause(TypedDict):
 
 @dataclass
 class Rejects:
-    """The rows to reject; `causes` groups them, their lines (`file`, LINE, `cause`) stand in `path`."""
+    """The rows to reject; `causes` groups them, their lines (`file`, LINE, `cause`) stand in `path`.
+
+    `twice`: how many of them are rejected because another row has their key.
+    """
 
     rows: int = 0
+    twice: int = 0
     causes: list[dict[str, Any]] = field(default_factory=list)
     path: Path | None = None
 
 
 def rejected(
-    pipeline: Pipeline, raw: Raw, path: Path, wanted: Callable[[], None], limits: Limits = contained.DEFAULT
-) -> Rejects:
-    """Writes the lines of the rows to reject to `path`, if there are any. Raises as `rows.ask`."""
+    pipeline: Pipeline, raw: Raw, path: Path, wanted: Callable[[], None], limits: Limits = contained.DEFAULT,
+    later: bool = False,
+) -> Rejects:  # fmt: skip
+    """Writes the lines of the rows to reject to `path`, if there are any. Raises as `rows.ask`.
+
+    Of rows with one key one stays: that with the highest cursor, and of those the last if `later`, else the first.
+    """
     spill = path.with_suffix(".spill")
-    causes = ask("reject", pipeline, raw, path, spill, returns=list[Cause], limits=limits, wanted=wanted,
+    causes = ask("reject", pipeline, raw, path, spill, later, returns=list[Cause], limits=limits, wanted=wanted,
                  leaves=[path, spill])  # fmt: skip
-    return Rejects(sum(cause["rows"] for cause in causes), [{**cause} for cause in causes], path if causes else None)
+    twice = sum(cause["rows"] for cause in causes if cause["twice"])
+    rows = sum(cause["rows"] for cause in causes)
+    shown = [{name: value for name, value in cause.items() if name != "twice"} for cause in causes]
+    return Rejects(rows, twice, shown, path if causes else None)
 
 
-def find(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, link: Link) -> list[dict[str, Any]]:
+def find(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, later: bool, link: Link) -> list[dict[str, Any]]:
     """What `rejected` has its child do: writes the lines and gives the causes. Raises BadPipeline."""
     # a row without its key could not be told from others when it comes again
     keys = pipeline.key if pipeline.source.get("cursor") else []
@@ -67,6 +83,9 @@ def find(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, link: Link) -> l
             *(check for check in checks if check.soda),
         ]
         hard = [check for check in hard if check.failing or check.duplicate_of]
+        if pipeline.key and _list_twice(rows, pipeline, later):
+            # these rows come first: what they have in common with the row that stays must not reject that one
+            hard = [_key(pipeline.key), *(c for c in hard if set(c.duplicate_of) != set(pipeline.key))]
         if not hard:
             return []
         try:
@@ -83,6 +102,33 @@ def find(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, link: Link) -> l
     return causes
 
 
+def _list_twice(rows: Rows, pipeline: Pipeline, later: bool) -> bool:
+    """Lists the rows whose key another row has that stays; False if there are none, as nearly always."""
+    key = ", ".join(quoted(column) for column in pipeline.key)
+    there = f"FROM {ROWS} WHERE {filled(pipeline.key)}"
+    query = f"SELECT {key} {there} GROUP BY ALL HAVING count(*) > 1"
+    rows.connection.execute(f"CREATE TEMP TABLE {TWICE}_keys AS {query}")
+    if not rows.connection.execute(f"SELECT count(*) FROM {TWICE}_keys").fetchall()[0][0]:
+        return False
+    cursor = pipeline.source.get("cursor")
+    order = [f"{quoted(cursor)} DESC NULLS LAST"] if cursor in rows.types else []
+    way = "DESC" if later or order else "ASC"
+    order += [f"{FILE} {way}", f"{LINE} {way}"]
+    rows.connection.execute(
+        f"CREATE TEMP TABLE {TWICE} AS SELECT {FILE} AS file, {LINE} AS line FROM ("
+        f"SELECT {FILE}, {LINE}, row_number() OVER (PARTITION BY {key} ORDER BY {', '.join(order)}) AS {LINE}_nth "
+        f"FROM {ROWS} SEMI JOIN {TWICE}_keys USING ({key})) WHERE {LINE}_nth > 1"
+    )
+    return True
+
+
+def _key(columns: list[str]) -> Check:
+    name = ", ".join(columns)
+    verb = "comes" if len(columns) == 1 else "come together"
+    rule, fault = f"{name} {verb} once", f"{name} {verb} again in a row that stays"
+    return failed_rows(rule, fault, "uniqueness", columns[0] if len(columns) == 1 else None, 1, TWICE, "true")
+
+
 def _has_a_key(column: str) -> Check:
     none = f"{quoted(column)} IS NULL"
     return failed_rows(f"{column} is filled in", f"{column} is empty", "completeness", column, 1, none, "true")
@@ -95,6 +141,8 @@ def _fits(rows: Rows, column: str) -> Check:
 
 
 def _runs(connection: duckdb.DuckDBPyConnection, check: Check) -> bool:
+    if _is_key(check):
+        return True
     try:
         connection.execute(f"SELECT count(*) FROM {ROWS} WHERE {check.failing or 'true'}").fetchall()
     except duckdb.Error:
@@ -103,22 +151,31 @@ def _runs(connection: duckdb.DuckDBPyConnection, check: Check) -> bool:
 
 
 def _list(connection: duckdb.DuckDBPyConnection, hard: list[Check]) -> None:
-    windows, conditions = [], ["WHEN false THEN 0"]
+    windows, conditions, there = [], ["WHEN false THEN 0"], ROWS
+    if any(map(_is_key, hard)):
+        there = f"(SELECT r.*, t.line IS NOT NULL AS {TWICE} FROM {ROWS} r LEFT JOIN {TWICE} t " \
+                f"ON r.{FILE} = t.file AND r.{LINE} = t.line)"  # fmt: skip
+    among = f", {TWICE}" if there != ROWS else ""
     for number, check in enumerate(hard):
         if check.duplicate_of:
             columns = ", ".join(quoted(column) for column in check.duplicate_of)
             windows.append(
-                f", row_number() OVER (PARTITION BY {columns} ORDER BY {FILE}, {LINE}) AS {LINE}_same_{number}"
+                f", row_number() OVER (PARTITION BY {columns}{among} ORDER BY {FILE}, {LINE}) AS {LINE}_same_{number}"
             )
             conditions.append(f"WHEN {LINE}_same_{number} > 1 AND {filled(check.duplicate_of)} THEN {number}")
         else:
             conditions.append(f"WHEN {check.failing} THEN {number}")
     connection.execute(
-        f"CREATE TABLE {LIST} AS SELECT {FILE} AS file, {LINE}, cause FROM ("
+        f"CREATE OR REPLACE TABLE {LIST} AS SELECT {FILE} AS file, {LINE}, cause FROM ("
         f"SELECT {FILE}, {LINE}, CASE {' '.join(conditions)} END AS cause "
-        f"FROM (SELECT *{''.join(windows)} FROM {ROWS})"
+        f"FROM (SELECT *{''.join(windows)} FROM {there})"
         ") WHERE cause IS NOT NULL ORDER BY ALL"
     )
+
+
+def _is_key(check: Check) -> bool:
+    """Whether a check is the pipeline's own key, which looks into a list that was made for it."""
+    return check.failing is not None and TWICE in check.failing
 
 
 def _causes(rows: Rows, hard: list[Check]) -> list[dict[str, Any]]:
@@ -132,6 +189,7 @@ def _causes(rows: Rows, hard: list[Check]) -> list[dict[str, Any]]:
             "column": hard[cause].column,
             "rows": count,
             "lines": lines,
+            "twice": _is_key(hard[cause]),
             **_values(rows, cause, hard[cause].column),
         }
         for cause, count, lines in groups

@@ -26,6 +26,8 @@ from engine.sandbox import quoted, quoted_text
 FILE = f"{LINE}_file"  # which raw file a row stands in; no column of a source begins with LINE
 ROWS = "rows"  # the view of all raw rows, typed
 CLOCKS_DIFFER = timedelta(hours=1)  # a source may be a little ahead of us
+# a text in which nothing stands: white space of any script, and letters without a width
+EMPTY = r"[\s\x0b\x{85}\p{Z}\x{200b}-\x{200d}\x{2060}\x{feff}]*"
 T = TypeVar("T")
 _NUMBERS = ("integer", "decimal")
 _NUMERIC = ("BIGINT", "INTEGER", "HUGEINT", "DECIMAL", "DOUBLE")
@@ -77,7 +79,8 @@ def opened(
         return sought.answered(link.asked(sought.question(column, values)))
 
     with sandbox.open_duckdb(raw.timezone, spill) as connection:
-        rows = Rows(connection, pipeline.name, replace(raw, mask_values=mask_values))
+        as_read = [rule.column for rule in pipeline.quality.completeness if rule.empty == "keep"]
+        rows = Rows(connection, pipeline.name, replace(raw, mask_values=mask_values), as_read)
         try:
             planned = [
                 check
@@ -133,22 +136,27 @@ def _names_are_told_apart(types: Mapping[str, ColumnType]) -> None:
 
 
 class Rows:
-    """The raw rows in DuckDB, as the dimensions ask for them."""
+    """The raw rows in DuckDB, as the dimensions ask for them: an empty text, or one of white space, is null there.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, name: str, raw: Raw) -> None:
+    `as_read` are columns of which `as_written` tells an empty text from null all the same.
+    """
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, name: str, raw: Raw, as_read: Collection[str] = ()
+    ) -> None:
         self.connection, self.raw, self.types = connection, raw, raw.types
         # a dataset may reference itself: its own rows, before anything in them is masked
         itself = Table(name, (), {column: column_types.duckdb_type(kind) for column, kind in raw.types.items()})
         self.name, self.others = name, {**raw.others, name: itself}
         self._compared = 0
-        typed = [column for column, kind in raw.types.items() if kind.kind != "text"]
+        typed = [column for column, kind in raw.types.items() if kind.kind != "text" or column in as_read]
         self._texts = {column: f"{LINE}_text_{number}" for number, column in enumerate(typed)}
-        dated = [column for column in typed if raw.types[column].kind in ("date", "datetime")]
+        dated = [column for column in raw.types if raw.types[column].kind in ("date", "datetime")]
         self._timestamps = {column: f"{LINE}_at_{number}" for number, column in enumerate(dated)}
         self._make_view()
 
     def _make_view(self) -> None:
-        typed = [f"{column_types.sql(quoted(c), k, self.raw.timezone)} AS {quoted(c)}" for c, k in self.types.items()]
+        typed = [f"{self._value(quoted(column), kind)} AS {quoted(column)}" for column, kind in self.types.items()]
         moments = [self._moment(column, name) for column, name in self._timestamps.items()]
         known = ", ".join(quoted(column) for column in self.types)
         texts = ", ".join(f"NULL::VARCHAR AS {quoted(column)}" for column in self.types)
@@ -163,6 +171,13 @@ class Rows:
         typed_rows = f"SELECT {', '.join([FILE, LINE, *typed, *written])} FROM ({union})"
         columns = ", ".join([FILE, LINE, known, *self._texts.values(), *moments])
         self.connection.execute(f"CREATE VIEW {ROWS} AS SELECT {columns} FROM ({typed_rows})")
+
+    def _value(self, column: str, kind: ColumnType) -> str:
+        if kind.kind == "text":
+            # nearly all texts begin with a letter or digit of ASCII, which is soon seen
+            filled = f"{column} BETWEEN '!' AND '~~' OR NOT regexp_full_match({column}, '{EMPTY}')"
+            return f"CASE WHEN {filled} THEN {column} END"
+        return column_types.sql(column, kind, self.raw.timezone)
 
     def _moment(self, column: str, name: str) -> str:
         """The moments of a column; none in the future: one slip of a finger would make stale data fresh for years."""

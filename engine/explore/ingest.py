@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.models import LINE, Assumed, RawFile, Rejects
+from core.models import LINE, RawFile, Rejects, Remark
 from engine.explore import sample
 from engine.explore.profile import Profile, repeated
 
@@ -30,7 +30,7 @@ _REJECTS = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("raw", pa.
 class Ingested:
     """What was read of one part. `causes`: rejected rows by reason; `reject_lines`: the first lines of each.
 
-    `assumed`: what the connector assumed about the source, for the answer of the run.
+    `remarks` are sentences of the source's for the answer; `records` how many different rows it says that it has.
     """
 
     files: list[RawFile]
@@ -42,7 +42,8 @@ class Ingested:
     rejects_file: str | None
     sample_file: str
     profile: Profile
-    assumed: list[str]
+    remarks: list[str]
+    records: int | None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -59,7 +60,7 @@ class Ingested:
 
 
 def ingest(
-    batches: Iterable[pa.RecordBatch | Rejects | Assumed], folder: Path, stem: str, on_progress: Callable[[int], None]
+    batches: Iterable[pa.RecordBatch | Rejects | Remark], folder: Path, stem: str, on_progress: Callable[[int], None]
 ) -> Ingested:
     """Writes what a connector reads into `folder`, which is closed to others.
 
@@ -68,10 +69,10 @@ def ingest(
     _make_closed(folder)
     with _Raw(folder, stem) as raw:
         for batch in batches:
-            if isinstance(batch, Assumed):
-                raw.assumed.append(batch.what)
-            elif isinstance(batch, Rejects):
+            if isinstance(batch, Rejects):
                 raw.reject(batch)
+            elif isinstance(batch, Remark):
+                raw.note(batch)
             else:
                 raw.add(batch)
             on_progress(raw.rows + raw.rejected)
@@ -89,8 +90,9 @@ class _Raw:
     causes: Counter[str] = field(default_factory=Counter)
     reject_lines: dict[str, list[int]] = field(default_factory=dict)
     profile: Profile = field(default_factory=Profile)
-    assumed: list[str] = field(default_factory=list)
     sample: pl.DataFrame | None = None
+    remarks: list[str] = field(default_factory=list)
+    records: int | None = None
 
     def __post_init__(self) -> None:
         self._files: list[RawFile] = []
@@ -159,6 +161,11 @@ class _Raw:
             if len(lines) < _LINES_KEPT:
                 lines.append(line)
 
+    def note(self, remark: Remark) -> None:
+        if remark.text and remark.text not in self.remarks:
+            self.remarks.append(remark.text)
+        self.records = self.records if remark.records is None else remark.records
+
     def finish(self) -> Ingested:
         self._write(0)
         if self.sample is None:  # the columns are known by a file, even without rows
@@ -176,7 +183,8 @@ class _Raw:
             rejects_file=str(self._rejects_path) if self._rejects is not None else None,
             sample_file=str(self._sample_path),
             profile=self.profile,
-            assumed=self.assumed,
+            remarks=self.remarks,
+            records=self.records,
         )
 
     def _write(self, leave: int) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -21,6 +22,7 @@ from engine.navigate.models import Model
 
 ROWS_AT_ONCE = 65_536
 EXACT = 2**53  # beyond it, most readers of JSON round whole numbers, so they are text
+_ENDLESS, _ENDLESS_DAY = 2**63 - 1, 2**31 - 1  # DuckDB's infinity, and with a minus its other end
 _WHOLE = re.compile(r"U?HUGEINT|DECIMAL\(\d+,0\)")  # sum() of whole numbers; Arrow and Parquet have decimals for it
 
 
@@ -81,12 +83,11 @@ def rows(table: Table, limit: int = 50) -> Rows:
     whole = [bool(_WHOLE.fullmatch(kind)) for kind in table.columns.values()]
     for file in table.files:
         for batch in pq.ParquetFile(file).iter_batches(max(1, min(limit, ROWS_AT_ONCE)), columns=names):
-            batch = _in_utc(batch.slice(0, limit - len(found)))
-            for row in zip(*batch.to_pydict().values(), strict=True):
+            for row in zip(*batch.slice(0, limit - len(found)).columns, strict=True):
                 found.append(
                     [
-                        _json(int(value) if is_whole and value is not None else value)
-                        for value, is_whole in zip(row, whole, strict=True)
+                        _exact(int(cell.as_py())) if is_whole and cell.is_valid else _json(cell)
+                        for cell, is_whole in zip(row, whole, strict=True)
                     ]
                 )
             if len(found) >= limit:
@@ -103,7 +104,7 @@ def _columns(model: Model, connection: duckdb.DuckDBPyConnection) -> dict[str, s
     if len({name.lower() for name in columns}) != len(relation.columns):
         raise _not_built(model, "two of its columns have the same name.", "Name them with AS.")
     for name, kind in columns.items():
-        if kind == "INTERVAL" or kind.startswith("TIME WITH"):
+        if kind in ("INTERVAL", "BIT", "UHUGEINT") or kind.startswith("TIME WITH"):
             raise _not_built(model, f"`{name}` is of the type {kind}, which a table cannot hold.",
                              f"CAST({name} AS VARCHAR)")  # fmt: skip
     return columns
@@ -122,36 +123,44 @@ def _write(reader: pa.RecordBatchReader, target: Path) -> int:
     return count
 
 
-def _in_utc(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The same moments: the last hours of the year 9999 may lie in the next year elsewhere, which Python cannot say."""
-    utc = [
-        column.cast(pa.timestamp(column.type.unit, "UTC"))
-        if pa.types.is_timestamp(column.type) and column.type.tz is not None else column
-        for column in batch.columns
-    ]  # fmt: skip
-    return pa.RecordBatch.from_arrays(utc, names=batch.schema.names)
-
-
-def _json(value: Any) -> Any:
-    match value:
-        case int() if abs(value) > EXACT:
-            return str(value)
-        case None | bool() | str() | int():
+def _json(cell: pa.Scalar) -> Any:
+    kind = cell.type
+    if not cell.is_valid:
+        return None
+    if pa.types.is_timestamp(kind):
+        moment = _moment(cell.value, kind.unit)
+        return moment if not kind.tz or moment.endswith("infinity") else f"{moment}Z"
+    if pa.types.is_date32(kind):
+        return _moment(cell.value, "D")
+    if pa.types.is_map(kind):
+        return [[_json(pair["key"]), _json(pair["value"])] for pair in cell.values]
+    if pa.types.is_struct(kind):
+        return {name: _json(inner) for name, inner in cell.items()}
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return [_json(inner) for inner in cell.values]
+    match value := cell.as_py():
+        case bool() | str():
             return value
+        case int():
+            return _exact(value)
         case float():
             return value if math.isfinite(value) else None
         case decimal.Decimal():
             return f"{value:f}"
-        case dt.datetime():
-            if value.tzinfo is None:
-                return value.isoformat()
-            return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
-        case dt.date() | dt.time():
+        case dt.time():
             return value.isoformat()
         case bytes():
             return value.hex()
-        case dict():
-            return {str(key): _json(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_json(inner) for inner in value]
     return str(value)
+
+
+def _exact(number: int) -> int | str:
+    return number if abs(number) <= EXACT else str(number)
+
+
+def _moment(count: int, unit: str) -> str:
+    """A date or time as ISO 8601, also one that Python has no date for: `infinity`, the year 10000."""
+    if abs(count) == (_ENDLESS_DAY if unit == "D" else _ENDLESS):
+        return "infinity" if count > 0 else "-infinity"
+    text = re.sub(r"\.0+$", "", str(np.datetime64(count, unit)))
+    return re.sub(r"^-(\d{3})-", r"-0\1-", text)  # numpy counts the minus among the four digits of a year

@@ -24,7 +24,8 @@ def do(job: Job) -> Done:
     types, verdicts = job.decided()
     read, charted, contract = job.results("explore"), job.results("chart"), job.results("contract")[0]
     rows_in = sum(r["rows"] + r["rejected"] for r in read)
-    rejected = job.results("rejects")[0]["rejected"] + sum(r["rejected"] for r in read)
+    rejects = job.results("rejects")[0]
+    rejected = rejects["rejected"] + sum(r["rejected"] for r in read)
     rows_out = sum(c["rows"] for c in charted)
     if rows_in != rows_out + rejected:
         raise AtlasError(f"{rows_in} rows came in, {rows_out} went out and {rejected} were rejected: some are lost.")
@@ -63,8 +64,8 @@ def do(job: Job) -> Done:
                 result["again"] = "verdicts"
                 leases.amend(db, job.claim, result)
                 return
-        changed = [*rulings.changes(db, job.pipeline.name, verdicts), *decided.get("told", [])]
-        run.warnings = [*_assumed(read), *changed]
+        changed = [*rulings.changes(db, job.pipeline.name, verdicts), *decided.get("told", []), *rejects["told"]]
+        run.warnings = [*_remarks(read), *changed]
         run.rows_in, run.rows_out, run.rows_rejected = rows_in, rows_out, rejected
         if measured:
             quality.save(db, run.id, job.pipeline.name, results, scores.overall, scores.dimensions)
@@ -134,6 +135,8 @@ def _publish_remasked(job: Job) -> Done:
             leases.amend(db, job.claim, result)
             return
         run = runs.get(db, job.run.id)
+        changed = [*rulings.changes(db, job.pipeline.name, verdicts), *decided.get("told", []), *rejects["told"]]
+        run.warnings = [*_remarks(read), *changed]
         run.rows_in, run.rows_out, run.rows_rejected = version.rows, version.rows, 0
         run.warnings = rulings.changes(db, version.dataset, verdicts)
         quality.copy(db, version.run_id, run.id)
@@ -148,14 +151,14 @@ def _publish_remasked(job: Job) -> Done:
     return Done(result, rows=version.rows, save=save)
 
 
-def _assumed(read: Specs) -> list[str]:
-    """What the connector assumed about which parts of the source; the same of many parts is said once."""
+def _remarks(read: Specs) -> list[str]:
+    """What the connector says of which parts of the source; the same of many parts is said once."""
     parts: dict[str, list[str]] = {}
     for result in read:
-        for what in result["assumed"]:
+        for what in result["remarks"]:
             parts.setdefault(what, []).append(result["name"])
     return [
-        f"`{names[0]}`{f' and {len(names) - 1} more' if names[1:] else ''}: {what}." for what, names in parts.items()
+        f"`{names[0]}`{f' and {len(names) - 1} more' if names[1:] else ''}: {what.removesuffix(".")}." for what, names in parts.items()
     ]
 
 

@@ -5,6 +5,8 @@ from typing import Any
 import polars as pl
 from sqlalchemy.orm import Session
 
+from core import parts
+from core.errors import SourceUnreadable
 from engine.chart import rejects
 from engine.chart.mask import Masker
 from engine.child import Limits
@@ -20,6 +22,7 @@ def do(job: Job) -> Done:
     read = job.results("explore")
     source = [part_name(result, read) for result in read for _ in result["files"]]
     rows, masker = raw.rows(job), raw.masker(job)
+    later = getattr(parts.load("connector", job.pipeline.source["connector"]), "LATER_IS_NEWER", False)
     job.make_raw_folder()
     job.progress(0)
     found = rejects.rejected(
@@ -28,7 +31,9 @@ def do(job: Job) -> Done:
         job.raw_folder / f"rejected-{job.stem}.parquet",
         lambda: job.progress(0),
         Limits.of(job.home.settings),
+        later=later,
     )
+    _all_have_come(job, read, found)
     broken = [
         {**_shown(c, masker), "lines": [place_of(source[file], line) for file, line in c["lines"]]}
         for c in found.causes
@@ -50,7 +55,26 @@ def do(job: Job) -> Done:
         privacy.save_dead_letters(db, job.run.id, job.pipeline.name, _grouped(unreadable) + broken)
         privacy.save_verdicts(db, job.run.id, job.pipeline.name, masker.verdicts.values(), accepted, {})
 
-    return Done({"rejects": str(found.path) if found.path else None, "rejected": found.rows}, save=save)
+    path = str(found.path) if found.path else None
+    told = []
+    if found.twice:
+        key, newest = ", ".join(job.pipeline.key), later or bool(job.pipeline.source.get("cursor"))
+        rows = f"{found.twice:,} row{'' if found.twice == 1 else 's'}"
+        told.append(f"{rows} had the {key} of another row and {'was' if found.twice == 1 else 'were'} rejected; "
+                    f"the {'newest' if newest else 'first'} row of each {key} stays.")  # fmt: skip
+    return Done({"rejects": path, "rejected": found.rows, "twice": found.twice, "told": told}, save=save)
+
+
+def _all_have_come(job: Job, read: Specs, found: rejects.Rejects) -> None:
+    """Raises SourceUnreadable if the source has more different rows, by what it says, than have come."""
+    said = [result["records"] for result in read if result["records"] is not None]
+    different = sum(result["rows"] + result["rejected"] for result in read) - found.twice
+    if said and different < sum(said):
+        raise SourceUnreadable(
+            f"The source of `{job.pipeline.name}` has {sum(said):,} records, as it says, and gave {different:,}.",
+            hint="Its list may have moved while it was read: run again. If that number counts others too, hidden ones "
+            "for example, say so in the source: total: none",
+        )
 
 
 def _shown(cause: dict[str, Any], masker: Masker) -> dict[str, Any]:

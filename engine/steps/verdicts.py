@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from core import parts
 from core.errors import BadPipeline, SourceUnreadable
 from core.models import ColumnType, Verdict
 from engine import catalog, increment, report, rulings
@@ -65,7 +66,9 @@ def _can_be_read_on(
             f"`{name}.yml` names the cursor `{cursor}`, which holds personal data: a cursor is kept as it is.",
             hint="Name a time or a number, or rule that it is none.",
         )
-    if whole.columns[cursor].filled and types[cursor].kind == "text":
+    connector = parts.load("connector", job.pipeline.source["connector"])
+    in_order = getattr(connector, "CURSOR_IS_OF_A_TYPE", False)
+    if whole.columns[cursor].filled and types[cursor].kind == "text" and not in_order:
         raise BadPipeline(
             f"`{name}.yml` names the cursor `{cursor}`, whose values are not all numbers, dates or times.",
             hint="Name a column that says when a row was changed.",

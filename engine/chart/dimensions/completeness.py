@@ -1,4 +1,4 @@
-"""Completeness: a column may be empty only so often."""
+"""Completeness: a column may be empty only so often. An empty text, or one of white space, is as empty as null."""
 
 from collections.abc import Iterator
 
@@ -16,12 +16,11 @@ def checks(contract: Quality, data: Data) -> Iterator[Check]:
 
         def count(answer: Answer, allowed: float = allowed) -> tuple[float, float, str | None]:
             tested = answer["check_rows_tested"]
-            return max(0.0, answer["missing_count"] - tested * allowed / 100), tested, None
+            return max(0.0, answer["failed_rows_count"] - tested * allowed / 100), tested, None
 
+        empty = f"{data.as_written(rule.column) if rule.empty == 'keep' else quoted(rule.column)} IS NULL"
         # where some may be missing, no single row is at fault
-        failing = None if allowed else f"{quoted(rule.column)} IS NULL"
-        body = {"missing": {"threshold": {"metric": "percent", "must_be_less_than_or_equal": allowed}}}
+        failing = None if allowed else empty
+        body = {"failed_rows": {"expression": empty, "filter": "true"}}
         fault = f"{rule.column} is empty"
-        yield Check(
-            name, "completeness", rule.column, rule.weight, body, count, fault, failing, soda_column=rule.column
-        )  # fmt: skip
+        yield Check(name, "completeness", rule.column, rule.weight, body, count, fault, failing)
