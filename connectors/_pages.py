@@ -120,8 +120,8 @@ class Pages:
         if not self._told and self._told_pages > self._pages and (self._how is None or self._how.by != "offset"):
             raise self._short(f"{self._told_pages:,} pages", f"gives {self._pages - self._empty:,}")
         if self._told and self._came > max(self._told):
-            tells = f"`{self._start.name}` tells of {max(self._told):,} records and gives {self._came:,}"
-            return Remark(f"{tells}: some may have come twice.", records=min(self._told), doubt=True)
+            tells = f"it tells of {max(self._told):,} records and gives {self._came:,}"
+            return Remark(f"{tells}, so some may have come twice", records=min(self._told), doubt=True)
         return Remark(records=min(self._told) if self._told else None)
 
     def _is_the_last(self, told: Told) -> None:

@@ -215,7 +215,7 @@ def _pages(source: Source, start: Address, caller: Caller) -> Iterator[list[obje
                 twice = [n for n, one in enumerate(here) if one in before]
                 before = set(here)
                 if twice:
-                    yield _doubled(start, records, twice)
+                    yield _doubled(records, twice)
             gap = answer.status in PAST_THE_END
             at = pages.after(document, len(records), said, answer.at, answer.next, caller.linked, gap)
             yield records
@@ -251,12 +251,12 @@ def _read(source: Source, answer: Answer, start: Address, first: bool) -> tuple[
     return document, listed or [], said
 
 
-def _doubled(start: Address, records: Sequence[object], twice: Sequence[int]) -> Remark:
+def _doubled(records: Sequence[object], twice: Sequence[int]) -> Remark:
     """Records that stood on the page before, too: for sure the same ones if something in them names them."""
     named = any(isinstance(r := records[n], dict) and any(map(_NAMES_A_RECORD.fullmatch, r)) for n in twice)
     return Remark(
-        f"`{start.name}` gives records of one page again on the next: its list moved while it was read, or some are "
-        "hidden.", doubt=named,
+        "records of one page came again on the next, so the list moved while it was read, or some are hidden",
+        doubt=named,
     )  # fmt: skip
 
 

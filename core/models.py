@@ -38,9 +38,9 @@ class Rejects:
 
 @dataclass(frozen=True)
 class Remark:
-    """What a source says of its rows beside them: a sentence for the answer, and how many different rows it has.
+    """What a source says beside its rows: words for the answer, without data, and how many different rows it has.
 
-    `doubt`: the sentence says that rows may have come twice, which is an error unless a key tells them apart.
+    `doubt`: the words say that rows may have come twice, which is an error unless a key tells them apart.
     """
 
     text: str = ""

@@ -135,8 +135,6 @@ def _publish_remasked(job: Job) -> Done:
             leases.amend(db, job.claim, result)
             return
         run = runs.get(db, job.run.id)
-        changed = [*rulings.changes(db, job.pipeline.name, verdicts), *decided.get("told", []), *rejects["told"]]
-        run.warnings = [*_remarks(read), *changed]
         run.rows_in, run.rows_out, run.rows_rejected = version.rows, version.rows, 0
         run.warnings = rulings.changes(db, version.dataset, verdicts)
         quality.copy(db, version.run_id, run.id)
@@ -158,7 +156,7 @@ def _remarks(read: Specs) -> list[str]:
         for what in result["remarks"]:
             parts.setdefault(what, []).append(result["name"])
     return [
-        f"`{names[0]}`{f' and {len(names) - 1} more' if names[1:] else ''}: {what.removesuffix(".")}." for what, names in parts.items()
+        f"`{names[0]}`{f' and {len(names) - 1} more' if names[1:] else ''}: {what}." for what, names in parts.items()
     ]
 
 
