@@ -14,7 +14,7 @@ import duckdb
 from core.models import CheckResult
 from core.pipeline import Pipeline
 from engine import contained, sandbox
-from engine.chart.check import Check
+from engine.chart.check import NO_ROWS, Check
 from engine.chart.dimensions.timeliness import NOW
 from engine.chart.rows import ROWS, Raw, ask, opened
 from engine.child import Limits, Link
@@ -104,9 +104,9 @@ def _result(connection: duckdb.DuckDBPyConnection, check: Check, answer: Mapping
     failed, tested, note = 0.0, 0.0, check.note
     newest = answer.get("newest") if answer else None
     if answer is not None:
-        failed, tested, note = check.count(answer)
+        failed, tested, note = check.count(answer, check.allowed)
         if not tested:
-            note = note or "no row to test"
+            note = note or NO_ROWS
     elif check.soda:
         note = _why_not(connection, check)
     fault = f"{', '.join(check.duplicate_of)} comes twice" if check.duplicate_of else check.fault

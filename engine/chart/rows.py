@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,17 @@ FILE = f"{LINE}_file"  # which raw file a row stands in; no column of a source b
 ROWS = "rows"  # the view of all raw rows, typed
 CLOCKS_DIFFER = timedelta(hours=1)  # a source may be a little ahead of us
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Sought:
+    """How the values of a column are looked for in another dataset: SQL for a row's, as text, and what it is."""
+
+    sql: str
+    kind: str
+    masked: bool
+
+
 _NUMBERS = ("integer", "decimal")
 _NUMERIC = ("BIGINT", "INTEGER", "HUGEINT", "DECIMAL", "DOUBLE")
 
@@ -44,6 +55,8 @@ class Raw:
     others: Mapping[str, Table]
     mask_values: MaskValues
     now: datetime
+    forms: Mapping[str, str] = field(default_factory=dict)  # how each column is masked, as far as that is known
+    absent: Mapping[str, str] = field(default_factory=dict)  # why a dataset that a rule names is not among `others`
 
 
 def ask(
@@ -61,11 +74,12 @@ def ask(
 
 @contextmanager
 def opened(
-    pipeline: Pipeline, raw: Raw, spill: Path, link: Link, dimensions: Collection[str] = DIMENSIONS
+    pipeline: Pipeline, raw: Raw, spill: Path, link: Link, dimensions: Collection[str] = DIMENSIONS,
+    *, seeks: bool = False,
 ) -> Iterator[tuple["Rows", list[Check]]]:
     """The rows, and the checks of these dimensions in the order of the six and of the file. In a child.
 
-    What does not fit into memory goes to the folder `spill`.
+    What does not fit into memory goes to the folder `spill`. `seeks`: `Rows.sought` is asked for.
     Raises BadPipeline if a rule names a column that is not there, or is no expression.
     """
     _names_are_there(pipeline, raw.types)
@@ -75,7 +89,7 @@ def opened(
         return sought.answered(link.asked(sought.question(column, values)))
 
     with sandbox.open_duckdb(raw.timezone, spill) as connection:
-        rows = Rows(connection, pipeline.name, replace(raw, mask_values=mask_values))
+        rows = Rows(connection, pipeline.name, replace(raw, mask_values=mask_values), seeks=seeks)
         try:
             planned = [
                 check
@@ -133,14 +147,16 @@ def _names_are_told_apart(types: Mapping[str, ColumnType]) -> None:
 class Rows:
     """The raw rows in DuckDB, as the dimensions ask for them."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, name: str, raw: Raw) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, name: str, raw: Raw, *, seeks: bool) -> None:
         self.connection, self.raw, self.types = connection, raw, raw.types
         # a dataset may reference itself: its own rows, before anything in them is masked
         itself = Table(name, (), {column: column_types.duckdb_type(kind) for column, kind in raw.types.items()})
         self.name, self.others = name, {**raw.others, name: itself}
         self._compared = 0
         typed = [column for column, kind in raw.types.items() if kind.kind != "text"]
-        self._texts = {column: f"{LINE}_text_{number}" for number, column in enumerate(typed)}
+        self.seeks = seeks
+        self.sought: dict[tuple[str, str], Sought] = {}  # by column and target, of those that can be compared
+        self.texts = {column: f"{LINE}_text_{number}" for number, column in enumerate(typed)}
         dated = [column for column in typed if raw.types[column].kind in ("date", "datetime")]
         self._timestamps = {column: f"{LINE}_at_{number}" for number, column in enumerate(dated)}
         self._make_view()
@@ -156,10 +172,10 @@ class Rows:
             f"SELECT {number} AS {FILE}, * FROM read_parquet({quoted_text(file.path)})"
             for number, file in enumerate(self.raw.files)
         ]
-        written = [f"{quoted(column)} AS {name}" for column, name in self._texts.items()]
+        written = [f"{quoted(column)} AS {name}" for column, name in self.texts.items()]
         union = " UNION ALL BY NAME ".join(files)
         typed_rows = f"SELECT {', '.join([FILE, LINE, *typed, *written])} FROM ({union})"
-        columns = ", ".join([FILE, LINE, known, *self._texts.values(), *moments])
+        columns = ", ".join([FILE, LINE, known, *self.texts.values(), *moments])
         self.connection.execute(f"CREATE VIEW {ROWS} AS SELECT {columns} FROM ({typed_rows})")
 
     def _moment(self, column: str, name: str) -> str:
@@ -172,7 +188,7 @@ class Rows:
         return self._timestamps[column]
 
     def as_written(self, column: str) -> str:
-        return self._texts.get(column, quoted(column))
+        return self.texts.get(column, quoted(column))
 
     def expression(self, sql: str) -> str:
         return sandbox.check_expression(sql, list(self.types))
@@ -181,7 +197,7 @@ class Rows:
         """Numbers are compared as numbers, all else as text: masked with masked, if the other dataset's are masked."""
         dataset, _, other = target.partition(".")
         if dataset not in self.others:
-            return None, f"waits for {dataset}"
+            return None, self.raw.absent.get(dataset, f"`{dataset}` has not run yet")
         table = self.others[dataset]
         if other not in table.columns:
             raise BadPipeline(f"`{dataset}` has no column `{other}`.", hint=f"It has: {', '.join(table.columns)}.")
@@ -196,6 +212,8 @@ class Rows:
         )
         if masked and not self._mask(name, column):
             return None, f"{target} is masked and {column} is not"
+        if self.seeks:
+            self._seek(name, column, target, kind, masked=masked)
         there = ROWS
         if dataset != self.name:
             there = f"{name}_there"
@@ -204,6 +222,13 @@ class Rows:
             f"DELETE FROM {name} WHERE sought IN (SELECT CAST({quoted(other)} AS {kind}) FROM {there})"
         )
         return f"CAST({mine} AS VARCHAR) IN (SELECT value FROM {name})", None
+
+    def _seek(self, name: str, column: str, target: str, kind: str, *, masked: bool) -> None:
+        sql = f"CAST(CAST({quoted(column)} AS {kind}) AS VARCHAR)"
+        if masked:
+            self.connection.execute(f"CREATE TABLE {name}_all AS FROM {name}")
+            sql = f"(SELECT sought FROM {name}_all WHERE value = CAST({quoted(column)} AS VARCHAR))"
+        self.sought[column, target] = Sought(sql, kind, masked)
 
     def _mask(self, name: str, column: str) -> bool:
         """Masks the values sought; False if this column is not masked, so that nothing could be found."""

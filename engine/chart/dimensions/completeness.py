@@ -13,15 +13,17 @@ def checks(contract: Quality, data: Data) -> Iterator[Check]:
         name = f"{rule.column} is filled in"
         if allowed:
             name = f"{rule.column} is empty in {allowed:g} % of rows at most"
-
-        def count(answer: Answer, allowed: float = allowed) -> tuple[float, float, str | None]:
-            tested = answer["check_rows_tested"]
-            return max(0.0, answer["missing_count"] - tested * allowed / 100), tested, None
-
-        # where some may be missing, no single row is at fault
-        failing = None if allowed else f"{quoted(rule.column)} IS NULL"
+        missing = f"{quoted(rule.column)} IS NULL"
+        failing = None if allowed else missing  # where some may be missing, no single row is at fault
         body = {"missing": {"threshold": {"metric": "percent", "must_be_less_than_or_equal": allowed}}}
         fault = f"{rule.column} is empty"
         yield Check(
-            name, "completeness", rule.column, rule.weight, body, count, fault, failing, soda_column=rule.column
+            name, "completeness", rule.column, rule.weight, body, count, fault, failing, soda_column=rule.column,
+            allowed=allowed, row=("true", missing),
         )  # fmt: skip
+
+
+def count(answer: Answer, allowed: float) -> tuple[float, float, str | None]:
+    """Rows with nothing in them beyond the allowed percentage, of all rows."""
+    tested = answer["check_rows_tested"]
+    return max(0.0, answer["missing_count"] - tested * allowed / 100), tested, None
