@@ -36,9 +36,6 @@ class Marked:
     path: str
     rows: int
 
-    def as_json(self) -> dict[str, Any]:
-        return {"path": self.path, "rows": self.rows}
-
 
 def salt(masking_key: bytes) -> str:
     """The secret without which a hash of a short number could be guessed."""
@@ -141,8 +138,37 @@ class Marks:
             "WHERE last IS NULL OR last = run"
         )
 
+    def unknown(self, planned: Sequence[Planned]) -> list[str]:
+        """The marks of rules that some rows were not tested by."""
+        asked = [one["mark"] for one in planned if one["kind"]]
+        missing = [name for name in asked if name not in self.columns]
+        return missing + [n for n in asked if n in self.columns and self._one(f"count(*) - count({n})")[0]]
+
+    def filled(self, found: Marked, names: Sequence[str], target: Path) -> Marked:
+        """These marks in one file, those that were unknown taken from others by key, where a key has one row."""
+        there = [name for name in pq.read_schema(found.path).names if name in names]
+        self.connection.execute(
+            f"CREATE TABLE found AS FROM read_parquet({quoted_text(found.path)}) "
+            f"QUALIFY count(*) OVER (PARTITION BY {KEY}) = 1"
+        )
+        once = f"SELECT {KEY}, count(*) AS rows FROM marks GROUP BY {KEY}"
+        kept = [f"marks.{name}" for name in self.columns if name not in there]
+        taken = [
+            f"CASE WHEN rows = 1 THEN found.{n} END" if n not in self.columns
+            else f"coalesce(marks.{n}, CASE WHEN rows = 1 THEN found.{n} END)"
+            for n in there
+        ]  # fmt: skip
+        columns = ", ".join([*kept, *(f"{sql} AS {name}" for sql, name in zip(taken, there, strict=True))])
+        self.connection.execute(
+            f"CREATE TABLE whole AS SELECT {columns} FROM marks JOIN ({once}) USING ({KEY}) LEFT JOIN found USING ({KEY})"
+        )
+        return self._kept("whole", target)
+
     def into_one(self, target: Path) -> Marked:
-        self.connection.execute(f"COPY marks TO {quoted_text(str(target))} (FORMAT parquet, COMPRESSION zstd)")
+        return self._kept("marks", target)
+
+    def _kept(self, table: str, target: Path) -> Marked:
+        self.connection.execute(f"COPY {table} TO {quoted_text(str(target))} (FORMAT parquet, COMPRESSION zstd)")
         return Marked(str(target), pq.read_metadata(target).num_rows)
 
     def scored(

@@ -58,7 +58,9 @@ def mark(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, link: Link) -> l
         planned, columns = [], {}
         for check in checks:
             one, written = _planned(rows, check)
-            if broken := _why_not(rows, written):
+            if not _suffices(rows, check, written):
+                one, written = {**one, "kind": ""}, {}
+            elif broken := _why_not(rows, written):
                 one, written = {**one, "kind": "", "note": broken}, {}
             planned.append(one)
             columns |= written
@@ -109,12 +111,28 @@ def age_of(column: str) -> str:
     return f"a_{hashlib.sha256(column.encode()).hexdigest()[:16]}_"
 
 
+def _suffices(rows: Rows, check: Check, columns: dict[str, str]) -> bool:
+    """Whether the rows at hand hold what the rule looks at: published ones may be masked, or say the same otherwise."""
+    plain = rows.raw.plain
+    if plain is None or (check.dimension == "completeness" and check.row):  # no value is as empty when it is masked
+        return True
+    if check.target and rows.sought[check.column or "", check.target].masked:
+        return rows.raw.forms.get(check.column or "") != "keep"  # it is compared as it is masked
+    text = json.dumps(list(columns.values()))
+    return _named(rows, text).keys() <= plain and not any(name in text for name in rows.texts.values())
+
+
+def _named(rows: Rows, text: str) -> dict[str, str]:
+    """The columns that SQL in JSON may speak of, with their types."""
+    return {c: str(kind) for c, kind in rows.types.items() if json.dumps(c)[1:-1].casefold() in text.casefold()}
+
+
 def _signed(rows: Rows, words: list[str]) -> str:
     """Tells rules apart by all that a row's mark depends on; two runs give the same rule the same name."""
     text = json.dumps(words)
     for column, name in rows.texts.items():
         text = re.sub(rf"\b{name}\b", json.dumps(f"{column} as written")[1:-1], text)
-    named = {c: str(kind) for c, kind in rows.types.items() if json.dumps(c)[1:-1].casefold() in text.casefold()}
+    named = _named(rows, text)
     clock = rows.raw.timezone if "date" in " ".join(named.values()) else ""
     return hashlib.sha256(json.dumps([text, named, clock]).encode()).hexdigest()[:16]
 

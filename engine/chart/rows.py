@@ -57,6 +57,7 @@ class Raw:
     now: datetime
     forms: Mapping[str, str] = field(default_factory=dict)  # how each column is masked, as far as that is known
     absent: Mapping[str, str] = field(default_factory=dict)  # why a dataset that a rule names is not among `others`
+    plain: frozenset[str] | None = None  # not raw but published files: the columns of which hold what the source held
 
 
 def ask(
@@ -74,8 +75,13 @@ def ask(
 
 @contextmanager
 def opened(
-    pipeline: Pipeline, raw: Raw, spill: Path, link: Link, dimensions: Collection[str] = DIMENSIONS,
-    *, seeks: bool = False,
+    pipeline: Pipeline,
+    raw: Raw,
+    spill: Path,
+    link: Link,
+    dimensions: Collection[str] = DIMENSIONS,
+    *,
+    seeks: bool = False,
 ) -> Iterator[tuple["Rows", list[Check]]]:
     """The rows, and the checks of these dimensions in the order of the six and of the file. In a child.
 
@@ -175,8 +181,21 @@ class Rows:
         written = [f"{quoted(column)} AS {name}" for column, name in self.texts.items()]
         union = " UNION ALL BY NAME ".join(files)
         typed_rows = f"SELECT {', '.join([FILE, LINE, *typed, *written])} FROM ({union})"
+        if self.raw.plain is not None:
+            typed_rows = self._published()
         columns = ", ".join([FILE, LINE, known, *self.texts.values(), *moments])
         self.connection.execute(f"CREATE VIEW {ROWS} AS SELECT {columns} FROM ({typed_rows})")
+
+    def _published(self) -> str:
+        """Published rows in the place of raw ones. How a typed value was written is not known of them."""
+        texts = "".join(f", NULL::VARCHAR AS {name}" for name in self.texts.values())
+        known = ", ".join(quoted(column) for column in self.types)
+        files = [
+            f"SELECT {number} AS {FILE}, file_row_number AS {LINE}, {known}{texts} "
+            f"FROM read_parquet({quoted_text(file.path)}, file_row_number = true)"
+            for number, file in enumerate(self.raw.files)
+        ]
+        return " UNION ALL ".join(files)
 
     def _moment(self, column: str, name: str) -> str:
         """The moments of a column; none in the future: one slip of a finger would make stale data fresh for years."""
@@ -210,7 +229,7 @@ class Rows:
             f"CREATE TABLE {name} AS SELECT DISTINCT CAST({mine} AS VARCHAR) AS value, "
             f"CAST({mine} AS {kind}) AS sought FROM {ROWS} WHERE {mine} IS NOT NULL"
         )
-        if masked and not self._mask(name, column):
+        if masked and self.raw.plain is None and not self._mask(name, column):
             return None, f"{target} is masked and {column} is not"
         if self.seeks:
             self._seek(name, column, target, kind, masked=masked)

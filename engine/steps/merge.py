@@ -2,29 +2,35 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from core.models import LINE, ColumnType, Verdict
+from core.models import LINE, ColumnType, RawFile, Verdict
 from engine import vault
-from engine.chart import marked, merge, ruled, write
+from engine.chart import marked, marks, merge, ruled, write
 from engine.chart.mask import Masker
+from engine.child import Limits
 from engine.home import masking_key
 from engine.increment import Published
 from engine.steps import raw
 from engine.steps.job import Done, Job, Specs
-from engine.store import datasets
+from engine.store import datasets, privacy
+
+Files = list[tuple[str, int]]  # path, rows
 
 
 def do(job: Job) -> Done:
     charted = job.results("chart")
     rejected = _rejected_keys(job)
     files = [(c["path"], c["rows"]) for c in charted]
+    before: Files = []
     if job.base:
-        files = _merged(job, job.base, charted, rejected)
-    kept = _marks(job, charted, rejected)
+        before = _before(job, job.base, charted[0]["columns"])
+        files = _merged(job, before, charted, rejected)
+    kept = _marks(job, before, charted, rejected)
     return Done(
         {"files": [{"path": path, "rows": rows} for path, rows in files], **kept},
         rows=sum(c["rows"] for c in charted),
@@ -45,48 +51,50 @@ def _raw_files(job: Job) -> list[str]:
     return [file["path"] for result in job.results("explore") for file in result["files"]]
 
 
-def _merged(job: Job, base: Published, charted: Specs, rejected: list[pl.DataFrame]) -> list[tuple[str, int]]:
+def _before(job: Job, base: Published, columns: dict[str, str]) -> Files:
+    """The published files with the columns and masks of the version to come."""
     types, _ = job.decided()
     masker = raw.masker(job)
     with job.home.database.read() as db:
         published = datasets.files(db, base.version.id)
-
-    def target(number: int) -> Path:
-        return _folder(job) / f"run-{job.run.id}-merged-{job.stem}-{number:05d}.parquet"
-
     again = {column: Verdict.from_json(v) for column, v in job.results("verdicts")[0]["again"].items()}
-    columns = charted[0]["columns"]
-    if again or columns != base.version.columns:
-        published = [
-            (str(target(-number)), _as_now(Path(path), again, masker, types, columns, target(-number), job))
-            for number, (path, _) in enumerate(published, 1)
-        ]
-    keys = pl.concat(rejected).drop(LINE)
+    if not again and columns == base.version.columns:
+        return published
+    targets = [_target(job, f"widened-{number:05d}") for number in range(len(published))]
+    return [
+        (str(target), _as_now(Path(path), again, masker, types, columns, target, job))
+        for target, (path, _) in zip(targets, published, strict=True)
+    ]
+
+
+def _merged(job: Job, before: Files, charted: Specs, rejected: list[pl.DataFrame]) -> Files:
     return merge.Merge(
-        published, [(c["path"], c["rows"]) for c in charted], keys, job.pipeline.key, list(columns)
-    ).into(target, job.progress, job.raw_folder / f"merge-{job.stem}.spill")
+        before, [(c["path"], c["rows"]) for c in charted], pl.concat(rejected).drop(LINE), job.pipeline.key,
+        list(charted[0]["columns"]),
+    ).into(lambda n: _target(job, f"merged-{n:05d}"), job.progress, _spill(job))  # fmt: skip
 
 
-def _folder(job: Job) -> Path:
-    return job.home.settings.charted_zone / job.pipeline.name
+def _target(job: Job, name: str) -> Path:
+    return job.home.settings.charted_zone / job.pipeline.name / f"run-{job.run.id}-{name}-{job.stem}.parquet"
 
 
-def _marks(job: Job, charted: Specs, rejected: list[pl.DataFrame]) -> dict[str, Any]:
+def _spill(job: Job) -> Path:
+    return job.raw_folder / f"merge-{job.stem}.spill"
+
+
+def _marks(job: Job, published: Files, charted: Specs, rejected: list[pl.DataFrame]) -> dict[str, Any]:
     """The marks of the version to come, and what its rules give."""
     contract, (_, verdicts) = job.results("contract")[0], job.decided()
+    planned: list[marks.Planned] = contract["planned"]
     secret = marked.salt(masking_key(job.home))
     personal = frozenset(column for column, verdict in verdicts.items() if verdict.action != "keep")
     form = json.dumps([raw.form(verdicts[column]) for column in job.pipeline.key])
-    spill = job.raw_folder / f"merge-{job.stem}.spill"
 
-    def target(name: str) -> Path:
-        return _folder(job) / f"run-{job.run.id}-{name}-{job.stem}.parquet"
+    def written(draft: Path, keys: Iterator[tuple[int, pl.DataFrame]], name: str) -> marked.Marked:
+        return marked.write(draft, keys, planned, personal, secret, _target(job, name), _spill(job), job.progress)
 
-    fresh = marked.write(
-        Path(contract["draft"]), _keys(job, charted, rejected), contract["planned"], personal, secret,
-        target("marks"), spill, job.progress,
-    )  # fmt: skip
-    before: Specs = []
+    fresh = written(Path(contract["draft"]), _keys(job, charted, rejected), "marks")
+    before: list[str] = []
     lost = 0
     if base := job.base:
         known = base.version.marks or {}
@@ -94,13 +102,38 @@ def _marks(job: Job, charted: Specs, rejected: list[pl.DataFrame]) -> dict[str, 
             before, lost = known["files"], known["lost"]
         else:
             lost = base.version.rows  # by another key they cannot be found again
-    files = [*before, fresh.as_json()] if fresh.rows or not before else before
+    with marked.opened(before, _spill(job), job.progress) as old:
+        if names := old.unknown(planned) if before else []:
+            draft, keys = _drafted_again(job, published)
+            before = [old.filled(written(draft, keys, "marks-new"), names, _target(job, "marks-filled")).path]
+    files = [*before, fresh.path]
     rows = raw.rows(job)
-    with marked.opened([file["path"] for file in files], spill, job.progress) as all_of_them:
-        results = all_of_them.scored(contract["planned"], rows.others, personal, rows.now, secret, job.pipeline.name, lost)
+    with marked.opened(files, _spill(job), job.progress) as all_of_them:
+        name = job.pipeline.name
+        results = all_of_them.scored(planned, rows.others, personal, rows.now, secret, name, lost)
         if len(files) > marked.MOST_FILES:
-            files = [all_of_them.into_one(target("marks-joined")).as_json()]
+            files = [all_of_them.into_one(_target(job, "marks-joined")).path]
     return {"marks": {"key": form, "files": files, "lost": lost}, "results": [vars(result) for result in results]}
+
+
+def _drafted_again(job: Job, published: Files) -> tuple[Path, Iterator[tuple[int, pl.DataFrame]]]:
+    """Marks of what is published, by rules that are new: as far as its columns hold what the source held."""
+    with job.home.database.read() as db:
+        assert job.base
+        found = {row.column: row.found for row in privacy.verdicts(db, job.base.version.run_id)}
+    types, verdicts = job.decided()
+    untouched = (c for c, v in verdicts.items() if v.action == "keep" and (types[c].kind != "text" or not found.get(c)))
+    files = [RawFile(path, rows) for path, rows in published]
+    rows = replace(raw.rows(job), files=files, plain=frozenset(untouched))
+    draft = job.raw_folder / f"merge-{job.stem}.parquet"
+    marks.marked(job.pipeline, rows, draft, _spill(job), lambda: job.progress(0), Limits.of(job.home.settings))
+    keys = ((number, _published_keys(job, file.path)) for number, file in enumerate(files))
+    return draft, keys
+
+
+def _published_keys(job: Job, path: str) -> pl.DataFrame:
+    keys = pl.read_parquet(path, columns=job.pipeline.key).select(job.pipeline.key)
+    return marked.key_texts(keys).to_frame(marked.KEY).with_row_index(LINE)
 
 
 def _keys(job: Job, charted: Specs, rejected: list[pl.DataFrame]) -> Iterator[tuple[int, pl.DataFrame]]:
@@ -108,10 +141,13 @@ def _keys(job: Job, charted: Specs, rejected: list[pl.DataFrame]) -> Iterator[tu
     for index, (path, part, gone) in enumerate(zip(_raw_files(job), charted, rejected, strict=True)):
         lines = pl.read_parquet(path, columns=[LINE])[LINE]
         accepted = lines.filter(~lines.is_in(gone[LINE].implode()))
-        there = pl.read_parquet(part["path"], columns=job.pipeline.key).select(job.pipeline.key)
-        yield index, pl.concat(
-            pl.DataFrame({LINE: numbers, marked.KEY: marked.key_texts(keys)})
-            for numbers, keys in ((accepted, there), (gone[LINE], gone.drop(LINE)))
+        there = _published_keys(job, part["path"])[marked.KEY]
+        yield (
+            index,
+            pl.concat(
+                pl.DataFrame({LINE: numbers, marked.KEY: keys})
+                for numbers, keys in ((accepted, there), (gone[LINE], marked.key_texts(gone.drop(LINE))))
+            ),
         )
 
 

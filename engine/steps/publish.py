@@ -127,12 +127,11 @@ def _without_ages(job: Job, marks: dict[str, Any], columns: set[str]) -> dict[st
     """Marks without the times of columns that are masked from now on."""
     files = []
     for number, file in enumerate(marks["files"]):
-        names = marked.ages(file["path"], columns)
-        if names:
+        if names := marked.ages(file, columns):
             target = job.home.settings.charted_zone / job.pipeline.name
-            target /= f"run-{job.run.id}-marks-{job.stem}-{number:05d}.parquet"
-            marked.without(file["path"], names, target)
-            file = {**file, "path": str(target)}
+            target /= f"run-{job.run.id}-marks-{number:05d}-{job.stem}.parquet"
+            marked.without(file, names, target)
+            file = str(target)
         files.append(file)
     return {**marks, "files": files}
 

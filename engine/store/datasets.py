@@ -232,7 +232,7 @@ def files_in_use(db: Session) -> set[str]:
     """The files of every version that is current."""
     query = select(VersionFile.path).join(Dataset, Dataset.current_version_id == VersionFile.version_id)
     marks = select(Version.marks).join(Dataset, Dataset.current_version_id == Version.id)
-    beside = {file["path"] for kept in db.scalars(marks) if kept for file in kept["files"]}
+    beside = {path for kept in db.scalars(marks) if kept for path in kept["files"]}
     return set(db.scalars(query)) | beside
 
 
