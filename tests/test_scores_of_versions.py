@@ -16,7 +16,7 @@ import connectors
 from core.settings import load
 from engine import catalog, pipeline
 from engine.home import Home, open_home
-from engine.store import datasets, leases, quality, runs
+from engine.store import leases, quality, runs
 from engine.store.tables import Check
 
 LANDS = "name: lands\nowner: x\nsource: {connector: csv, path: lands.csv}\n"

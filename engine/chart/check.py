@@ -9,7 +9,6 @@ from engine.sandbox import quoted
 
 Answer = Mapping[str, Any]  # what Soda measured, by its own names
 Count = Callable[[Answer, float], tuple[float, float, str | None]]  # with what is allowed: failed, tested, a note
-NO_ROWS = "no row to test"  # the note of a rule that could be measured if there were a row for it
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from core import parts
-from core.models import LINE, CheckResult, Table
+from core.models import LINE, NO_ROWS, CheckResult, Table
 from engine import sandbox
 from engine.chart import check, score
 from engine.chart.marks import NO_MOMENT, NOT_COMPUTED, NOT_TESTED, WHOLE, WRONG, Planned, age_of
@@ -159,9 +159,8 @@ class Marks:
             for n in there
         ]  # fmt: skip
         columns = ", ".join([*kept, *(f"{sql} AS {name}" for sql, name in zip(taken, there, strict=True))])
-        self.connection.execute(
-            f"CREATE TABLE whole AS SELECT {columns} FROM marks JOIN ({once}) USING ({KEY}) LEFT JOIN found USING ({KEY})"
-        )
+        both = f"marks JOIN ({once}) USING ({KEY}) LEFT JOIN found USING ({KEY})"
+        self.connection.execute(f"CREATE TABLE whole AS SELECT {columns} FROM {both}")
         return self._kept("whole", target)
 
     def into_one(self, target: Path) -> Marked:
@@ -192,9 +191,9 @@ class Marks:
                         counts = getattr(parts.load("quality dimension", one["dimension"]), "count", check.count)
                         failed, tested, note = counts(answer, one["allowed"])
                         newest = answer.get("newest")
-                        note = note or (None if tested else check.NO_ROWS)
+                        note = note or (None if tested else NO_ROWS)
                 else:
-                    note = check.NO_ROWS
+                    note = NO_ROWS
             results.append(
                 CheckResult(one["check"], one["dimension"], one["column"], float(failed), float(tested), one["weight"],
                             note, one["fault"], newest)

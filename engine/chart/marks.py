@@ -1,4 +1,4 @@
-"""Marks: what each row says of each rule. They are kept beside a version, so that it can be scored when it was merged."""
+"""Marks: what each row says of each rule, kept beside a version that is merged, and what it is scored by."""
 
 import hashlib
 import json
@@ -55,7 +55,8 @@ def marked(
 def mark(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, link: Link) -> list[Planned]:
     """What `marked` has its child do."""
     with opened(pipeline, raw, spill, link, seeks=True) as (rows, checks):
-        planned, columns = [], {}
+        planned: list[Planned] = []
+        columns: dict[str, str] = {}
         for check in checks:
             one, written = _planned(rows, check)
             if not _suffices(rows, check, written):
@@ -167,8 +168,9 @@ def _whole(rows: Rows, key: list[str]) -> str:
 
 def _write(rows: Rows, columns: dict[str, str], whole: str, path: Path) -> None:
     marks = "".join(f", {_stored(name, sql)} AS {name}" for name, sql in columns.items())
-    query = rows.connection.execute(f"SELECT {FILE} AS file, {LINE}, {whole} AS {WHOLE}{marks} FROM {ROWS}")
-    with query.to_arrow_reader(ROWS_AT_ONCE) as batches, pq.ParquetWriter(path, batches.schema) as writer:
+    rows.connection.execute(f"SELECT {FILE} AS file, {LINE}, {whole} AS {WHOLE}{marks} FROM {ROWS}")
+    batches = rows.connection.to_arrow_reader(ROWS_AT_ONCE)
+    with pq.ParquetWriter(path, batches.schema) as writer:
         for batch in batches:
             writer.write_table(pa.Table.from_batches([batch]))
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import duckdb
 
-from core.models import CheckResult
+from core.models import NO_ROWS, CheckResult
 from core.pipeline import Pipeline
 from engine import contained, sandbox
-from engine.chart.check import NO_ROWS, Check
+from engine.chart.check import Check
 from engine.chart.dimensions.timeliness import NOW
 from engine.chart.rows import ROWS, Raw, ask, opened
 from engine.child import Limits, Link

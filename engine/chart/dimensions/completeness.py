@@ -16,7 +16,7 @@ def checks(contract: Quality, data: Data) -> Iterator[Check]:
         missing = f"{quoted(rule.column)} IS NULL"
         failing = None if allowed else missing  # where some may be missing, no single row is at fault
         body = {"missing": {"threshold": {"metric": "percent", "must_be_less_than_or_equal": allowed}}}
-        fault = f"{rule.column} is empty"
+        fault = f"{rule.column} is empty{f' beyond the {allowed:g} % allowed' if allowed else ''}"
         yield Check(
             name, "completeness", rule.column, rule.weight, body, count, fault, failing, soda_column=rule.column,
             allowed=allowed, row=("true", missing),
