@@ -187,19 +187,39 @@ def quality(run: Answer) -> str:
     if run["measured"] is None:
         return ""
     if run["score"] is None:
-        return f"Quality was not measured: {run['pipeline']}.yml has no rule that could be tested."
-    changed = change(run["score"], run["score_before"])
-    told = f"Quality {run['score']} ({run['measured']} of 6 measured){f', {changed}' if changed else ''}."
-    return " ".join([told, *(worst(check) for check in run["worst"][:1])])
+        return f"Quality was not measured: {one_line(run['unmeasured'])}."
+    broken = unmeasured(run["not_measured"])
+    told = f"Quality {run['score']} ({run['measured']} of 6 measured){changed(run['change'])}."
+    return " ".join([told, *(worst(check) for check in run["worst"][:1]), *([broken] if broken else [])])
+
+
+def changed(moved: Answer | None, *, since: str = "") -> str:
+    """`, 2.3 down`, over the rules that both runs have; nothing of a first run."""
+    said = change(moved["score"]) if moved else ""
+    if moved and moved["contract"]:
+        both = f"{said} by the rules that both have" if said else "no rule is in both"
+        return f"; the contract is another one than in run #{moved['since']}, {both}"
+    return f", {said}{since}" if said else ""
+
+
+def unmeasured(rules: list[str]) -> str:
+    """`Not measured: kundenr is in kunder.nr: kunder has not run yet.`"""
+    return f"Not measured: {'; '.join(one_line(rule) for rule in rules)}." if rules else ""
 
 
 def worst(check: Answer) -> str:
     """A check that failed, in a sentence."""
     if note := check.get("note"):
         said = one_line(note).rstrip(".")
-        return f"{said[:1].upper()}{said[1:]}."
+        return f"{said[:1].upper()}{said[1:]}{_cost(check)}."
     share = percent(check["failed"], check["tested"])
-    return f"{one_line(check['fault'])} in {share} of {count(check['tested'])} rows."
+    return f"{one_line(check['fault'])} in {share} of {count(check['tested'])} rows{_cost(check)}."
+
+
+def _cost(check: Answer) -> str:
+    """` (1.8 points)`."""
+    taken = float(check.get("points") or 0)
+    return f" ({taken:.1f} points)" if taken >= 0.05 else ""
 
 
 def personal(run: Answer) -> str:
@@ -232,7 +252,7 @@ def _next(run: Answer) -> list[str]:
     """What one would say after this run."""
     name, number = run["pipeline"], run["run"]
     if run["state"] == "succeeded":
-        after = [f"why {name}"] if change(run["score"], run["score_before"]).endswith("down") else []
+        after = [f"why {name}"] if run["change"] and change(run["change"]["score"]).endswith("down") else []
         after += [f"dead {name}"] if run["rows_rejected"] else []
         after += [f"show {t['name']}" for t in run["tables"] if t["state"] == "built"][:1]
         return [*after, *([f"pii {name}"] if run["personal_columns"] else []), f"quality {name}"][:3]

@@ -76,14 +76,14 @@ def percent(part: float, whole: float) -> str:
     return f"{share:.1f} %"
 
 
-def change(now: str | None, before: str | None) -> str:
-    """`2.3 down`, `0.4 up`, `unchanged`; nothing if either is not measured."""
-    if now is None or before is None:
+def change(moved: str | None) -> str:
+    """`2.3 down`, `0.4 up`, `unchanged`; nothing if it was not measured in both runs."""
+    if moved is None:
         return ""
-    difference = Decimal(now) - Decimal(before)
+    difference = Decimal(moved)
     if difference == 0:
         return "unchanged"
-    return f"{abs(difference).normalize():f} {'up' if difference > 0 else 'down'}"
+    return f"{abs(difference):.1f} {'up' if difference > 0 else 'down'}"
 
 
 def took(seconds: str | float | None) -> str:

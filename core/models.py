@@ -13,6 +13,8 @@ LAYERS = {"explore": "Explore", "chart": "Chart", "navigate": "Navigate"}
 
 DIMENSIONS = ("completeness", "uniqueness", "validity", "accuracy", "consistency", "timeliness")
 
+NO_ROWS = "no row to test"  # the note of a rule that would be measured if there were a row for it
+
 PERSONAL_TYPES = (
     "PERSON", "EMAIL", "PHONE", "CPR", "NATIONAL_ID", "ADDRESS", "DATE_OF_BIRTH", "IBAN", "BANK_ACCOUNT",
     "CREDIT_CARD", "IP", "MAC", "PASSPORT", "LICENSE_PLATE", "DRIVER_LICENSE", "USERNAME", "PROFILE_URL",

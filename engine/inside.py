@@ -32,6 +32,7 @@ REQUESTS = {
     "trace": ("engine.lineage.columns", "traced"),
     "build": ("engine.navigate.build", "run_select"),
     "measure": ("engine.chart.quality", "measure"),
+    "mark": ("engine.chart.marks", "mark"),
     "reject": ("engine.chart.rejects", "find"),
 }
 _SODA = ("soda_core.contracts.contract_verification", "soda_duckdb.common.data_sources.duckdb_data_source")

@@ -251,5 +251,7 @@ def _open_side_by_side(db: Session, run: int, step: str) -> None:
     if step == "rejects" or (runs.is_done(db, run, "rejects") and not runs.parts(db, run, "chart")):
         runs.offer(db, run, "chart", files)
     if all(runs.is_done(db, run, step) for step in ("rejects", "contract", *(["chart"] if files else []))):
-        incremental = any(plan.get("base") for plan in runs.results(db, run, "plan"))
-        runs.offer(db, run, "merge" if incremental and files else "publish", [{}])
+        merged = row.definition["source"].get("cursor") or any(
+            plan.get("base") for plan in runs.results(db, run, "plan")
+        )
+        runs.offer(db, run, "merge" if merged else "publish", [{}])

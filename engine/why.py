@@ -1,11 +1,13 @@
 """Why a run failed or a score fell, as sentences made of facts, and what could not be checked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from core.models import DIMENSIONS
-from engine.chart.score import text
+from core.models import DIMENSIONS, NO_ROWS
+from engine.chart import score
+from engine.compared import Compared, with_the_run_before
 from engine.store import privacy, quality, runs
 from engine.store.tables import Check, Run
 
@@ -27,16 +29,16 @@ def explain(db: Session, run: Run) -> Why:
         tries = run.error.get("tries", "")
         why.sentences.append(f"{run.error['message'].rstrip('.')}{tries}.")
     if measured:
-        before = quality.score_before(db, name, run.id)
-        earlier = {c.name: c for c in quality.checks(db, before.run_id)} if before else {}
-        checks = quality.checks(db, run.id)
-        for points, check in _points(checks, measured.measured):
-            why.sentences.append(_sentence(check, points, earlier.get(check.name)))
+        checks, compared = quality.checks(db, run.id), with_the_run_before(db, name, run.id)
+        if compared and compared.contract:
+            why.sentences.append(_other_contract(compared))
+        for points, check in score.points(checks):
+            why.sentences.append(_sentence(check, points, compared.earlier.get(check.ordinal) if compared else None))
         rejected = sum(group.rows for group in privacy.dead_letters(db, run.id))
         if rejected and (read := runs.rows_read(run, rejected)):
             why.sentences.append(f"{rejected:,} of {read:,} rows were rejected.")
         why.not_checked = [
-            f"{dimension} ({_no_measure(dimension, checks)})"
+            f"{dimension} ({no_measure(dimension, checks)})"
             for dimension in DIMENSIONS
             if measured.dimensions.get(dimension) is None
         ]
@@ -57,7 +59,6 @@ def dependents(ways: set[tuple[str, str]], dataset: str) -> list[str]:
 
 def _headline(db: Session, run: Run) -> str:
     name, measured = run.pipeline, quality.score(db, run.id)
-    before = quality.score_before(db, name, run.id) if measured else None
     if run.state == "failed":
         return f"Run #{run.id} of {name} failed."
     if run.state == "cancelled":
@@ -67,29 +68,39 @@ def _headline(db: Session, run: Run) -> str:
     if run.state in runs.ACTIVE:
         return f"Run #{run.id} of {name} is still {run.state}."
     if measured is None or measured.overall is None:
-        reason = "no rule could be tested" if quality.checks(db, run.id) else f"{name}.yml has no quality rules"
-        return f"Nothing in {name} was measured: {reason}."
-    score = text(measured.overall)
-    if before and before.overall is not None and abs(before.overall - measured.overall) >= 0.05:
-        verb = "fell" if measured.overall < before.overall else "rose"
-        return f"{name} {verb} from {text(before.overall)} to {score} in run #{run.id}."
+        return f"Nothing in {name} was measured: {nothing_measured(name, quality.checks(db, run.id))}."
+    compared = with_the_run_before(db, name, run.id)
+    said = score.text(measured.overall)
+    if compared and not compared.contract and (moved := _moved(compared)):
+        return f"{name} {moved} in run #{run.id}."
     if measured.overall >= 100:
         return f"{name} has 100.0 in run #{run.id}: no check found a fault."
-    return f"{name} has {score} in run #{run.id}" + (", as before." if before else ".")
+    same = compared and not compared.contract and compared.now.overall is not None
+    return f"{name} has {said} in run #{run.id}" + (", as before." if same else ".")
 
 
-def _points(checks: list[Check], measured: int) -> list[tuple[float, Check]]:
-    """What each check took from the overall score, most first: its part of its dimension, of those measured."""
-    weights: dict[str, float] = {}
-    for check in checks:
-        if check.tested:
-            weights[check.dimension] = weights.get(check.dimension, 0) + check.weight
-    taken = [
-        (100 * check.failed / check.tested * check.weight / weights[check.dimension] / measured, check)
-        for check in checks
-        if check.tested and check.failed
-    ]
-    return sorted(taken, key=lambda pair: -pair[0])
+def _moved(compared: Compared) -> str:
+    """`fell from 96.4 to 94.1`; nothing if it did not move."""
+    now, before = compared.now.overall, compared.before.overall
+    if now is None or before is None or abs(before - now) < 0.05:
+        return ""
+    return f"{'fell' if now < before else 'rose'} from {score.text(before)} to {score.text(now)}"
+
+
+def _other_contract(compared: Compared) -> str:
+    if compared.now.overall is None:
+        return f"The contract is another one than in run #{compared.since}; no rule was measured in both."
+    moved = _moved(compared) or f"stayed at {score.text(compared.now.overall)}"
+    return f"The contract is another one than in run #{compared.since}. By the rules that both have the score {moved}."
+
+
+def nothing_measured(dataset: str, checks: Sequence[Check]) -> str:
+    """Why no rule was measured."""
+    if not checks:
+        return f"{dataset}.yml has no quality rules"
+    if any(check.note == NO_ROWS for check in checks):
+        return "there were no rows to test"
+    return next((f"{check.name}: {check.note}" for check in checks if check.note), "no rule could be tested")
 
 
 def _sentence(check: Check, points: float, before: Check | None) -> str:
@@ -105,9 +116,12 @@ def _sentence(check: Check, points: float, before: Check | None) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{value:.1f} %" if value >= 0.1 else "under 0.1 %"
+    return f"{value:.1f} %" if value >= 0.1 else "under 0.1 %" if value else "none"
 
 
-def _no_measure(dimension: str, checks: list[Check]) -> str:
-    notes = [c.note for c in checks if c.dimension == dimension and c.note]
-    return notes[0] if notes else "no rule"
+def no_measure(dimension: str, checks: Sequence[Check]) -> str:
+    """Why a dimension has no score: the rules that could not be measured, each with its reason."""
+    mine = [check for check in checks if check.dimension == dimension]
+    broken = [f"{check.name}: {check.note}" for check in mine if score.could_not(check)]
+    notes = [check.note for check in mine if check.note]
+    return "; ".join(broken) if broken else notes[0] if notes else "no rule"

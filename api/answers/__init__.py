@@ -3,12 +3,24 @@
 from api.answers.alerts import ALERT, Alert, AlertState, told_alerts
 from api.answers.columns import PERSONAL, Personal, personal
 from api.answers.problem import PROBLEMS, Problem, problem_schema
-from api.answers.quality import CHECK, Check, Dimensions, check, dimensions, worst
+from api.answers.quality import (
+    CHANGE,
+    CHECK,
+    Change,
+    Check,
+    Dimensions,
+    change,
+    checks,
+    dimensions,
+    not_measured,
+    worst,
+)
 from api.answers.runs import BRIEF, Brief, Run, State, brief, run
 from api.answers.values import Decimal, Time, cut, each, example, score, time
 
 __all__ = [
-    "ALERT", "BRIEF", "CHECK", "PERSONAL", "PROBLEMS", "Alert", "AlertState", "Brief", "Check", "Decimal", "Dimensions",
-    "Personal", "Problem", "Run", "State", "Time", "brief", "check", "cut", "dimensions", "each", "example", "personal",
-    "problem_schema", "run", "score", "time", "told_alerts", "worst",
+    "ALERT", "BRIEF", "CHANGE", "CHECK", "PERSONAL", "PROBLEMS", "Alert", "AlertState", "Brief", "Change", "Check",
+    "Decimal", "Dimensions", "Personal", "Problem", "Run", "State", "Time", "brief", "change", "checks", "cut",
+    "dimensions", "each", "example", "not_measured", "personal", "problem_schema", "run", "score", "time",
+    "told_alerts", "worst",
 ]  # fmt: skip

@@ -7,12 +7,24 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from api.answers.columns import PERSONAL, Personal, personal
-from api.answers.quality import CHECK, Check, Dimensions, dimensions, worst
+from api.answers.quality import (
+    CHANGE,
+    CHECK,
+    Change,
+    Check,
+    Dimensions,
+    change,
+    checks,
+    dimensions,
+    not_measured,
+    worst,
+)
 from api.answers.values import Decimal, Time, example, score, time
 from api.deps import Caller
 from core.models import LAYERS
 from engine import process
 from engine.store import clock, datasets, privacy, processes, quality, runs
+from engine.why import nothing_measured
 
 State = Literal["queued", "running", "succeeded", "refused", "failed", "cancelled"]
 
@@ -90,8 +102,8 @@ class Run(Brief):
         **BRIEF, dataset="customers", owner="crm-team", version=7, step=None,
         layers=[{"layer": "explore", "state": "done", "rows": 10214, "parts": 3, "parts_done": 3}], files=3,
         merged_rows=None,
-        masking=False, score_before="96.4", measured=5, minimum_score=90.0,
-        dimensions={"completeness": "91.0", "accuracy": None},
+        masking=False, change=CHANGE, measured=5, minimum_score=90.0,
+        dimensions={"completeness": "91.0", "accuracy": None}, unmeasured=None, not_measured=[],
         worst=[CHECK], personal_columns=[PERSONAL],
         found_elsewhere=[], tables=[{"name": "customers_by_city", "rows": 12, "state": "built", "note": None}],
         warnings=[], started_at="2026-03-02T05:00:00.100Z", full=False, retry_of=None, resumed=0,
@@ -106,10 +118,12 @@ class Run(Brief):
     masking: bool
     merged_rows: int | None  # of the version, if what was read was merged into the one before
     files: int
-    score_before: Decimal | None
+    change: Change | None
     measured: int | None
     minimum_score: float | None
     dimensions: Dimensions | None
+    unmeasured: str | None  # why there is no score, of a run whose contract was looked at
+    not_measured: list[str]  # the rules that could not be, each with its reason
     worst: list[Check]
     personal_columns: list[Personal]
     found_elsewhere: list[Personal]
@@ -149,7 +163,8 @@ def run(db: Session, number: int, caller: Caller, *, joined: bool = False) -> Ru
     revision, active = runs.revision(db, number)  # before the rest: what changes meanwhile is news
     row = runs.get(db, number)
     parts = runs.progress(db, number)
-    measured, before = quality.until(db, row.pipeline, number)
+    measured = quality.score(db, number)
+    rules = quality.checks(db, number) if measured else []
     found = privacy.verdicts(db, number)
     why = caller.may("read:pii", row.pipeline)
     masking = any(p.step == "remask" for p in parts)  # it reads no source
@@ -170,11 +185,13 @@ def run(db: Session, number: int, caller: Caller, *, joined: bool = False) -> Ru
         rows_out=row.rows_out,
         rows_rejected=row.rows_rejected,
         score=score(measured.overall) if measured else None,
-        score_before=score(before.overall) if before else None,
+        change=change(db, row.pipeline, number) if measured else None,
         measured=measured.measured if measured else None,
         minimum_score=(row.definition.get("quality") or {}).get("minimum_score"),
         dimensions=dimensions(measured) if measured else None,
-        worst=worst(quality.checks(db, number)) if measured else [],
+        unmeasured=nothing_measured(row.pipeline, rules) if measured and not measured.measured else None,
+        not_measured=not_measured(rules),
+        worst=worst(checks(rules)),
         personal_columns=[personal(v, why=why) for v in found if v.types and (v.action != "keep" or v.masked)],
         found_elsewhere=[personal(v, why=why) for v in found if not v.types and v.masked],
         tables=row.tables,

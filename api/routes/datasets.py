@@ -1,5 +1,6 @@
 """Datasets: what is published, how good it is, what is personal in it, what was rejected."""
 
+import decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
@@ -11,7 +12,7 @@ from api.asked import After, AfterName, Limit, Name, Word
 from api.deps import Caller, HomeDep, WakeDep, needs
 from api.slow import slow
 from core.errors import NotFound
-from engine import catalog, pipeline
+from engine import catalog, pipeline, why
 from engine.home import Home
 from engine.store import datasets, privacy, quality, rulings, runs
 from engine.store.tables import Run
@@ -98,8 +99,8 @@ class DatasetQuality(BaseModel):
     """What the contract measured in a run."""
 
     model_config = answers.example(
-        dataset="customers", version=7, run=12, state="succeeded", score="94.1", score_before="96.4", measured=5,
-        dimensions={"completeness": "91.0", "accuracy": None}, dimensions_before={"completeness": "97.9"},
+        dataset="customers", version=7, run=12, state="succeeded", score="94.1", change=answers.CHANGE, measured=5,
+        dimensions={"completeness": "91.0", "accuracy": None}, not_measured=[], unmeasured=None,
         worst=[answers.CHECK], checks=[answers.CHECK], minimum_score=90.0, checked_at="2026-03-02T05:00:01.200Z",
         owner="crm-team",
     )  # fmt: skip
@@ -109,10 +110,11 @@ class DatasetQuality(BaseModel):
     run: int
     state: answers.State
     score: answers.Decimal | None
-    score_before: answers.Decimal | None
+    change: answers.Change | None
     measured: int
+    unmeasured: str | None  # why there is no score
     dimensions: answers.Dimensions
-    dimensions_before: answers.Dimensions | None
+    not_measured: list[str]  # the rules that could not be, each with its reason
     worst: list[answers.Check]
     checks: list[answers.Check]
     minimum_score: float | None
@@ -307,10 +309,13 @@ def draw_quality(
         return Picture(scorecard.trend(points, name, home.settings.timezone))
     facts = _quality(home, name).model_dump()
     drawn = {**facts, "note": f"run #{facts['run']}", "minimum": facts["minimum_score"]}
-    if facts["score_before"] is not None:
+    if change := facts["change"]:
+        since = f"run #{change['since']}"
         drawn["previous"] = {
-            "score": facts["score_before"], "dimensions": facts["dimensions_before"], "note": "the run before"
-        }  # fmt: skip
+            "score": _before(facts["score"], change["score"]),
+            "dimensions": {n: _before(facts["dimensions"][n], moved) for n, moved in change["dimensions"].items()},
+            "note": f"{since}, by the rules of both" if change["contract"] else since,
+        }
     return Picture(scorecard.draw(drawn))
 
 
@@ -390,27 +395,33 @@ def replay_dataset(name: Name, home: HomeDep, wake: WakeDep, caller: Annotated[C
 
 def _quality(home: Home, name: str) -> DatasetQuality:
     with home.database.read() as db:
-        found = quality.latest(db, name)
-        if not found:
+        newest = quality.latest(db, name)
+        if newest is None:
             raise _nothing_of(db, home, name)
-        newest, before = found[0], found[1].Score if len(found) > 1 else None
-        checks = quality.checks(db, newest.Score.run_id)
+        rules = quality.checks(db, newest.Score.run_id)
+        change = answers.change(db, name, newest.Score.run_id)
+    checks = answers.checks(rules)
     return DatasetQuality(
         dataset=name,
         version=newest.version,
         run=newest.Score.run_id,
         state=newest.state,
         score=answers.score(newest.Score.overall),
-        score_before=answers.score(before.overall) if before else None,
+        change=change,
         measured=newest.Score.measured,
         dimensions=answers.dimensions(newest.Score),
-        dimensions_before=answers.dimensions(before) if before else None,
+        unmeasured=None if newest.Score.measured else why.nothing_measured(name, rules),
+        not_measured=answers.not_measured(rules),
         worst=answers.worst(checks),
-        checks=[answers.check(c) for c in checks],
+        checks=checks,
         minimum_score=newest.minimum_score,
         checked_at=answers.time(newest.Score.at),
         owner=newest.owner,
     )
+
+
+def _before(score: str | None, moved: str | None) -> str | None:
+    return None if score is None or moved is None else str(decimal.Decimal(score) - decimal.Decimal(moved))
 
 
 def _nothing_of(db: Session, home: Home, name: str) -> NotFound:

@@ -2,9 +2,9 @@
 
 from bot.client import Atlas
 from bot.reply import Attachment, Reply, Table
-from bot.runs import worst
+from bot.runs import changed, unmeasured, worst
 from bot.skill import skill
-from bot.words import change, when
+from bot.words import change, one_line, when
 
 SHOWN = 10  # rows of the trend
 
@@ -19,19 +19,20 @@ SHOWN = 10  # rows of the trend
 async def quality(atlas: Atlas, dataset: str) -> Reply:
     answer, zone = await atlas.quality(dataset), await atlas.zone()
     if answer["score"] is None:
-        told = [f"{dataset} was not measured in run #{answer['run']}: no rule could be tested."]
+        told = [f"{dataset} was not measured in run #{answer['run']}: {one_line(answer['unmeasured'])}."]
     else:
-        changed = change(answer["score"], answer["score_before"])
-        by = f", {changed} since the run before" if changed else ""
+        by = changed(answer["change"], since=" since the run before")
         at = when(answer["checked_at"], zone)
         measured = f"{answer['measured']} of 6 measured"
         told = [f"{dataset} has {answer['score']} of 100 ({measured}){by}: run #{answer['run']}, {at}."]
     if answer.get("state") == "refused":
         told.append(f"That run was refused; the minimum is {answer['minimum_score']:g}. People see the version before.")
     told += [f"{number}. {worst(check)}" for number, check in enumerate(answer["worst"], 1)]
-    before = answer.get("dimensions_before") or {}
+    if answer["score"] is not None and answer["not_measured"]:
+        told.append(unmeasured(answer["not_measured"]))
+    moved = answer["change"]["dimensions"] if answer["change"] else {}
     rows = [
-        [name, score if score is not None else "not measured", change(score, before.get(name))]
+        [name, score if score is not None else "not measured", change(moved.get(name))]
         for name, score in (answer["dimensions"] or {}).items()
     ]
     return Reply(

@@ -1,14 +1,14 @@
 """A check of a contract: what Soda is asked, how its answer counts, and which rows fail it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from core.models import ColumnType
 from engine.sandbox import quoted
 
 Answer = Mapping[str, Any]  # what Soda measured, by its own names
-Count = Callable[[Answer], tuple[float, float, str | None]]  # failed, tested, a note
+Count = Callable[[Answer, float], tuple[float, float, str | None]]  # with what is allowed: failed, tested, a note
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Check:
     `soda` is its body in Soda's contract language, by its type there; below `column` if Soda asks for one.
     `failing` is SQL that is true for a row that fails, if single rows can: the same that Soda counts.
     Without `soda` the check cannot be measured, for the reason in `note`.
+    `row` is SQL for which single rows are tested, and which of those are at fault, also where some may be.
     """
 
     name: str
@@ -32,6 +33,9 @@ class Check:
     duplicate_of: tuple[str, ...] = ()  # uniqueness: the columns that no two rows share
     soda_column: str | None = None
     note: str | None = None
+    allowed: float = 0  # completeness: percent of rows that may be empty; timeliness: hours
+    row: tuple[str, str] | None = None
+    target: str | None = None  # `dataset.column`, if values are looked for there
 
 
 class Data(Protocol):
@@ -65,7 +69,8 @@ def failed_rows(
     """A check of single rows: those that fail, of those where it can be tested."""
     body = {"expression": f"({failing})", "filter": f"({tested})"}
     at_fault = f"({tested}) AND ({failing})"
-    return Check(name, dimension, column, weight, {"failed_rows": body}, _rows, fault, at_fault, holds)
+    soda = {"failed_rows": body}
+    return Check(name, dimension, column, weight, soda, count, fault, at_fault, holds, row=(tested, failing))
 
 
 def filled(columns: Iterable[str]) -> str:
@@ -75,10 +80,10 @@ def filled(columns: Iterable[str]) -> str:
 
 def unmeasured(name: str, dimension: str, column: str | None, weight: float, note: str) -> Check:
     """A check that cannot be measured now."""
-    return Check(name, dimension, column, weight, None, lambda _: (0, 0, None), note=note)
+    return Check(name, dimension, column, weight, None, count, note=note)
 
 
-def _rows(answer: Answer) -> tuple[float, float, str | None]:
+def count(answer: Answer, _: float) -> tuple[float, float, str | None]:
     return answer["failed_rows_count"], answer["check_rows_tested"], None
 
 
@@ -97,4 +102,5 @@ def found_in(column: str, target: str, dimension: str, weight: float, data: Data
     if missing is None:
         return unmeasured(name, dimension, column, weight, reason or "")
     tested = f"{quoted(column)} IS NOT NULL"
-    return failed_rows(name, f"{column} is not in {target}", dimension, column, weight, missing, tested)
+    check = failed_rows(name, f"{column} is not in {target}", dimension, column, weight, missing, tested)
+    return replace(check, target=target)

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from core.models import CheckResult
+from core.models import NO_ROWS, CheckResult
 from core.pipeline import Pipeline
 from engine import contained, sandbox
 from engine.chart.check import Check
@@ -104,9 +104,9 @@ def _result(connection: duckdb.DuckDBPyConnection, check: Check, answer: Mapping
     failed, tested, note = 0.0, 0.0, check.note
     newest = answer.get("newest") if answer else None
     if answer is not None:
-        failed, tested, note = check.count(answer)
+        failed, tested, note = check.count(answer, check.allowed)
         if not tested:
-            note = note or "no row to test"
+            note = note or NO_ROWS
     elif check.soda:
         note = _why_not(connection, check)
     fault = f"{', '.join(check.duplicate_of)} comes twice" if check.duplicate_of else check.fault

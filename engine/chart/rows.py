@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +29,17 @@ CLOCKS_DIFFER = timedelta(hours=1)  # a source may be a little ahead of us
 # a text in which nothing stands: white space of any script, and letters without a width
 EMPTY = r"[\s\x0b\x{85}\p{Z}\x{200b}-\x{200d}\x{2060}\x{feff}]*"
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Sought:
+    """How the values of a column are looked for in another dataset: SQL for a row's, as text, and what it is."""
+
+    sql: str
+    kind: str
+    masked: bool
+
+
 _NUMBERS = ("integer", "decimal")
 _NUMERIC = ("BIGINT", "INTEGER", "HUGEINT", "DECIMAL", "DOUBLE")
 
@@ -48,6 +59,9 @@ class Raw:
     mask_values: MaskValues
     now: datetime
     bad: tuple[str, ...] = ()
+    forms: Mapping[str, str] = field(default_factory=dict)  # how each column is masked, as far as that is known
+    absent: Mapping[str, str] = field(default_factory=dict)  # why a dataset that a rule names is not among `others`
+    plain: frozenset[str] | None = None  # not raw but published files: the columns of which hold what the source held
 
 
 def ask(
@@ -65,11 +79,17 @@ def ask(
 
 @contextmanager
 def opened(
-    pipeline: Pipeline, raw: Raw, spill: Path, link: Link, dimensions: Collection[str] = DIMENSIONS
+    pipeline: Pipeline,
+    raw: Raw,
+    spill: Path,
+    link: Link,
+    dimensions: Collection[str] = DIMENSIONS,
+    *,
+    seeks: bool = False,
 ) -> Iterator[tuple["Rows", list[Check]]]:
     """The rows, and the checks of these dimensions in the order of the six and of the file. In a child.
 
-    What does not fit into memory goes to the folder `spill`.
+    What does not fit into memory goes to the folder `spill`. `seeks`: `Rows.sought` is asked for.
     Raises BadPipeline if a rule names a column that is not there, or is no expression.
     """
     _names_are_there(pipeline, raw.types)
@@ -80,7 +100,7 @@ def opened(
 
     with sandbox.open_duckdb(raw.timezone, spill) as connection:
         as_read = [rule.column for rule in pipeline.quality.completeness if rule.empty == "keep"]
-        rows = Rows(connection, pipeline.name, replace(raw, mask_values=mask_values), as_read)
+        rows = Rows(connection, pipeline.name, replace(raw, mask_values=mask_values), as_read, seeks=seeks)
         try:
             planned = [
                 check
@@ -135,6 +155,12 @@ def _names_are_told_apart(types: Mapping[str, ColumnType]) -> None:
             )
 
 
+def _filled(text: str) -> str:
+    """SQL for a text, or null if nothing stands in it."""
+    # nearly all texts begin with a letter or digit of ASCII, which is soon seen
+    return f"CASE WHEN {text} BETWEEN '!' AND '~~' OR NOT regexp_full_match({text}, '{EMPTY}') THEN {text} END"
+
+
 class Rows:
     """The raw rows in DuckDB, as the dimensions ask for them: an empty text, or one of white space, is null there.
 
@@ -142,7 +168,7 @@ class Rows:
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, name: str, raw: Raw, as_read: Collection[str] = ()
+        self, connection: duckdb.DuckDBPyConnection, name: str, raw: Raw, as_read: Collection[str] = (), *, seeks: bool
     ) -> None:
         self.connection, self.raw, self.types = connection, raw, raw.types
         # a dataset may reference itself: its own rows, before anything in them is masked
@@ -150,7 +176,9 @@ class Rows:
         self.name, self.others = name, {**raw.others, name: itself}
         self._compared = 0
         typed = [column for column, kind in raw.types.items() if kind.kind != "text" or column in as_read]
-        self._texts = {column: f"{LINE}_text_{number}" for number, column in enumerate(typed)}
+        self.seeks = seeks
+        self.sought: dict[tuple[str, str], Sought] = {}  # by column and target, of those that can be compared
+        self.texts = {column: f"{LINE}_text_{number}" for number, column in enumerate(typed)}
         dated = [column for column in raw.types if raw.types[column].kind in ("date", "datetime")]
         self._timestamps = {column: f"{LINE}_at_{number}" for number, column in enumerate(dated)}
         self._make_view()
@@ -166,18 +194,33 @@ class Rows:
             f"SELECT {number} AS {FILE}, * FROM read_parquet({quoted_text(file.path)})"
             for number, file in enumerate(self.raw.files)
         ]
-        written = [f"{quoted(column)} AS {name}" for column, name in self._texts.items()]
+        written = [f"{quoted(column)} AS {name}" for column, name in self.texts.items()]
         union = " UNION ALL BY NAME ".join(files)
         typed_rows = f"SELECT {', '.join([FILE, LINE, *typed, *written])} FROM ({union})"
-        columns = ", ".join([FILE, LINE, known, *self._texts.values(), *moments])
+        if self.raw.plain is not None:
+            typed_rows = self._published()
+        columns = ", ".join([FILE, LINE, known, *self.texts.values(), *moments])
         self.connection.execute(f"CREATE VIEW {ROWS} AS SELECT {columns} FROM ({typed_rows})")
 
     def _value(self, column: str, kind: ColumnType) -> str:
         if kind.kind == "text":
             # nearly all texts begin with a letter or digit of ASCII, which is soon seen
-            filled = f"{column} BETWEEN '!' AND '~~' OR NOT regexp_full_match({column}, '{EMPTY}')"
-            return f"CASE WHEN {filled} THEN {column} END"
+            return _filled(column)
         return column_types.sql(column, kind, self.raw.timezone)
+
+    def _published(self) -> str:
+        """Published rows in the place of raw ones. How a typed value was written is not known of them."""
+        texts = "".join(f", NULL::VARCHAR AS {name}" for name in self.texts.values())
+        known = ", ".join(
+            f"{_filled(quoted(column))} AS {quoted(column)}" if kind.kind == "text" else quoted(column)
+            for column, kind in self.types.items()
+        )
+        files = [
+            f"SELECT {number} AS {FILE}, file_row_number AS {LINE}, {known}{texts} "
+            f"FROM read_parquet({quoted_text(file.path)}, file_row_number = true)"
+            for number, file in enumerate(self.raw.files)
+        ]
+        return " UNION ALL ".join(files)
 
     def _moment(self, column: str, name: str) -> str:
         """The moments of a column; none in the future: one slip of a finger would make stale data fresh for years."""
@@ -189,7 +232,7 @@ class Rows:
         return self._timestamps[column]
 
     def as_written(self, column: str) -> str:
-        return self._texts.get(column, quoted(column))
+        return self.texts.get(column, quoted(column))
 
     def expression(self, sql: str) -> str:
         return sandbox.check_expression(sql, list(self.types))
@@ -198,7 +241,7 @@ class Rows:
         """Numbers are compared as numbers, all else as text: masked with masked, if the other dataset's are masked."""
         dataset, _, other = target.partition(".")
         if dataset not in self.others:
-            return None, f"waits for {dataset}"
+            return None, self.raw.absent.get(dataset, f"`{dataset}` has not run yet")
         table = self.others[dataset]
         if other not in table.columns:
             raise BadPipeline(f"`{dataset}` has no column `{other}`.", hint=f"It has: {', '.join(table.columns)}.")
@@ -211,8 +254,10 @@ class Rows:
             f"CREATE TABLE {name} AS SELECT DISTINCT CAST({mine} AS VARCHAR) AS value, "
             f"CAST({mine} AS {kind}) AS sought FROM {ROWS} WHERE {mine} IS NOT NULL"
         )
-        if masked and not self._mask(name, column):
+        if masked and self.raw.plain is None and not self._mask(name, column):
             return None, f"{target} is masked and {column} is not"
+        if self.seeks:
+            self._seek(name, column, target, kind, masked=masked)
         there = ROWS
         if dataset != self.name:
             there = f"{name}_there"
@@ -221,6 +266,13 @@ class Rows:
             f"DELETE FROM {name} WHERE sought IN (SELECT CAST({quoted(other)} AS {kind}) FROM {there})"
         )
         return f"CAST({mine} AS VARCHAR) IN (SELECT value FROM {name})", None
+
+    def _seek(self, name: str, column: str, target: str, kind: str, *, masked: bool) -> None:
+        sql = f"CAST(CAST({quoted(column)} AS {kind}) AS VARCHAR)"
+        if masked:
+            self.connection.execute(f"CREATE TABLE {name}_all AS FROM {name}")
+            sql = f"(SELECT sought FROM {name}_all WHERE value = CAST({quoted(column)} AS VARCHAR))"
+        self.sought[column, target] = Sought(sql, kind, masked)
 
     def _mask(self, name: str, column: str) -> bool:
         """Masks the values sought; False if this column is not masked, so that nothing could be found."""

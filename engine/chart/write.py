@@ -74,8 +74,8 @@ def charted(
 def keys(
     raw: Path, rejected: pl.Series, key: list[str], masker: Masker, types: dict[str, ColumnType], timezone: str
 ) -> pl.DataFrame:
-    """The keys of the rejected rows of a raw file, as they are published."""
-    rows = _whole(pl.scan_parquet(raw).filter(pl.col(LINE).is_in(rejected.implode())).collect(), key).drop(LINE)
+    """The lines of the rejected rows of a raw file and their keys, as they would be published."""
+    rows = _whole(pl.scan_parquet(raw).filter(pl.col(LINE).is_in(rejected.implode())).collect(), key)
     own = {column: types[column] for column in key}
     return _typed(_masked(rows, masker, own), masker, own, timezone)
 

@@ -1,12 +1,14 @@
-"""Measures the contract on all raw rows, those that Chart leaves out among them."""
+"""Measures the contract on all raw rows, those that Chart leaves out among them.
+
+Of rows that are merged it only notes what each says of each rule: the merged version is measured when it is known.
+"""
 
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy.orm import Session
 
+from engine.chart import marks, score
 from engine.chart import quality as contract
-from engine.chart import score
 from engine.child import Limits
 from engine.steps import raw
 from engine.steps.job import Done, Job
@@ -14,18 +16,15 @@ from engine.store import quality
 
 
 def do(job: Job) -> Done:
-    base = job.base
-    if base and not any(result["rows"] + result["rejected"] for result in job.results("explore")):
-        return _nothing_new(job, base.version.run_id)
     job.make_raw_folder()
     job.progress(0)
-    results = contract.measured(
-        job.pipeline,
-        raw.rows(job),
-        job.raw_folder / f"contract-{job.stem}.spill",
-        lambda: job.progress(0),
-        Limits.of(job.home.settings),
-    )
+    rows, limits = raw.rows(job), Limits.of(job.home.settings)
+    spill = job.raw_folder / f"contract-{job.stem}.spill"
+    if job.keeps_marks:
+        draft = job.raw_folder / f"contract-{job.stem}.parquet"
+        planned = marks.marked(job.pipeline, rows, draft, spill, lambda: job.progress(0), limits)
+        return Done({"draft": str(draft), "planned": planned})
+    results = contract.measured(job.pipeline, rows, spill, lambda: job.progress(0), limits)
     # whether a column holds personal data may not be known yet; publish saves the age of one that does not
     shown = [
         replace(r, failed=0, tested=0, note="the run has not published anything", newest=None)
@@ -38,12 +37,3 @@ def do(job: Job) -> Done:
         quality.save(db, job.run.id, job.pipeline.name, shown, scores.overall, scores.dimensions)
 
     return Done({"overall": scores.overall, "results": [vars(result) for result in results]}, save=save)
-
-
-def _nothing_new(job: Job, before: int) -> Done:
-    """No row came: what was measured of the version that stays, by an earlier run, is what holds."""
-    with job.home.database.read() as db:
-        score = quality.score(db, before)
-    overall = score.overall if score else None
-    result: dict[str, Any] = {"overall": overall, "results": [], "nothing_new": True}
-    return Done(result, save=lambda db: quality.copy(db, before, job.run.id))

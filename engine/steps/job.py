@@ -53,6 +53,11 @@ class Job:
         with self.home.database.read() as db:
             return increment.published(db, self.pipeline.name)
 
+    @property
+    def keeps_marks(self) -> bool:
+        """Whether its rows are merged, now or by later runs, so that what they say of each rule is kept."""
+        return bool(self.pipeline.source.get("cursor")) or any(plan.get("base") for plan in self.results("plan"))
+
     def source(self, connector: ModuleType) -> Any:
         """The source as its connector takes it: with the way to its secrets, and the settings as context."""
         named = secrets.named(self.pipeline.source, self.home.settings.secret)

@@ -1,50 +1,154 @@
-"""Takes what this run has charted into the version that it builds upon, by key."""
+"""Takes what this run has charted into the version that it builds upon, by key, and measures what comes of it."""
 
+import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from core.models import ColumnType, Verdict
+from core.models import LINE, ColumnType, RawFile, Verdict
 from engine import vault
-from engine.chart import merge, ruled, write
+from engine.chart import marked, marks, merge, ruled, write
 from engine.chart.mask import Masker
+from engine.child import Limits
+from engine.home import masking_key
+from engine.increment import Published
 from engine.steps import raw
-from engine.steps.job import Done, Job
-from engine.store import datasets
+from engine.steps.job import Done, Job, Specs
+from engine.store import datasets, privacy
+
+Files = list[tuple[str, int]]  # path, rows
 
 
 def do(job: Job) -> Done:
+    charted = job.results("chart")
+    rejected = _rejected_keys(job)
+    files = [(c["path"], c["rows"]) for c in charted]
+    before: Files = []
+    if job.base:
+        before = _before(job, job.base, charted[0]["columns"])
+        files = _merged(job, before, charted, rejected)
+    kept = _marks(job, before, charted, rejected)
+    return Done(
+        {"files": [{"path": path, "rows": rows} for path, rows in files], **kept},
+        rows=sum(c["rows"] for c in charted),
+    )
+
+
+def _rejected_keys(job: Job) -> list[pl.DataFrame]:
+    """The published keys of the rejected rows with their lines, of each raw file."""
     types, _ = job.decided()
-    base = job.base
-    assert base is not None
+    masker, rejects = raw.masker(job), job.results("rejects")[0]["rejects"]
+    return [
+        write.keys(Path(path), write.rejected_rows(rejects, index), job.pipeline.key, masker, types, job.timezone)
+        for index, path in enumerate(_raw_files(job))
+    ]
+
+
+def _raw_files(job: Job) -> list[str]:
+    return [file["path"] for result in job.results("explore") for file in result["files"]]
+
+
+def _before(job: Job, base: Published, columns: dict[str, str]) -> Files:
+    """The published files with the columns and masks of the version to come."""
+    types, _ = job.decided()
     masker = raw.masker(job)
-    charted, rejects = job.results("chart"), job.results("rejects")[0]["rejects"]
     with job.home.database.read() as db:
         published = datasets.files(db, base.version.id)
-    folder = job.home.settings.charted_zone / job.pipeline.name
-
-    def target(number: int) -> Path:
-        return folder / f"run-{job.run.id}-merged-{job.stem}-{number:05d}.parquet"
-
     again = {column: Verdict.from_json(v) for column, v in job.results("verdicts")[0]["again"].items()}
-    columns = charted[0]["columns"]
-    if again or columns != base.version.columns:
-        published = [
-            (str(target(-number)), _as_now(Path(path), again, masker, types, columns, target(-number), job))
-            for number, (path, _) in enumerate(published, 1)
-        ]
-    files = [file["path"] for result in job.results("explore") for file in result["files"]]
-    rejected = [
-        write.keys(Path(path), lines, job.pipeline.key, masker, types, job.timezone)
-        for index, path in enumerate(files)
-        if len(lines := write.rejected_rows(rejects, index)) or not index
+    if not again and columns == base.version.columns:
+        return published
+    targets = [_target(job, f"widened-{number:05d}") for number in range(len(published))]
+    return [
+        (str(target), _as_now(Path(path), again, masker, types, columns, target, job))
+        for target, (path, _) in zip(targets, published, strict=True)
     ]
-    merged = merge.Merge(
-        published, [(c["path"], c["rows"]) for c in charted], pl.concat(rejected), job.pipeline.key, list(columns)
-    ).into(target, job.progress, job.raw_folder / f"merge-{job.stem}.spill")
-    return Done(
-        {"files": [{"path": path, "rows": rows} for path, rows in merged]}, rows=sum(c["rows"] for c in charted)
-    )
+
+
+def _merged(job: Job, before: Files, charted: Specs, rejected: list[pl.DataFrame]) -> Files:
+    return merge.Merge(
+        before, [(c["path"], c["rows"]) for c in charted], pl.concat(rejected).drop(LINE), job.pipeline.key,
+        list(charted[0]["columns"]),
+    ).into(lambda n: _target(job, f"merged-{n:05d}"), job.progress, _spill(job))  # fmt: skip
+
+
+def _target(job: Job, name: str) -> Path:
+    return job.home.settings.charted_zone / job.pipeline.name / f"run-{job.run.id}-{name}-{job.stem}.parquet"
+
+
+def _spill(job: Job) -> Path:
+    return job.raw_folder / f"merge-{job.stem}.spill"
+
+
+def _marks(job: Job, published: Files, charted: Specs, rejected: list[pl.DataFrame]) -> dict[str, Any]:
+    """The marks of the version to come, and what its rules give."""
+    contract, (_, verdicts) = job.results("contract")[0], job.decided()
+    planned: list[marks.Planned] = contract["planned"]
+    secret = marked.salt(masking_key(job.home))
+    personal = frozenset(column for column, verdict in verdicts.items() if verdict.action != "keep")
+    form = json.dumps([raw.form(verdicts[column]) for column in job.pipeline.key])
+
+    def written(draft: Path, keys: Iterator[tuple[int, pl.DataFrame]], name: str) -> marked.Marked:
+        return marked.write(draft, keys, planned, personal, secret, _target(job, name), _spill(job), job.progress)
+
+    fresh = written(Path(contract["draft"]), _keys(job, charted, rejected), "marks")
+    before: list[str] = []
+    lost = 0
+    if base := job.base:
+        known = base.version.marks or {}
+        if known.get("key") == form:
+            before, lost = known["files"], known["lost"]
+        else:
+            lost = base.version.rows  # by another key they cannot be found again
+    with marked.opened(before, _spill(job), job.progress) as old:
+        if names := old.unknown(planned) if before else []:
+            draft, keys = _drafted_again(job, published)
+            before = [old.filled(written(draft, keys, "marks-new"), names, _target(job, "marks-filled")).path]
+    files = [*before, fresh.path]
+    rows = raw.rows(job)
+    with marked.opened(files, _spill(job), job.progress) as all_of_them:
+        name = job.pipeline.name
+        results = all_of_them.scored(planned, rows.others, personal, rows.now, secret, name, lost)
+        if len(files) > marked.MOST_FILES:
+            files = [all_of_them.into_one(_target(job, "marks-joined")).path]
+    return {"marks": {"key": form, "files": files, "lost": lost}, "results": [vars(result) for result in results]}
+
+
+def _drafted_again(job: Job, published: Files) -> tuple[Path, Iterator[tuple[int, pl.DataFrame]]]:
+    """Marks of what is published, by rules that are new: as far as its columns hold what the source held."""
+    with job.home.database.read() as db:
+        assert job.base
+        found = {row.column: row.found for row in privacy.verdicts(db, job.base.version.run_id)}
+    types, verdicts = job.decided()
+    untouched = (c for c, v in verdicts.items() if v.action == "keep" and (types[c].kind != "text" or not found.get(c)))
+    files = [RawFile(path, rows) for path, rows in published]
+    rows = replace(raw.rows(job), files=files, plain=frozenset(untouched))
+    draft = job.raw_folder / f"merge-{job.stem}.parquet"
+    marks.marked(job.pipeline, rows, draft, _spill(job), lambda: job.progress(0), Limits.of(job.home.settings))
+    keys = ((number, _published_keys(job, file.path)) for number, file in enumerate(files))
+    return draft, keys
+
+
+def _published_keys(job: Job, path: str) -> pl.DataFrame:
+    keys = pl.read_parquet(path, columns=job.pipeline.key).select(job.pipeline.key)
+    return marked.key_texts(keys).to_frame(marked.KEY).with_row_index(LINE)
+
+
+def _keys(job: Job, charted: Specs, rejected: list[pl.DataFrame]) -> Iterator[tuple[int, pl.DataFrame]]:
+    """The key of each row of each raw file, as it is or would be published."""
+    for index, (path, part, gone) in enumerate(zip(_raw_files(job), charted, rejected, strict=True)):
+        lines = pl.read_parquet(path, columns=[LINE])[LINE]
+        accepted = lines.filter(~lines.is_in(gone[LINE].implode()))
+        there = _published_keys(job, part["path"])[marked.KEY]
+        yield (
+            index,
+            pl.concat(
+                pl.DataFrame({LINE: numbers, marked.KEY: keys})
+                for numbers, keys in ((accepted, there), (gone[LINE], marked.key_texts(gone.drop(LINE))))
+            ),
+        )
 
 
 def _as_now(

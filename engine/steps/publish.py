@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from core.errors import AtlasError
 from core.models import CheckResult, ColumnType, Verdict
 from engine import faults, increment, report, rulings
-from engine.chart import score
+from engine.chart import marked, score
 from engine.explore import cursor as cursors
 from engine.steps.job import Done, Job, Specs
 from engine.store import alerts, datasets, leases, lineage, privacy, quality, runs
@@ -32,16 +32,17 @@ def do(job: Job) -> Done:
     counts = _counts(charted)
     base, decided = job.base, job.results("verdicts")[0]
     files = [(c["path"], c["rows"]) for c in charted]
+    merged = job.results("merge")[0] if job.keeps_marks else {}
     if base:
-        files = [(file["path"], file["rows"]) for file in job.results("merge")[0]["files"]]
+        files = [(file["path"], file["rows"]) for file in merged["files"]]
         with job.home.database.read() as db:
             before = {row.column: dict(row.found) for row in privacy.verdicts(db, base.version.run_id)}
         counts = _added(before, counts, verdicts, sum(rows for _, rows in files))
-    results = score.without_ages([CheckResult(**r) for r in contract["results"]], verdicts)
-    scores, measured = score.scores(results), not contract.get("nothing_new")
+    results = score.without_ages([CheckResult(**r) for r in (merged or contract)["results"]], verdicts)
+    scores = score.scores(results)
     minimum = job.pipeline.quality.minimum_score
     refused: dict[str, str] | None = None
-    if measured and not score.reaches(scores.overall, minimum):
+    if not score.reaches(scores.overall, minimum):
         reached = score.text(scores.overall)
         message = (
             f"The score {reached} is below the minimum of {minimum:g}." if scores.overall is not None
@@ -51,7 +52,8 @@ def do(job: Job) -> Done:
     refused = _loses_its_rows(job, rejected, sum(rows for _, rows in files)) or refused
     columns = charted[0]["columns"] if charted else dict.fromkeys(types, "VARCHAR")
     snapshot = _snapshot(job, files, columns, verdicts)
-    snapshot = replace(snapshot, base=base.version.id if base else None, cursor=_cursor(job, types, charted))
+    snapshot = replace(snapshot, base=base.version.id if base else None, cursor=_cursor(job, types, charted),
+                       marks=merged.get("marks"))  # fmt: skip
     told = report.charted(job.home.settings, job.run, snapshot, verdicts, counts, results, rows_in)
     reading = decided["edges"]
     result: dict[str, Any] = {"refused": refused}
@@ -67,8 +69,7 @@ def do(job: Job) -> Done:
         changed = [*rulings.changes(db, job.pipeline.name, verdicts), *decided.get("told", []), *rejects["told"]]
         run.warnings = [*_remarks(read), *changed]
         run.rows_in, run.rows_out, run.rows_rejected = rows_in, rows_out, rejected
-        if measured:
-            quality.save(db, run.id, job.pipeline.name, results, scores.overall, scores.dimensions)
+        quality.save(db, run.id, job.pipeline.name, results, scores.overall, scores.dimensions)
         _forget_ages(db, job.pipeline.name, verdicts)
         rows = rows_out if refused else sum(rows for _, rows in files)
         privacy.save_verdicts(db, run.id, job.pipeline.name, verdicts.values(), rows, counts)
@@ -123,7 +124,8 @@ def _publish_remasked(job: Job) -> Done:
     counts |= {column: {} for column in plan["published"]} | _counts(charted)
     columns = charted[0]["columns"] if charted else version.columns
     snapshot = _snapshot(job, [(c["path"], c["rows"]) for c in charted], columns, verdicts)
-    snapshot = replace(snapshot, base=version.id, cursor=version.cursor)
+    marks = _without_ages(job, version.marks, set(plan["published"])) if version.marks else None
+    snapshot = replace(snapshot, base=version.id, cursor=version.cursor, marks=marks)
     told = report.charted(job.home.settings, job.run, snapshot, verdicts, counts, (), version.rows)
     result: dict[str, Any] = {"refused": None}
 
@@ -158,6 +160,19 @@ def _remarks(read: Specs) -> list[str]:
     return [
         f"`{names[0]}`{f' and {len(names) - 1} more' if names[1:] else ''}: {what}." for what, names in parts.items()
     ]
+
+
+def _without_ages(job: Job, marks: dict[str, Any], columns: set[str]) -> dict[str, Any]:
+    """Marks without the times of columns that are masked from now on."""
+    files = []
+    for number, file in enumerate(marks["files"]):
+        if names := marked.ages(file, columns):
+            target = job.home.settings.charted_zone / job.pipeline.name
+            target /= f"run-{job.run.id}-marks-{number:05d}-{job.stem}.parquet"
+            marked.without(file, names, target)
+            file = str(target)
+        files.append(file)
+    return {**marks, "files": files}
 
 
 def _forget_ages(db: Session, dataset: str, verdicts: dict[str, Verdict]) -> None:

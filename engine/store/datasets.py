@@ -34,6 +34,7 @@ class Snapshot:
     inputs: dict[str, int] = field(default_factory=dict)
     base: int | None = None  # the version it builds upon
     cursor: dict[str, Any] | None = None  # how far the source was read
+    marks: dict[str, Any] | None = None  # what its rows say of each rule
 
 
 def publish(db: Session, snapshot: Snapshot) -> Version:
@@ -55,6 +56,7 @@ def publish(db: Session, snapshot: Snapshot) -> Version:
         inputs=snapshot.inputs,
         base_id=snapshot.base,
         cursor=snapshot.cursor,
+        marks=snapshot.marks,
     )
     db.add(version)
     db.flush()
@@ -229,7 +231,9 @@ def tables(db: Session, names: Iterable[str] | None = None) -> dict[str, tuple[T
 def files_in_use(db: Session) -> set[str]:
     """The files of every version that is current."""
     query = select(VersionFile.path).join(Dataset, Dataset.current_version_id == VersionFile.version_id)
-    return set(db.scalars(query))
+    marks = select(Version.marks).join(Dataset, Dataset.current_version_id == Version.id)
+    beside = {path for kept in db.scalars(marks) if kept for path in kept["files"]}
+    return set(db.scalars(query)) | beside
 
 
 def of_files(db: Session, paths: Iterable[str]) -> dict[str, int]:

@@ -71,15 +71,6 @@ def score_before(db: Session, dataset: str, run: int) -> Score | None:
     return db.scalar(query)
 
 
-def until(db: Session, dataset: str, run: int) -> tuple[Score | None, Score | None]:
-    """The score of a run of this dataset and the last one before it; neither where the run has none."""
-    query = select(Score).where(Score.dataset == dataset, Score.run_id <= run).order_by(Score.run_id.desc()).limit(2)
-    found = db.scalars(query).all()
-    if not found or found[0].run_id != run:
-        return None, None
-    return found[0], found[1] if len(found) > 1 else None
-
-
 # asked often: put together once
 _LATEST = (
     select(
@@ -88,14 +79,14 @@ _LATEST = (
     )
     .join(Run, Run.id == Score.run_id)
     .outerjoin(Version, (Version.run_id == Score.run_id) & (Version.dataset == Score.dataset))
-    .where(Score.dataset == bindparam("dataset")).order_by(Score.run_id.desc()).limit(2)
+    .where(Score.dataset == bindparam("dataset")).order_by(Score.run_id.desc()).limit(1)
 )  # fmt: skip
 _CHECKS = select(Check).where(Check.run_id == bindparam("run")).order_by(Check.ordinal)
 
 
-def latest(db: Session, dataset: str) -> Sequence[Any]:
-    """The last two scores of a dataset, newest first, each with what is told of its run."""
-    return db.execute(_LATEST, {"dataset": dataset}).all()
+def latest(db: Session, dataset: str) -> Any | None:
+    """The last score of a dataset, with what is told of its run."""
+    return db.execute(_LATEST, {"dataset": dataset}).first()
 
 
 def checks(db: Session, run: int) -> list[Check]:

@@ -138,7 +138,8 @@ def files_of_active(db: Session) -> set[str]:
     for result in rows:
         if result:
             found.update(file["path"] for file in result.get("files", []))
-            found.update(str(result[key]) for key in ("path", "rejects", "sample_file") if result.get(key))
+            found.update(result.get("marks", {}).get("files", []))
+            found.update(str(result[key]) for key in ("path", "rejects", "sample_file", "draft") if result.get(key))
     return found
 
 

@@ -236,6 +236,8 @@ class Version(Table):
     inputs: Mapped[dict[str, Any]]  # dataset -> version id it was built from
     base_id: Mapped[int | None]  # the version of the same dataset that it builds upon; null = it stands alone
     cursor: Mapped[dict[str, Any] | None] = mapped_column(KeptDict(none_as_null=True))  # how far its source was read
+    # of rows that are merged: the files that say what each row says of each rule, and by which key
+    marks: Mapped[dict[str, Any] | None] = mapped_column(KeptDict(none_as_null=True))
 
 
 class VersionFile(Table):

@@ -8,16 +8,19 @@ import httpx
 IDLE: dict[str, Any] = {"state": "waiting", "rows": 0, "parts": 0, "parts_done": 0}
 
 
+CHANGE: dict[str, Any] = {"since": 11, "contract": False, "score": "-2.3", "dimensions": {}}
+
+
 def run(**other: Any) -> dict[str, Any]:
     """A run as the API tells it."""
     told: dict[str, Any] = {
         "run": 12, "pipeline": "customers", "dataset": "customers", "owner": "crm-team", "version": 7, "step": None,
         "state": "succeeded", "layers": layers("done", "done", "done"), "files": 3, "rows_in": 10214, "rows_out": 10177,
-        "rows_rejected": 37, "score": "94.1", "score_before": "96.4", "measured": 5, "minimum_score": 90,
+        "rows_rejected": 37, "score": "94.1", "change": CHANGE, "measured": 5, "not_measured": [], "minimum_score": 90,
         "dimensions": {"completeness": "91.0", "accuracy": None},
         "worst": [{"check": "email is filled in", "fault": "email is empty", "column": "email",
                    "dimension": "completeness", "failed": 918,
-                   "tested": 10214, "note": None}],
+                   "tested": 10214, "note": None, "points": "1.5"}],
         "personal_columns": [
             {"column": "name", "types": ["PERSON"], "action": "hash", "scope": "column", "masked": 10177},
             {"column": "notes", "types": ["PERSON"], "action": "redact", "scope": "spans", "masked": 1204},

@@ -13,14 +13,17 @@ def checks(contract: Quality, data: Data) -> Iterator[Check]:
         name = f"{rule.column} is filled in"
         if allowed:
             name = f"{rule.column} is empty in {allowed:g} % of rows at most"
-
-        def count(answer: Answer, allowed: float = allowed) -> tuple[float, float, str | None]:
-            tested = answer["check_rows_tested"]
-            return max(0.0, answer["failed_rows_count"] - tested * allowed / 100), tested, None
-
         empty = f"{data.as_written(rule.column) if rule.empty == 'keep' else quoted(rule.column)} IS NULL"
-        # where some may be missing, no single row is at fault
-        failing = None if allowed else empty
+        failing = None if allowed else empty  # where some may be missing, no single row is at fault
         body = {"failed_rows": {"expression": empty, "filter": "true"}}
-        fault = f"{rule.column} is empty"
-        yield Check(name, "completeness", rule.column, rule.weight, body, count, fault, failing)
+        fault = f"{rule.column} is empty{f' beyond the {allowed:g} % allowed' if allowed else ''}"
+        yield Check(
+            name, "completeness", rule.column, rule.weight, body, count, fault, failing, allowed=allowed,
+            row=("true", empty),
+        )  # fmt: skip
+
+
+def count(answer: Answer, allowed: float) -> tuple[float, float, str | None]:
+    """Rows with nothing in them beyond the allowed percentage, of all rows."""
+    tested = answer["check_rows_tested"]
+    return max(0.0, answer["failed_rows_count"] - tested * allowed / 100), tested, None

@@ -21,15 +21,17 @@ def checks(contract: Quality, data: Data) -> Iterator[Check]:
         yield unmeasured(name, "timeliness", rule.column, rule.weight, f"{rule.column} holds {kind}, no times")
         return
 
-    def count(answer: Answer, allowed: float = rule.max_age_hours) -> tuple[float, float, str | None]:
-        seconds = answer.get("freshness_in_seconds")
-        if seconds is None:
-            return 0, 0, None
-        age = seconds / 3600
-        score = min(1.0, max(0.0, 2 - age / allowed))
-        note = f"the newest row is {int(age):,} h old, {allowed:g} h allowed" if score < 1 else None
-        return 1 - score, 1, note
-
     threshold = {"unit": "hour", "must_be_less_than": rule.max_age_hours}
     body = {"freshness": {"column": data.timestamp(rule.column), "now_variable": NOW, "threshold": threshold}}
-    yield Check(name, "timeliness", rule.column, rule.weight, body, count)
+    yield Check(name, "timeliness", rule.column, rule.weight, body, count, allowed=rule.max_age_hours)
+
+
+def count(answer: Answer, allowed: float) -> tuple[float, float, str | None]:
+    """How late the newest row is, from 0 to 1, of one row."""
+    seconds = answer.get("freshness_in_seconds")
+    if seconds is None:
+        return 0, 0, None
+    age = seconds / 3600
+    score = min(1.0, max(0.0, 2 - age / allowed))
+    note = f"the newest row is {int(age):,} h old, {allowed:g} h allowed" if score < 1 else None
+    return 1 - score, 1, note

@@ -14,11 +14,11 @@ def checks(contract: Quality, data: Data) -> Iterator[Check]:
         # a combination of which a part is missing is no key, as in SQL
         body = {"duplicate": {} if single else {"columns": list(columns), "filter": filled(columns)}}
         yield Check(
-            f"{', '.join(columns)} {verb} unique", "uniqueness", single, rule.weight, body, _count, "duplicate key",
+            f"{', '.join(columns)} {verb} unique", "uniqueness", single, rule.weight, body, count, "duplicate key",
             duplicate_of=columns, soda_column=single,
         )  # fmt: skip
 
 
-def _count(answer: Answer) -> tuple[float, float, str | None]:
+def count(answer: Answer, _: float) -> tuple[float, float, str | None]:
     """Rows too many, of those that have a value (DAMA-UK 2013: the first of each is right)."""
     return answer["duplicate_count"], answer["check_rows_tested"] - answer.get("missing_count", 0), None
