@@ -19,7 +19,12 @@ SMALL_TALK = FILLERS | frozenset(
 GREETINGS = frozenset("hi hello hey help? ? hej start menu commands".split())
 HIGHEST = 2**31 - 1  # of a number that anything here can have
 NUMBERED = {"run": "A run", "alert": "An alert"}
-NAMED = {"subject": ("pipeline", "dataset", "run"), "node": ("dataset", "model", "table", "column")}
+NAMED = {
+    "subject": ("pipeline", "dataset", "run"),
+    "node": ("dataset", "model", "table", "column"),
+    "table": ("dataset", "model", "pipeline"),
+    "model": ("table", "dataset"),
+}
 
 
 @dataclass(frozen=True)
@@ -201,8 +206,8 @@ def _checked(reading: _Reading) -> Command | Reply:
             values["subject"] = number[1].lstrip("0") or "0"
         elif slot.name in ("pipeline", "dataset", "subject"):
             values[slot.name] = value.casefold().removeprefix("chart.")
-        elif slot.name == "model":
-            values["model"] = re.sub(r"^navigate\.", "", value, flags=re.IGNORECASE)
+        elif slot.name in ("model", "table"):
+            values[slot.name] = re.sub(r"^(navigate|chart)\.", "", value.casefold())
     return Command(reading.skill, reading.pattern, values)
 
 

@@ -32,10 +32,14 @@ log = logging.getLogger("atlas.bot")
 
 GRACE = 3.0  # seconds between Ctrl-C and the end of a command that has not said anything yet
 OnUpdate = Callable[[Reply], None]
-NOUNS = {"node": "table or column", "subject": "pipeline or run", "model": "table", "topic": "command"}
+NOUNS = {
+    "node": "table or column", "subject": "pipeline or run", "model": "table or dataset", "table": "dataset or table",
+    "topic": "command",
+}  # fmt: skip
 HERE = ("say", "terminal")  # who speaks there is known by the token; nothing said there is kept
 SAYS_NO_MORE = (0, 401, 409, 429)  # of a problem: Atlas is out of reach, or what was named is there
-NAMES = frozenset(("pipeline", "dataset", "subject", "model", "run", "alert"))  # slots of what Atlas knows by name
+# slots of what Atlas knows by name
+NAMES = frozenset(("pipeline", "dataset", "subject", "model", "table", "run", "alert"))
 YES = frozenset(("yes", "y", "yes please", "ja", "ok"))
 
 
@@ -353,9 +357,10 @@ class Bot:
             return [f"#{alert['alert']}" for alert in alerts.heads(await atlas.alerts())]
         if kind == "type":
             return list(KINDS)
-        if kind == "model":
-            return [d["dataset"] for d in (await atlas.datasets())["items"] if d["kind"] == "model"]
-        if kind == "node":
+        if kind == "model":  # those of datasets can be shown, too
+            found = (await atlas.datasets())["items"]
+            return [d["dataset"] for d in sorted(found, key=lambda d: d["kind"] != "model")]
+        if kind in ("node", "table"):
             return [d["dataset"] for d in (await atlas.datasets())["items"]]
         if kind in ("pipeline", "dataset", "subject"):
             return [p["name"] for p in (await atlas.pipelines())["items"]]

@@ -1,4 +1,4 @@
-"""Show the first rows of a Navigate table."""
+"""Show the first rows of a table, or the first masked ones of a dataset."""
 
 from bot.client import Atlas
 from bot.reply import Reply, Table
@@ -11,7 +11,7 @@ MOST = 50
 @skill(
     "show {model}",
     right="read:models",
-    help=f"up to {MOST} rows of a table",
+    help=f"up to {MOST} rows of a table; of a dataset the first 20, masked",
     example="show revenue_by_country",
     holds="rows",
 )
@@ -27,6 +27,6 @@ async def show(atlas: Atlas, model: str) -> Reply:
         told,
         table=Table(table["columns"], table["rows"]) if table["rows"] else None,
         facts={key: table[key] for key in ("model", "columns", "rows", "total_rows")},
-        next=[f"lineage {model}", f"impact {model}"],
+        next=[f"columns {model}", f"lineage {model}", f"impact {model}"],
         holds="rows",
     )
