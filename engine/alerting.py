@@ -399,7 +399,7 @@ def subscribe(home: Home, db: Session, user: int, dataset: str) -> tuple[bool, b
     """
     known = catalog.files(home.settings.pipelines)
     if dataset not in known:
-        if datasets.kind(db, dataset) == "model":
+        if dataset in catalog.models(home.settings.pipelines):
             raise Refused(f"`{dataset}` is a model: alerts are about datasets.", hint=f"lineage {dataset}")
         raise catalog.nearest("dataset", dataset, known)
     return alerts.subscribe(db, user, dataset, clock.now(db)), bool(links.identities(db, user))

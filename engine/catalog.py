@@ -33,6 +33,8 @@ def models(folder: Path) -> dict[str, Path]:
 def pipeline(folder: Path, name: str) -> Pipeline:
     """One pipeline. Raises NotFound with the nearest names, BadPipeline with every mistake."""
     known = files(folder)
+    if name not in known and name in models(folder):
+        raise NotFound(f"`{name}` is a model: it is built after each run of what it reads.", hint=f"run {name}")
     if name not in known:
         raise nearest("pipeline", name, known)
     return pipeline_file.read(known[name])

@@ -28,7 +28,7 @@ _CAST = "Convert one of them, for example `CAST(x AS VARCHAR)`."
 
 
 def planning(error: duckdb.Error, sql: str = "", schemas: Schemas | None = None) -> str:
-    """What stands after a colon: one or more sentences. `schemas` are the tables of the SQL, for names that are near."""
+    """One or more sentences to stand after a colon. `schemas` are the tables of the SQL, for names that are near."""
     told = _planning(error, sql, schemas)
     return told if told[:2].isupper() else f"{told[0].lower()}{told[1:]}"
 

@@ -20,7 +20,7 @@ NEWEST = 20  # runs of a dataset in which the last build of a model is looked fo
 
 
 def published(home: Home, db: Session, name: str) -> tuple[Dataset, Version]:
-    """A dataset or a model's table as it is published. Raises NotFound, Refused, BadPipeline, saying what would help."""
+    """A dataset or a model's table as it is published. Raises an AtlasError that says what would help."""
     try:
         return datasets.get(db, name)
     except NotFound:
@@ -42,6 +42,21 @@ def unpublished(home: Home, db: Session, name: str) -> AtlasError:
     if name in files:
         return trouble(home, db, name) or NotFound(f"The table of `{name}` is not built yet.", hint=f"run {name}")
     return catalog.nearest("dataset or table", name, sorted({*pipelines, *files}))
+
+
+def explained(home: Home, db: Session, name: str) -> tuple[str, list[str], Version | None]:
+    """How a model stands: the headline, what follows from it, and the version that people see."""
+    version = datasets.current_version(db, name)
+    wrong = trouble(home, db, name)
+    seen = [f"People see the table that run #{version.run_id} built."] if version else ["It has no table yet."]
+    if wrong is not None:
+        return wrong.message, [*seen, *([wrong.hint] if wrong.hint else [])], version
+    if version is None:
+        return f"`{name}` is not built yet.", [f"Nothing keeps it from being built: run {name}"], None
+    read = sorted(version.inputs)
+    numbers = {it: datasets.version(db, number).number for it, number in version.inputs.items()}
+    told = ", ".join(f"`{it}` (version {numbers[it]})" for it in read)
+    return f"`{name}` was built in run #{version.run_id}.", [f"It has {version.rows:,} rows, from {told}."], version
 
 
 def trouble(home: Home, db: Session, name: str) -> AtlasError | None:

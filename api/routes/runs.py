@@ -114,7 +114,8 @@ def list_runs(
             before=after, limit=limit + 1,
         )  # fmt: skip
     if not found and pipeline is not None:
-        known = [name for name in catalog.files(home.settings.pipelines) if among is None or name in among]
+        folder = home.settings.pipelines
+        known = [name for name in (*catalog.files(folder), *catalog.models(folder)) if among is None or name in among]
         if pipeline not in known:
             raise catalog.nearest("pipeline", pipeline, known)
     page, last = answers.cut(found, limit)
