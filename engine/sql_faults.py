@@ -145,5 +145,7 @@ _WORDS: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (r"No matching columns found that match regex", lambda _: "`COLUMNS(…)` names no column."),
     (r"UNNEST\(\) can only be applied to lists", lambda _: "`unnest` takes lists only."),
     (r'window "(.+?)" does not exist', lambda it: f"There is no window `{it[1]}`."),
+    (r"^Invalid Input Error: ((?:missing|unexpected) \S|invalid [a-z ]+|bad [a-z ]+|no argument [a-z ]+|trailing \\)",
+     lambda it: f"A pattern is not valid: {it[1].strip()}."),
     (r"DECIMAL type width must be", lambda _: "A DECIMAL has 38 digits at most."),
 )  # fmt: skip
