@@ -322,18 +322,19 @@ def _place(home: Home, db: Session, alert: Alert, now: datetime) -> None:
     def root(of: Alert) -> Alert:
         return heads.get(of.root_id or 0, of)
 
-    cause = next((root(a) for a in live if _brought_about(a, alert) and root(a).id != alert.id), None)
+    cause = next((root(a) for a in live if _brought_about(db, a, alert) and root(a).id != alert.id), None)
     if cause is not None and alert.root_id != cause.id:
         _attach(home, db, [alert], cause, now)
     elif cause is None:
         alert.root_id = None
     under = cause or alert
-    _attach(home, db, [a for a in live if root(a) is a and a.id != under.id and _brought_about(alert, a)], under, now)
+    others = [a for a in live if root(a) is a and a.id != under.id]
+    _attach(home, db, [a for a in others if _brought_about(db, alert, a)], under, now)
     _route(home, db, alert, now)
 
 
-def _brought_about(cause: Alert, effect: Alert) -> bool:
-    """Whether one problem can have caused another: the other says of what it can come, and it was not there before."""
+def _brought_about(db: Session, cause: Alert, effect: Alert) -> bool:
+    """Whether one problem can have caused another: the other says of what it can come, and was not there before it."""
     possible = (effect.detail.get("comes_of") or {}).get(cause.dataset, {})
     if cause.id == effect.id or cause.rule not in possible:
         return False
@@ -342,7 +343,11 @@ def _brought_about(cause: Alert, effect: Alert) -> bool:
         return False
     if effect.rule == "freshness":  # what was old before runs failed is not old because they fail
         return cause.opened_at <= effect.opened_at
-    return cause.rule not in AT_ONCE or cause.opened_at <= effect.last_at
+    if cause.opened_at <= effect.last_at:
+        return True
+    # what keeps a dataset from being published may have done so for some time before it was seen
+    current = datasets.current_version(db, cause.dataset)
+    return cause.rule not in AT_ONCE and (current is None or current.published_at < effect.last_at)
 
 
 def _attach(home: Home, db: Session, found: Iterable[Alert], root: Alert, now: datetime) -> None:
