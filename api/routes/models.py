@@ -24,13 +24,15 @@ class Rows(BaseModel):
     """The first rows of a table; decimals and times in them are text."""
 
     model_config = answers.example(
-        model="customers_by_city", kind="model", columns=["city", "customers", "spent"], rows=[["Vejle", 12, "310.50"]],
+        model="customers_by_city", kind="model", columns=["city", "customers", "spent"],
+        types=["VARCHAR", "BIGINT", "DECIMAL(18,2)"], rows=[["Vejle", 12, "310.50"]],
         total_rows=12, version=3, built_at="2026-03-02T05:00:02.300Z",
     )  # fmt: skip
 
     model: str
     kind: Literal["charted", "model"]
     columns: list[str]
+    types: list[str]  # of the columns, as DuckDB names them
     rows: list[list[Any]]
     total_rows: int
     version: int
@@ -74,6 +76,7 @@ def get_rows(
         model=name,
         kind=dataset.kind,
         columns=shown.columns,
+        types=[table.columns[column] for column in shown.columns],
         rows=shown.rows,
         total_rows=version.rows,
         version=version.number,
