@@ -11,6 +11,7 @@ ROUTES = frozenset(
         ("POST", "files"),
         ("GET", "pipelines"),
         ("GET", "datasets"),
+        ("GET", "datasets/{name}/columns"),
         ("GET", "datasets/{name}/quality"),
         ("GET", "datasets/{name}/quality/trend"),
         ("GET", "datasets/{name}/quality/picture"),

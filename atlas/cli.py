@@ -11,6 +11,7 @@ import typer
 
 from atlas import people, start
 from core.errors import AtlasError
+from core.settings import Settings
 
 app = typer.Typer(
     name="atlas",
@@ -196,20 +197,44 @@ def events(
 
 
 @app.command()
-def check(pipeline: Annotated[str | None, typer.Argument(help="Only this one.", metavar="PIPELINE")] = None) -> None:
-    """Validate the pipeline files: every mistake with its line. Exit 1 if there is any.
+def check(
+    pipeline: Annotated[str | None, typer.Argument(help="Only this one.", metavar="PIPELINE|MODEL")] = None,
+) -> None:
+    """Validate the pipeline files and models: every mistake with its line. Exit 1 if there is any.
+
+    Models are held against the columns of what is published.
 
     Example: atlas check customers
     """
     from engine.check import check as mistakes_of
 
     found = start.settings()
-    checked, mistakes = mistakes_of(found.pipelines, pipeline, found.secret, found.roots)
+    checked, mistakes = mistakes_of(found.pipelines, pipeline, found.secret, found.roots, _published(found))
     for mistake in mistakes:
         typer.echo(str(mistake))
     if mistakes:
         raise typer.Exit(1)
     typer.echo(f"{checked}: no mistakes.")
+
+
+def _published(settings: Settings) -> dict[str, dict[str, str]]:
+    """The columns of what is published, by dataset; nothing is made or migrated to find out."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from engine.store import datasets
+    from engine.store.database import HEAD, Database
+
+    if settings.database.startswith("sqlite:///") and not Path(settings.database[len("sqlite:///") :]).exists():
+        return {}
+    try:
+        database = Database(settings.database)
+        if database.revision() != HEAD:
+            return {}
+        with database.read() as session:
+            return {dataset.name: dict(version.columns) for dataset, version in datasets.current(session)}
+    except SQLAlchemyError as error:
+        typer.echo(f"What is published is not known: the database does not answer ({type(error).__name__}).", err=True)
+        return {}
 
 
 @app.command()

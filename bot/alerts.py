@@ -19,18 +19,16 @@ LIVE = ("open", "acknowledged", "assigned", "snoozed")
 
 
 def told(alert: Answer, zone: ZoneInfo, now: datetime | None = None) -> Reply:
-    """An alert: what is wrong, since when, what is told with it, and who does what about it."""
+    """An alert: what is wrong, since when, what it has caused, and who does what about it."""
     number, seen = alert["alert"], alert["count"]
     since = f"since {when(alert['opened_at'], zone, now)}"
     lines = [one_line(alert["cause"])]
     if seen > 1:
         lines.append(f"Seen {seen:,} times {since}, last {when(alert['last_at'], zone, now)}.")
     live = alert["state"] in LIVE
-    if attached := alert["attached"]:
-        names = listing(dict.fromkeys(a["dataset"] for a in attached))
-        depend = f"{len(attached):,} that {'depends' if len(attached) == 1 else 'depend'} on it"
-        lines.append(f"And {depend}: {names}." if live else f"Still open: {depend}, {names}.")
     lines += [line for line in [_state(alert, zone, now)] if line]
+    if attached := alert["attached"]:
+        lines.append(f"{'It has caused' if live else 'Still open'}: {listing(_briefly(a) for a in attached)}.")
     buttons: list[str | Action] = list(map(_button, alert["next"]))
     if live and alert["root"] is None:
         ack = [] if alert["state"] == "acknowledged" else [Action(f"ack {number}", "ack")]
@@ -45,6 +43,11 @@ def told(alert: Answer, zone: ZoneInfo, now: datetime | None = None) -> Reply:
     )
 
 
+def _briefly(attached: Answer) -> str:
+    """`#5 The score of orders has fallen`"""
+    return f"#{attached['alert']} {attached['title']}"
+
+
 def _button(command: str) -> Action:
     return Action(command, command.partition(" ")[0])
 
@@ -52,16 +55,20 @@ def _button(command: str) -> Action:
 def _state(alert: Answer, zone: ZoneInfo, now: datetime | None) -> str:
     by = one_line(alert["changed_by"] or "")
     if alert["state"] == "closed":
-        return f"It is over: closed by itself {when(alert['ended_at'], zone, now)}."
+        because = f" because {one_line(alert['over'])}" if alert["over"] else ""
+        return f"Closed {when(alert['ended_at'], zone, now)}{because}."
     if alert["state"] == "resolved":
         return f"Resolved by {by} {when(alert['ended_at'], zone, now)}."
+    told = []
     if alert["root"] is not None:
-        return f"It is told with alert #{alert['root']}, on which it depends."
+        told.append(f"Caused by alert #{alert['root']}.")
     if alert["state"] == "acknowledged":
-        return f"{by} has seen it."
+        told.append(f"Acknowledged by {by}.")
     if alert["state"] == "snoozed":
-        return f"Snoozed by {by} until {when(alert['snoozed_until'], zone, now)}."
-    return f"{one_line(alert['assignee'])} sees to it." if alert["assignee"] else ""
+        told.append(f"Snoozed until {when(alert['snoozed_until'], zone, now)}.")
+    if alert["assignee"]:
+        told.append(f"Assigned to {one_line(alert['assignee'])}.")
+    return " ".join(told)
 
 
 async def post_due(atlas: Atlas, platforms: Mapping[str, Any]) -> None:

@@ -246,6 +246,9 @@ class Atlas:
     async def why(self, subject: str) -> Answer:
         return await self._get(f"/why/{_name('dataset', subject)}", patience=DRAWING)
 
+    async def columns(self, name: str) -> Answer:
+        return await self._get(f"/datasets/{_name('dataset or table', name)}/columns", patience=DRAWING)
+
     async def rows(self, model: str, *, limit: int = 50) -> Answer:
         return await self._get(f"/models/{_name('model', model)}/rows", {"limit": limit}, patience=DRAWING)
 

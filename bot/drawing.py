@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from bot.reply import Attachment, Cell, Reply, Step, Table
-from bot.words import clean, one_line
+from bot.words import clean, number, one_line
 
+NOTHING = "–"  # in a cell without a value
+NARROW = 24  # places that a sentence needs in a column
 _MARKED = re.compile(r"`([^`\n]+)`")
 
 
@@ -40,22 +42,67 @@ def unmarked(marked: str) -> str:
 def cell(value: Cell) -> str:
     """A value as it stands in a table."""
     if value is None:
-        return "–"
+        return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return number(value)
     if isinstance(value, int):
         return str(value)
     return one_line(str(value))
 
 
-def table(of: Table) -> str:
-    """Columns apart by two spaces, numbers to the right."""
+def table(of: Table, most: int | None = None) -> str:
+    """Columns apart by two spaces, numbers to the right; in at most so many places, as far as sentences can give way.
+
+    Names and numbers are never cut, because they are copied. Where a sentence has too little room beside them, it
+    stands below its row.
+    """
     rows = [[one_line(name) for name in of.columns], *([cell(value) for value in row] for row in of.rows)]
     widths = [max(width(row[i]) for row in rows) for i in range(len(of.columns))]
-    right = of.right_aligned()
-    return "\n".join(
-        "  ".join(_padded(*parts) for parts in zip(row, widths, right, strict=True)).rstrip() for row in rows
-    )
+    right, below = of.right_aligned(), []
+    if most is not None:
+        prose = [i for i, w in enumerate(widths) if w > NARROW and any(" " in row[i] for row in rows[1:])]
+        while prose and _whole(widths, below) > most:
+            i = max(prose, key=lambda i: widths[i])
+            room = widths[i] - (_whole(widths, below) - most)
+            smallest = len(prose) == 1 or room >= NARROW
+            if room < NARROW and smallest:
+                below.append(i)
+                prose.remove(i)
+            else:
+                widths[i] = max(room, NARROW)
+                prose = [j for j in prose if widths[j] > NARROW]
+    shown = [i for i in range(len(widths)) if i not in below]
+    lines = []
+    for nth, row in enumerate(rows):
+        cells = [_wrapped(row[i], widths[i]) for i in shown]
+        for line in range(max(map(len, cells), default=0)):
+            parts = (part[line] if line < len(part) else "" for part in cells)
+            lines.append("  ".join(_padded(p, widths[i], right[i]) for p, i in zip(parts, shown, strict=True)).rstrip())
+        for i in below if nth else ():
+            if row[i] != NOTHING:
+                lines += [f"    {line}" for line in _wrapped(row[i], (most or 80) - 4)]
+    return "\n".join(lines)
+
+
+def _whole(widths: Sequence[int], below: Sequence[int]) -> int:
+    shown = [w for i, w in enumerate(widths) if i not in below]
+    return sum(shown) + 2 * (len(shown) - 1)
+
+
+def _wrapped(text: str, most: int) -> list[str]:
+    """The text in lines of at most so many places, parted between words; a long word stays whole."""
+    if width(text) <= most:
+        return [text]
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and width(longer) > most:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def _padded(shown: str, to: int, right: bool) -> str:

@@ -11,15 +11,20 @@ from bot.skill import Pattern, Skill, Slot, Word
 from bot.typed import LONGEST, Typed, plain, reason, words
 from bot.words import one_line
 
-CLOSE = 0.6  # how alike a typo and the word that was meant must be; difflib's own default
+CLOSE = 0.75  # how alike a typo and the word that was meant must be, or two letters have changed places
 FILLERS = frozenset("the a an of for my our me all".split())
 SMALL_TALK = FILLERS | frozenset(
     "what what's whats is are how good was does do did to in on from with about now".split()
 )
 GREETINGS = frozenset("hi hello hey help? ? hej start menu commands".split())
 HIGHEST = 2**31 - 1  # of a number that anything here can have
-NUMBERED = {"run": "A run", "alert": "An alert"}
-NAMED = {"subject": ("pipeline", "dataset", "run"), "node": ("dataset", "model", "table", "column")}
+NUMBERED = {"run": "the run", "alert": "the alert"}
+NAMED = {
+    "subject": ("pipeline", "dataset", "run"),
+    "node": ("dataset", "model", "table", "column"),
+    "table": ("dataset", "model", "pipeline"),
+    "model": ("table", "dataset"),
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,13 @@ class Missing:
     skill: Skill
     slot: Slot
     said: str
+
+
+@dataclass
+class Guess(Reply):
+    """The answer with the command that was probably meant; `otherwise` is the answer if nothing has the name in it."""
+
+    otherwise: Reply = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -176,7 +188,16 @@ def _alike(typed: str, word: str, *, fuzzy: bool) -> float:
     if not fuzzy or abs(len(typed) - len(word)) > 3:
         return 0.0
     ratio = SequenceMatcher(None, typed.casefold(), word).ratio()
-    return ratio if ratio >= CLOSE else 0.0
+    return ratio if ratio >= CLOSE or _is_swapped(typed.casefold(), word) else 0.0
+
+
+def _is_swapped(typed: str, word: str) -> bool:
+    """Whether two letters beside each other have changed places: `rnu`."""
+    wrong = [n for n, (one, other) in enumerate(zip(typed, word, strict=False)) if one != other]
+    return (
+        len(typed) == len(word) and len(wrong) == 2 and wrong[1] == wrong[0] + 1
+        and typed[wrong[0]] == word[wrong[1]] and typed[wrong[1]] == word[wrong[0]]
+    )  # fmt: skip
 
 
 def _checked(reading: _Reading) -> Command | Reply:
@@ -194,45 +215,52 @@ def _checked(reading: _Reading) -> Command | Reply:
         if slot.name in NUMBERED:
             if not number:
                 said, noun = " ".join(reading.pattern.words), NUMBERED[slot.name]
-                told = f"{noun} is told by its number: {said} 12. `{short(value)}` is none."
+                told = f"Give the number of {noun}, for example `{said} 12`. `{short(value)}` is not a number."
                 return misread(told, f"{slot.name}s")
             values[slot.name] = int(number[1])
         elif slot.name == "subject" and number:
             values["subject"] = number[1].lstrip("0") or "0"
         elif slot.name in ("pipeline", "dataset", "subject"):
             values[slot.name] = value.casefold().removeprefix("chart.")
-        elif slot.name == "model":
-            values["model"] = re.sub(r"^navigate\.", "", value, flags=re.IGNORECASE)
+        elif slot.name in ("model", "table"):
+            values[slot.name] = re.sub(r"^(navigate|chart)\.", "", value.casefold())
     return Command(reading.skill, reading.pattern, values)
 
 
 def _nearest(typed: Sequence[Typed], skills: Sequence[Skill], exact: list[_Reading]) -> Reply:
-    """The answer to what is no command: the nearest one, as a button."""
+    """The answer to what is no command: the nearest one as a button, if all that was typed can be said so."""
+    spelled = [r for r in _readings(typed, skills, fuzzy=True) if r.complete and (exact or _sensible(r))]
+    if spelled:
+        return _did_you_mean(typed, max(spelled, key=lambda r: (r.alike, len(r.said))))
     if exact:  # the right first word
-        spelled = [r for r in _readings(typed, skills, fuzzy=True) if r.complete]
-        if spelled:
-            return _did_you_mean(typed, max(spelled, key=lambda reading: reading.alike))
         reading = max(exact, key=lambda r: (len(r.said), -len(r.extra), r.missing is None))
         same = [r for r in exact if r.pattern.words[0] == reading.pattern.words[0]]
         if isinstance(reading.missing, Word):
-            ways = list(dict.fromkeys(r.pattern.usage for r in same))
-            return misread(
-                f"After `{' '.join(reading.said)}` can stand: {', '.join(ways)}.",
-                *_sayable(same),
-            )
-        right = " ".join(reading.said)
-        return misread(f"`{short(' '.join(reading.extra))}` is too much here. Did you mean `{right}`?", right)
-    readings = [r for r in _readings(typed, skills, fuzzy=True) if not r.complete or _sensible(r)]
-    complete = [reading for reading in readings if reading.complete]
-    if not complete:
-        kept = [word for word in typed if word.quoted or word.text.casefold() not in SMALL_TALK]
-        tails = (_readings(kept[start:], skills, fuzzy=start == 0) for start in range(min(len(kept), 8)))
-        complete = next((whole for tail in tails if (whole := [r for r in tail if _sensible(r)])), [])
-    if complete:
-        return _did_you_mean(typed, max(complete, key=lambda reading: (reading.alike, len(reading.said))))
-    if readings:
-        return _did_you_mean(typed, max(readings, key=lambda r: (r.alike - len(r.extra), -len(r.pattern.parts))))
-    return misread(f"There is no command `{short(typed[0].text)}`. Say help to see what there is.", "help")
+            ways = ", ".join(dict.fromkeys(f"`{r.pattern.usage}`" for r in same))
+            return misread(f"`{' '.join(reading.said)}` needs more words: {ways}.", *_sayable(same))
+        return _too_much(reading)
+    kept = [word for word in typed if word.quoted or word.text.casefold() not in SMALL_TALK]
+    if len(kept) < len(typed) and (whole := [r for r in _readings(kept, skills, fuzzy=True) if _sensible(r)]):
+        return _did_you_mean(typed, max(whole, key=lambda r: (r.alike, len(r.said))))
+    begun = [r for r in _readings(typed, skills, fuzzy=True) if isinstance(r.missing, Slot) and not r.extra]
+    if begun:
+        return _did_you_mean(typed, max(begun, key=lambda r: (r.alike, -len(r.pattern.parts))))
+    return not_understood()
+
+
+def not_understood() -> Reply:
+    return misread("I did not understand that. Say help to see what you can say.", "help")
+
+
+def _too_much(reading: _Reading) -> Reply:
+    """More was said than the command takes. Without the rest it is offered only if one word, or an option, is left."""
+    usage, name = reading.pattern.usage, reading.pattern.words[0]
+    told = misread(f"I did not understand that. `{usage}`: {reading.skill.help}.", f"help {name}")
+    if len(reading.extra) > 1 or any(str(value).casefold() in SMALL_TALK for value in reading.values.values()):
+        return told
+    right = " ".join(reading.said)
+    text = f"`{short(' '.join(reading.extra))}` is too much here. Did you mean `{right}`?"
+    return Guess(**vars(misread(text, right)), otherwise=told)
 
 
 def _sensible(reading: _Reading) -> bool:
@@ -242,10 +270,14 @@ def _sensible(reading: _Reading) -> bool:
 
 def _did_you_mean(typed: Sequence[Typed], reading: _Reading) -> Reply:
     right = " ".join(reading.said)
-    first = typed[0].text
+    first, command = typed[0].text, " ".join(reading.pattern.words)
     wrong = first if first.casefold() != reading.pattern.words[0] else " ".join(word.text for word in typed)
-    meant = reading.pattern.usage if reading.missing else right
-    return misread(f"There is no command `{short(wrong)}`. Did you mean `{meant}`?", right)
+    told = f"There is no command `{short(wrong)}`. Did you mean"
+    whole = len(reading.pattern.words) == 1 or all(slot.optional for slot in reading.pattern.slots)
+    begun = misread(f"{told} `{reading.pattern.usage}`?", command if whole else f"help {reading.pattern.words[0]}")
+    if reading.missing:
+        return begun
+    return Guess(**vars(misread(f"{told} `{right}`?", right)), otherwise=begun)
 
 
 def _sayable(readings: Sequence[_Reading]) -> list[str]:

@@ -32,10 +32,15 @@ log = logging.getLogger("atlas.bot")
 
 GRACE = 3.0  # seconds between Ctrl-C and the end of a command that has not said anything yet
 OnUpdate = Callable[[Reply], None]
-NOUNS = {"node": "table or column", "subject": "pipeline or run", "model": "table", "topic": "command"}
+NOUNS = {
+    "node": "table or column", "subject": "pipeline or run", "model": "table or dataset", "table": "dataset or table",
+    "topic": "command",
+}  # fmt: skip
 HERE = ("say", "terminal")  # who speaks there is known by the token; nothing said there is kept
 SAYS_NO_MORE = (0, 401, 409, 429)  # of a problem: Atlas is out of reach, or what was named is there
-NAMES = frozenset(("pipeline", "dataset", "subject", "model", "run", "alert"))  # slots of what Atlas knows by name
+# slots of what Atlas knows by name
+NAMES = frozenset(("pipeline", "dataset", "subject", "model", "table", "run", "alert"))
+LISTED = frozenset(("pipeline", "dataset", "subject", "model", "table", "node", "column"))  # of which there are lists
 YES = frozenset(("yes", "y", "yes please", "ja", "ok"))
 
 
@@ -286,6 +291,8 @@ class Bot:
             self._asked[who] = command.said
             yield await self._ask_for(command, atlas)
             return
+        if isinstance(command, grammar.Guess) and not await self._is_there(command, atlas):
+            command = command.otherwise
         if isinstance(command, Reply):
             if not command.ok and command.actions:
                 self._offered[who] = command.actions[0].command
@@ -323,6 +330,21 @@ class Bot:
                 return completed
         return meant
 
+    async def _is_there(self, guess: grammar.Guess, atlas: Atlas) -> bool:
+        """Whether what a guess names is there: what cannot be said is not suggested."""
+        for action in guess.actions:
+            meant = grammar.parse(action.command, skills())
+            for slot, value in meant.values.items() if isinstance(meant, Command) else ():
+                if slot not in LISTED or str(value).isdecimal():
+                    continue
+                try:
+                    lists = [await self._names(kind, atlas, ()) or () for kind in ("pipeline", "table")]
+                except AtlasProblem:
+                    return False
+                if not any(str(value).casefold().partition(".")[0] in names for names in lists):
+                    return False
+        return True
+
     async def _ask_for(self, missing: Missing, atlas: Atlas) -> Reply:
         """Asks for the missing part, with what there is to choose from."""
         asked = await self._question(missing, atlas)
@@ -339,13 +361,15 @@ class Bot:
             names = await self._names(missing.slot.name, atlas, missing.skill.states)
         except AtlasProblem as problem:
             return misread(f"{question} {problem.message}")
-        buttons = [Action(f"{missing.said} {grammar.quoted(name)}") for name in names[:6]]
+        buttons = [Action(f"{missing.said} {grammar.quoted(name)}") for name in (names or ())[:6]]
+        if names is None:
+            return misread(f"{question} For example: {missing.skill.example}")
         states = listing(missing.skill.states, last=" or ")
         none = f"None of the newest is {states}." if states else "There is none yet."
         return misread(f"{question} {listing(names, most=12) or none}", *buttons)
 
-    async def _names(self, kind: str, atlas: Atlas, states: tuple[str, ...]) -> list[str]:
-        """What a missing part could be, the likeliest first."""
+    async def _names(self, kind: str, atlas: Atlas, states: tuple[str, ...]) -> list[str] | None:
+        """What a missing part could be, the likeliest first; None for what is not listed: tokens, users."""
         if kind == "run":
             newest = (await atlas.runs(limit=50))["items"]
             return [f"#{run['run']}" for run in newest if not states or run["state"] in states][:6]
@@ -353,13 +377,14 @@ class Bot:
             return [f"#{alert['alert']}" for alert in alerts.heads(await atlas.alerts())]
         if kind == "type":
             return list(KINDS)
-        if kind == "model":
-            return [d["dataset"] for d in (await atlas.datasets())["items"] if d["kind"] == "model"]
-        if kind == "node":
+        if kind == "model":  # those of datasets can be shown, too
+            found = (await atlas.datasets())["items"]
+            return [d["dataset"] for d in sorted(found, key=lambda d: d["kind"] != "model")]
+        if kind in ("node", "table"):
             return [d["dataset"] for d in (await atlas.datasets())["items"]]
         if kind in ("pipeline", "dataset", "subject"):
             return [p["name"] for p in (await atlas.pipelines())["items"]]
-        return []
+        return None
 
     def _told(self, problem: AtlasProblem, command: Command) -> Reply:
         """A problem as an answer: what happened, what would work, and that as a button."""
@@ -371,6 +396,9 @@ class Bot:
         if wrong and problem.nearest:
             buttons = [command.said(**{wrong: name}) for name in problem.nearest]
         hint = problem.hint
+        if wrong and not buttons and (other := _command_of(str(command.values[wrong]))):
+            return Reply(f"{text} To see what that may have meant: {other}", ok=False, next=[other],
+                         facts={"code": problem.code}, holds=_shown(problem, command))  # fmt: skip
         if hint:
             said = grammar.parse(hint.partition(": ")[2] or hint, skills())
             if isinstance(said, Command) and not buttons:
@@ -386,6 +414,12 @@ def _shown(problem: AtlasProblem, command: Command) -> Holds:
     known = problem.status in SAYS_NO_MORE or problem.status >= 500
     named = all(slot.name in NAMES for slot in command.pattern.slots if slot.name in command.values)
     return command.skill.holds if known and named else "subjects"
+
+
+def _command_of(word: str) -> str | None:
+    """A word that is a whole command: `show me the alerts`."""
+    sayable = (pattern for skill in skills() for pattern in skill.patterns if not pattern.slots)
+    return next((pattern.usage for pattern in sayable if pattern.usage == word), None)
 
 
 def _left(reply: Reply | None) -> Reply:

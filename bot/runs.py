@@ -74,6 +74,8 @@ def _title(run: Answer, note: str) -> str:
     notes = [note] if note else []
     if run.get("masking"):
         notes.append("masks what is published")
+    if run.get("rebuild"):
+        notes.append("builds the table")
     if run["joined"]:
         notes.append("already under way")
     if run["full"]:
@@ -137,10 +139,14 @@ def _so_far(layer: Answer, noun: str) -> str:
 def _told_success(run: Answer) -> list[str]:
     if run.get("masking"):
         told = [f"Done in {took(run['seconds'])}: {many(run['rows_out'], 'published row')} masked anew.", personal(run)]
-        return [line for line in [*told, *(f"Mind: {one_line(w)}" for w in run["warnings"])] if line]
+        return [line for line in [*told, *(f"Note: {one_line(w)}" for w in run["warnings"])] if line]
+    if run.get("rebuild"):
+        built = [f"{one_line(t['name'])} has {many(t['rows'], 'row')}" for t in run["tables"] if t["state"] == "built"]
+        told = [f"Done in {took(run['seconds'])}: {listing(built, last=', ')}."]
+        return told + [f"Note: {one_line(warning)}" for warning in run["warnings"]]
     rows = f"{count(run['rows_in'])} in, {count(run['rows_out'])} out, {count(run['rows_rejected'])} rejected"
     told = [f"Done in {took(run['seconds'])}: {rows}.", _merged(run), quality(run), personal(run)]
-    told += [f"Mind: {one_line(warning)}" for warning in run["warnings"]]
+    told += [f"Note: {one_line(warning)}" for warning in run["warnings"]]
     return [line for line in told if line]
 
 
@@ -251,9 +257,12 @@ def personal(run: Answer) -> str:
 def _next(run: Answer) -> list[str]:
     """What one would say after this run."""
     name, number = run["pipeline"], run["run"]
+    if run.get("rebuild"):
+        return [f"show {name}", f"lineage {name}"] if run["state"] == "succeeded" else [f"run {name}", f"why {name}"]
     if run["state"] == "succeeded":
         after = [f"why {name}"] if run["change"] and change(run["change"]["score"]).endswith("down") else []
         after += [f"dead {name}"] if run["rows_rejected"] else []
+        after += [f"why {t['name']}" for t in run["tables"] if t["state"] == "failed"][:1]
         after += [f"show {t['name']}" for t in run["tables"] if t["state"] == "built"][:1]
         return [*after, *([f"pii {name}"] if run["personal_columns"] else []), f"quality {name}"][:3]
     if run["state"] == "refused":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from bot import drawing
 from bot.reply import Reply
-from bot.words import clean, one_line
+from bot.words import clean
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -92,7 +92,7 @@ class Screen:
         console = Console(file=self.output, highlight=False, markup=False, emoji=False, soft_wrap=False)
         if final:
             self.close()
-            for part in self._parts(reply, self.save(reply)):
+            for part in self._parts(reply, self.save(reply), console.width):
                 console.print(part)
             return
         if self._drawing is None:
@@ -102,9 +102,9 @@ class Screen:
             self._drawing.start()
         from rich.console import Group
 
-        self._drawing.update(Group(*self._parts(reply, [])), refresh=True)
+        self._drawing.update(Group(*self._parts(reply, [], console.width)), refresh=True)
 
-    def _parts(self, reply: Reply, paths: list[Path | str]) -> "list[RenderableType]":
+    def _parts(self, reply: Reply, paths: list[Path | str], most: int) -> "list[RenderableType]":
         from rich.text import Text
 
         parts: list[RenderableType] = []
@@ -126,7 +126,9 @@ class Screen:
                 told_next = ""
             parts.append(body)
         if reply.table and reply.table.columns:
-            parts.append(self._table(reply))
+            head, _, body = drawing.table(reply.table, most).partition("\n")
+            told = Text(head, style="dim", no_wrap=True, overflow="ignore")
+            parts.append(told.append(f"\n{body}", style="not dim") if body else told)
         for attachment, path in zip(reply.attachments, paths, strict=False):
             parts.append(Text.assemble(f"{clean(attachment.title)}: ", (drawing.place(path), "underline")))
         if told_next:
@@ -141,15 +143,3 @@ class Screen:
         for number, piece in enumerate(clean(reply.text).split("`")):
             styled.append(piece, style="cyan" if number % 2 else "")
         return styled
-
-    def _table(self, reply: Reply) -> "RenderableType":
-        from rich.table import Table
-        from rich.text import Text
-
-        assert reply.table is not None
-        drawn = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-        for name, right in zip(reply.table.columns, reply.table.right_aligned(), strict=True):
-            drawn.add_column(Text(one_line(name)), justify="right" if right else "left", overflow="fold")
-        for row in reply.table.rows:
-            drawn.add_row(*(Text(drawing.cell(value)) for value in row))
-        return drawn

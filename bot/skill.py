@@ -17,6 +17,8 @@ SHOWN = {
     "topic": "COMMAND",
     "column": "DATASET.COLUMN",
     "because": "REASON",
+    "table": "DATASET|TABLE",
+    "model": "TABLE|DATASET",
     "user": "@USER",
 }  # how help shows a slot
 

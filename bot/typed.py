@@ -73,9 +73,11 @@ def _visible(character: str) -> str:
 
 
 def words(line: str) -> list[Typed]:
-    """The words of a plain line; what stands in double quotes is one word, a lone quote is a character."""
+    """The words of a plain line; what stands in quotes is one word, a lone quote or an apostrophe is a character."""
     found: list[Typed] = []
-    for raw in re.findall(r'(?:"[^"]*"|\S)+', line):
+    for raw in re.findall(r"""(?<!\S)'[^'"]*'(?!\S)|(?:"[^"]*"|\S)+""", line):
+        if len(raw) > 1 and raw[0] == raw[-1] == "'":
+            raw = f'"{raw[1:-1]}"'
         quoted = re.search(r'"[^"]*"', raw) is not None
         text = re.sub(r'"([^"]*)"', r"\1", raw)
         text = text if quoted else text.strip("`").rstrip(_END)

@@ -1,5 +1,6 @@
 """How Atlas puts numbers, times and names into words, and keeps what is not meant for the eye out of them."""
 
+import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -42,6 +43,15 @@ def count(number: int | float | None) -> str:
     if number is None:
         return "–"
     return f"{number:,}" if isinstance(number, int) or number == int(number) else f"{number:,.1f}"
+
+
+def number(value: float) -> str:
+    """`35.32`, `0.001235`: two decimals, or four figures of what is smaller; what it is exactly, the facts say."""
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) >= 1 or value == 0:
+        return f"{value:.2f}".rstrip("0").rstrip(".")
+    return f"{value:.4g}" if abs(value) >= 1e-4 else f"{value:.3e}"
 
 
 def many(number: int, noun: str, plural: str | None = None) -> str:

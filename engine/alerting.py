@@ -1,4 +1,4 @@
-"""Alerts: the rules are asked when a run ends and by the clock; one alert a problem, the first upstream told for all.
+"""Alerts: the rules are asked when a run ends and by the clock; one alert a problem, grouped under what caused it.
 
 What a run shows is saved in the transaction that ends it, with the messages that are to be sent of it.
 """
@@ -15,21 +15,22 @@ from sqlalchemy.orm import Session
 
 from core import parts, pipeline_stored
 from core.errors import BadInput, NotFound, Refused
-from engine import catalog, rulings
-from engine.alerts._rule import Facts, Problem
+from engine import catalog, rebuild, rulings
+from engine.alerts._rule import AT_ONCE, Facts, Problem
 from engine.duties import Apart
 from engine.home import Home
-from engine.store import access, alerts, clock, datasets, lineage, links, notices, privacy, quality, runs
+from engine.store import access, alerts, clock, datasets, links, notices, privacy, quality, runs
 from engine.store import rulings as stored
-from engine.store.tables import Alert, Run, User
+from engine.store.tables import Alert, Check, Run, User
 
 log = logging.getLogger("atlas.alerts")
 
+OF_MODELS = "unbuilt_model"  # the rule about what runs of several datasets build
 RETURNS = timedelta(days=1)  # a problem that comes back within this is the same alert
-LEFT = timedelta(hours=1)  # so long after its root has ended an alert is told there; then it stands for itself
+LEFT = timedelta(hours=1)  # how long an alert stays grouped under a root that has ended
 LOOK_SECONDS = 30.0
 LONGEST_SNOOZE = timedelta(days=30)
-_CONSTANTS = ("SEVERITY", "SPREADS", "BY_CLOCK", "MASKING")  # of every rule
+_CONSTANTS = ("SEVERITY", "SPREADS", "BY_CLOCK", "MASKING", "OVER")  # of every rule
 
 
 # what is so
@@ -50,12 +51,28 @@ def after_run(home: Home, db: Session, run: Run) -> Apart:
     live = alerts.live(db, run.pipeline)
     masked = run.state == "succeeded" and rulings.is_masking(db, run)
     for name, rule in _rules():
-        if not rule.BY_CLOCK and (rule.MASKING or not masked):
+        if not rule.BY_CLOCK and (rule.MASKING or not masked) and (name == OF_MODELS or not rebuild.is_one(run)):
             with apart(name), db.begin_nested():
-                _ask(home, db, name, rule, facts, owner, live)
+                _ask(home, db, name, rule, facts, owner, _of_models(db, run) if name == OF_MODELS else live)
     with apart("by the clock"), db.begin_nested():
         _by_clock(home, db, run.pipeline, run.definition, now)
     return apart
+
+
+def _of_models(db: Session, run: Run) -> list[Alert]:
+    """The alerts about models that a run says something of: those of every dataset if it has built or tried them."""
+    tried = {table["name"] for table in run.tables or () if table["state"] != "waits"}
+    tried |= {run.pipeline} if rebuild.is_one(run) else set()
+    mine = [alert for alert in alerts.live(db) if alert.rule == OF_MODELS and alert.what in tried]
+    return mine + [alert for alert in alerts.live(db, run.pipeline) if _is_gone(alert, run)]
+
+
+def _is_gone(alert: Alert, run: Run) -> bool:
+    """Whether a run of the same dataset no longer has the model."""
+    return (
+        alert.rule == OF_MODELS and run.state == "succeeded" and not rebuild.is_one(run)
+        and alert.what not in {table["name"] for table in run.tables or ()}
+    )  # fmt: skip
 
 
 def look(home: Home, now: datetime) -> None:
@@ -125,22 +142,45 @@ def _facts(home: Home, db: Session, run: Run, now: datetime) -> Facts:
         dataset=name, run=run.id, now=now, zone=home.settings.timezone, state=run.state, error=run.error or {},
         rows_in=run.rows_in, rows_rejected=run.rows_rejected,
     )  # fmt: skip
+    before = runs.last_good(db, name, run.id)
+    blamed, late = _blamed(db, run, before)
+    told = replace(told, blamed=blamed, late=late, unbuilt=_unbuilt(run))
     if run.state != "succeeded":
         return told
-    before = runs.last_good(db, name, run.id)
     score, score_before = quality.score(db, run.id), quality.score(db, before) if before else None
     found = {row.column: tuple(row.types) for row in privacy.verdicts(db, run.id)}
     privacy_rules = pipeline_stored.read(name, run.definition).privacy
     return replace(
         told,
         rows=datasets.rows_of(db, name, run.id), rows_before=datasets.rows_of(db, name, before) if before else None,
-        unbuilt=tuple(table["name"] for table in run.tables or () if table["state"] == "failed"),
         score=score.overall if score else None, score_before=score_before.overall if score_before else None,
         kinds=_kinds(db, run.id), kinds_before=_kinds(db, before) if before else {},
         personal={column: types for column, types in found.items() if types},
         personal_before={row.column: tuple(row.types) for row in privacy.verdicts(db, before)} if before else None,
         settled=frozenset({*privacy_rules.columns, *stored.in_force(db, name)}),
     )  # fmt: skip
+
+
+def _unbuilt(run: Run) -> dict[str, str]:
+    """The models that a run could not build, and why."""
+    if rebuild.is_one(run) and run.state == "failed":
+        return {run.pipeline: str((run.error or {}).get("message") or "no reason given")}
+    return {table["name"]: str(table["note"]) for table in run.tables or () if table["state"] == "failed"}
+
+
+def _blamed(db: Session, run: Run, before: int | None) -> tuple[frozenset[str], bool]:
+    """The datasets that rules name which fail in a larger share of the rows than in a run before; whether time did."""
+    earlier = {check.name: check for check in quality.checks(db, before)} if before else {}
+    worse = [check for check in quality.checks(db, run.id) if _share(check) > _share(earlier.get(check.name))]
+    contract = pipeline_stored.read(run.pipeline, run.definition).quality
+    targets = [*(rule.references for rule in contract.consistency), *(rule.matches for rule in contract.accuracy)]
+    blamed = {t.partition(".")[0] for t in targets if t and any(check.name.endswith(f" is in {t}") for check in worse)}
+    return frozenset(blamed - {run.pipeline}), any(check.dimension == "timeliness" for check in worse)
+
+
+def _share(check: Check | None) -> float:
+    """The share of the rows that fail; 0 for what was not tested."""
+    return check.failed / check.tested if check is not None and check.tested else 0.0
 
 
 def _kinds(db: Session, run: int) -> dict[str, str]:
@@ -150,7 +190,7 @@ def _kinds(db: Session, run: int) -> dict[str, str]:
 def _aging(home: Home, db: Session) -> dict[str, dict[str, Any]]:
     """The pipelines, as their newest runs had them, that time alone can change something about."""
     known = catalog.files(home.settings.pipelines)
-    watched = {alert.dataset for alert in alerts.live(db) if _by_itself(alert)}
+    watched = {alert.dataset for alert in alerts.live(db) if (rule := _rule(alert.rule)) and rule.BY_CLOCK}
     return {
         name: definition
         for name, definition in runs.newest_definitions(db).items()
@@ -228,10 +268,11 @@ def _seen(
     known = alert or alerts.last_ended(db, mark, now - RETURNS)
     if known is not None and known.run_id == facts.run:
         return  # or a person has resolved just that
+    detail = {**problem.detail, "comes_of": {k: dict(v) for k, v in problem.comes_of.items()},
+              "touches": list(problem.touches)}  # fmt: skip
     told = {
         "owner": owner, "severity": rule.SEVERITY, "spreads": rule.SPREADS, "title": problem.title,
-        "cause": problem.cause, "detail": dict(problem.detail), "next": list(problem.next), "run_id": facts.run,
-        "last_at": now,
+        "cause": problem.cause, "detail": detail, "next": list(problem.next), "run_id": facts.run, "last_at": now,
     }  # fmt: skip
     if known is None:
         alert = alerts.add(
@@ -244,18 +285,17 @@ def _seen(
     for key, value in told.items():
         setattr(known, key, value)
     known.count += 1
-    returned = known.ended_at is not None
-    if returned:
+    if known.ended_at is not None:
         known.state, known.ended_at, known.snoozed_until, known.root_id = "open", None, None, None
         known.assignee = None
-    alone = known.root_id is not None and alerts.get(db, known.root_id).ended_at is not None
-    if alone:
-        known.root_id = None
     _changed(db, known, now)
-    if returned or alone:
-        _place(home, db, known, now)
-    else:
-        _route(home, db, known, now)
+    _place(home, db, known, now)
+
+
+def over(alert: Alert) -> str | None:
+    """Why an alert has closed by itself: `customers runs again`. None if its rule is gone."""
+    rule = _rule(alert.rule)
+    return rule.OVER.format(dataset=alert.dataset) if rule is not None and alert.state == "closed" else None
 
 
 def _end(db: Session, alert: Alert, state: str, now: datetime) -> None:
@@ -271,31 +311,43 @@ def _changed(db: Session, alert: Alert, now: datetime) -> None:
     notices.touch(db, alert, now)
 
 
-# which is told for all
+# what caused it
 
 
 def _place(home: Home, db: Session, alert: Alert, now: datetime) -> None:
-    """Finds where a new alert is told, itself or one upstream, and takes in those downstream of it."""
-    if alert.spreads:
-        ways = _ways(db)
-        roots = [a for a in alerts.live(db) if a.spreads and a.root_id is None and a.id != alert.id]
-        same = [a for a in roots if a.dataset == alert.dataset and _by_itself(alert) and not _by_itself(a)]
-        up = same or [a for a in roots if alert.dataset in _below(ways, a.dataset) and _may_bring_about(a, alert)]
-        root, below = up[0] if up else alert, _below(ways, alert.dataset)
-        down = [a for a in roots if a.dataset in below and a is not root and _may_bring_about(root, a)]
-        _attach(home, db, [alert, *down] if up else down, root, now)
+    """Groups an alert under the open one that caused it, and under it, or under that one, those that it caused."""
+    live = alerts.live(db)
+    heads = {other.id: other for other in live}
+
+    def root(of: Alert) -> Alert:
+        return heads.get(of.root_id or 0, of)
+
+    cause = next((root(a) for a in live if _brought_about(db, a, alert) and root(a).id != alert.id), None)
+    if cause is not None and alert.root_id != cause.id:
+        _attach(home, db, [alert], cause, now)
+    elif cause is None:
+        alert.root_id = None
+    under = cause or alert
+    others = [a for a in live if root(a) is a and a.id != under.id]
+    _attach(home, db, [a for a in others if _brought_about(db, alert, a)], under, now)
     _route(home, db, alert, now)
 
 
-def _may_bring_about(root: Alert, alert: Alert) -> bool:
-    """That data are old makes what is built from them old. It makes no run fail."""
-    return _by_itself(alert) or not _by_itself(root)
-
-
-def _by_itself(alert: Alert) -> bool:
-    """Whether its rule is asked by the clock: such alerts are consequences of failed runs, not causes."""
-    rule = _rule(alert.rule)
-    return rule is not None and bool(rule.BY_CLOCK)
+def _brought_about(db: Session, cause: Alert, effect: Alert) -> bool:
+    """Whether one problem can have caused another: the other says of what it can come, and was not there before it."""
+    possible = (effect.detail.get("comes_of") or {}).get(cause.dataset, {})
+    if cause.id == effect.id or cause.rule not in possible:
+        return False
+    through = possible[cause.rule]
+    if through is not None and through not in (cause.detail.get("touches") or ()):
+        return False
+    if effect.rule == "freshness":  # what was old before runs failed is not old because they fail
+        return cause.opened_at <= effect.opened_at
+    if cause.opened_at <= effect.last_at:
+        return True
+    # what keeps a dataset from being published may have done so for some time before it was seen
+    current = datasets.current_version(db, cause.dataset)
+    return cause.rule not in AT_ONCE and (current is None or current.published_at < effect.last_at)
 
 
 def _attach(home: Home, db: Session, found: Iterable[Alert], root: Alert, now: datetime) -> None:
@@ -309,33 +361,6 @@ def _attach(home: Home, db: Session, found: Iterable[Alert], root: Alert, now: d
         _changed(db, root, now)
         for told in (alert, *followers):
             _route(home, db, told, now)
-
-
-def _ways(db: Session) -> dict[str, set[str]]:
-    """What lies directly downstream of each dataset: by lineage, and by the references of pipelines."""
-    below: dict[str, set[str]] = {}
-    known = runs.newest_definitions(db)
-    built = {name.removeprefix("navigate.") for _, name in lineage.ways(db) if name.startswith("navigate.")}
-    for source, target in lineage.ways(db):
-        plain, to = source.removeprefix("navigate."), target.removeprefix("navigate.")
-        if (plain in known or plain in built) and to in built:  # not the sources, whose names may be the same
-            below.setdefault(plain, set()).add(to)
-    for name, definition in known.items():
-        contract = pipeline_stored.read(name, definition).quality
-        targets = [*(rule.references for rule in contract.consistency), *(rule.matches for rule in contract.accuracy)]
-        for target in filter(None, targets):
-            below.setdefault(target.partition(".")[0], set()).add(name)
-    return below
-
-
-def _below(ways: dict[str, set[str]], dataset: str) -> set[str]:
-    found: set[str] = set()
-    queue = [dataset]
-    while queue:
-        new = ways.get(queue.pop(), set()) - found
-        found |= new
-        queue += new
-    return found - {dataset}
 
 
 # who hears of it
@@ -375,13 +400,24 @@ def snooze(db: Session, number: int, minutes: int, by: str) -> Alert:
 
 
 def assign(db: Session, number: int, user: User, by: str) -> Alert:
-    """Somebody is to see to it. Raises NotFound, Refused if it has ended or they may no longer use Atlas."""
+    """Makes somebody responsible; what is snoozed stays so. Raises NotFound, Refused if they may not handle it."""
     alert = _held(db, number)
     if not user.active:
         raise Refused(f"`{user.name}` may no longer use Atlas.")
-    alert.state, alert.snoozed_until, alert.assignee = "assigned", None, user.name
+    if not _may_handle(db, user, alert):
+        may = " or ".join(role for role in access.ROLES if "handle:alerts" in access.rights(role))
+        message = f"`{user.name}` may not handle alerts about `{alert.dataset}`: they are {user.role}."
+        raise Refused(message, hint=f"It needs the role {may}.")
+    alert.assignee = user.name
+    if alert.state != "snoozed":
+        alert.state = "assigned"
     _done(db, alert, by)
     return alert
+
+
+def _may_handle(db: Session, user: User, alert: Alert) -> bool:
+    held = access.rights(user.role) | access.rights(access.grants_of(db, user.id).get(alert.dataset, user.role))
+    return "handle:alerts" in (held | access.OWNER if alert.owner and alert.owner in user.owns else held)
 
 
 def resolve(db: Session, number: int, by: str) -> Alert:
@@ -399,7 +435,7 @@ def subscribe(home: Home, db: Session, user: int, dataset: str) -> tuple[bool, b
     """
     known = catalog.files(home.settings.pipelines)
     if dataset not in known:
-        if datasets.kind(db, dataset) == "model":
+        if dataset in catalog.models(home.settings.pipelines):
             raise Refused(f"`{dataset}` is a model: alerts are about datasets.", hint=f"lineage {dataset}")
         raise catalog.nearest("dataset", dataset, known)
     return alerts.subscribe(db, user, dataset, clock.now(db)), bool(links.identities(db, user))

@@ -25,9 +25,16 @@ def files(folder: Path) -> dict[str, Path]:
     return {name.removesuffix(".yml"): folder / name for name in names}
 
 
+def models(folder: Path) -> dict[str, Path]:
+    """The files of the models by name."""
+    return {path.stem: path for path in sorted((folder / "navigate").glob("*.sql"))}
+
+
 def pipeline(folder: Path, name: str) -> Pipeline:
     """One pipeline. Raises NotFound with the nearest names, BadPipeline with every mistake."""
     known = files(folder)
+    if name not in known and name in models(folder):
+        raise NotFound(f"`{name}` is a model: it is built after each run of what it reads.", hint=f"run {name}")
     if name not in known:
         raise nearest("pipeline", name, known)
     return pipeline_file.read(known[name])
@@ -62,10 +69,13 @@ MOST_LISTED = 10
 MOST_READ = 50  # files that are read to list the first few: reading one takes some milliseconds
 
 
-def nearest(kind: str, name: str, known: dict[str, Path] | list[str]) -> NotFound:
-    """A NotFound that says what was probably meant, or a few names; `members` carries it for buttons."""
+def nearest(kind: str, name: str, known: dict[str, Path] | list[str], also: Iterable[str] = ()) -> NotFound:
+    """A NotFound that says what was probably meant, or a few names; `members` carries it for buttons.
+
+    `also` are names of another kind that may be meant, and are not listed.
+    """
     said = name.lower()[:60]
-    likely = nlargest(MOST_COMPARED, known, lambda other: len(os.path.commonprefix((said, other))))  # noqa: RUF071 - text
+    likely = nlargest(MOST_COMPARED, [*known, *also], lambda other: len(os.path.commonprefix((said, other))))  # noqa: RUF071 - text
     close = get_close_matches(said, likely, 2, 0.6)
     shown = name if len(name) <= 60 else name[:60] + "…"
     hint = f"Did you mean {' or '.join(close)}?" if close else _there_are(known)

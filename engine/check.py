@@ -1,6 +1,6 @@
 """Validates pipeline files and models together: every mistake with its file and line."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from connectors._files import FileSource
@@ -20,8 +20,11 @@ def check(
     only: str | None = None,
     secret: Callable[[str], Kept] | None = None,
     roots: Roots | None = None,
+    published: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[str, list[Mistake]]:
-    """What was checked, in words, and the mistakes. Raises NotFound if `only` is no pipeline.
+    """What was checked, in words, and the mistakes. Raises NotFound if `only` is no pipeline and no model.
+
+    `published` are the columns of what is published, for the models that read it.
 
     `secret` is `Settings.secret` where the secrets that the files name must be there; `roots` are the folders that
     sources may read files from, only the one of the pipeline files by default.
@@ -29,9 +32,10 @@ def check(
     from engine.navigate import models
 
     known = catalog.files(folder)
-    if only is not None and only not in known:
-        raise catalog.nearest("pipeline", only, known)
-    wanted = [known[only]] if only else list(known.values())
+    model = only if only not in known and only in catalog.models(folder) else None
+    if only is not None and only not in known and not model:
+        raise catalog.nearest("pipeline", only, known, catalog.models(folder))
+    wanted = [] if model else [known[only]] if only else list(known.values())
     mistakes: list[Mistake] = []
     owners: dict[str, str] = {}
     for path in wanted:
@@ -42,11 +46,27 @@ def check(
             mistakes += _rules(path, found, pipeline, known)
             mistakes += _paths(path, found, pipeline, folder, roots or Roots((folder,)), there=True)
             mistakes += _secrets(path, found, pipeline, secret) if secret else []
-    if only:
+    if only and not model:
         return f"`{only}`", mistakes
     read, wrong = models.read(folder / "navigate", set(known))
-    wrong += models.without_owner(read, owners, folder / "navigate")
-    return f"{len(known)} pipelines and {len({*read, *(m.file for m in wrong)})} models", mistakes + list(wrong)
+    if not model:
+        wrong += models.without_owner(read, owners, folder / "navigate")
+    told = (
+        f"`{model}`" if model else f"{_many(len(known), 'pipeline')} and {_many(len(catalog.models(folder)), 'model')}"
+    )
+    if published is not None:
+        from engine.navigate import checked
+
+        lacking, waits = checked.mistakes(read.values(), folder / "navigate", published)
+        wrong += lacking
+        if waiting := sorted({name: it for name, it in waits.items() if model in (None, name)}):
+            first = waits[waiting[0]]
+            told += f" (columns not checked of {catalog.listed(waiting)}: {first} is not published)"
+    return told, mistakes + [m for m in wrong if model is None or m.file == f"navigate/{model}.sql"]
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def check_text(folder: Path, name: str, text: str, roots: Roots | None = None) -> list[Mistake]:

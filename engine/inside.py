@@ -31,6 +31,7 @@ REQUESTS = {
     "faults": ("engine.sandbox", "faults"),
     "trace": ("engine.lineage.columns", "traced"),
     "build": ("engine.navigate.build", "run_select"),
+    "columns": ("engine.navigate.build", "plan_select"),
     "measure": ("engine.chart.quality", "measure"),
     "mark": ("engine.chart.marks", "mark"),
     "reject": ("engine.chart.rejects", "find"),

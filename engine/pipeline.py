@@ -68,6 +68,11 @@ def retry(
     old = runs.get(db, number)
     if old.state in runs.ACTIVE:
         return old, True
+    if old.state == "succeeded" and (failed := [t["name"] for t in old.tables or () if t["state"] == "failed"]):
+        raise Refused(
+            f"Run `#{number}` succeeded but for {', '.join(f'`{name}`' for name in failed)}, which was not built.",
+            hint=f"why {failed[0]}",
+        )
     if old.state == "succeeded":
         raise Refused(f"Run `#{number}` succeeded: there is nothing to retry.", hint=f"run {old.pipeline}")
     if rulings.is_masking(db, old):

@@ -90,6 +90,11 @@ def remasking(settings: Settings, run: Run) -> Events:
     return [reporter.whole("START"), reporter.layer("START", "chart")]
 
 
+def rebuilding(settings: Settings, run: Run) -> Events:
+    """The run has begun to build a model anew."""
+    return [_Reporter(settings, run).whole("START")]
+
+
 def explored(settings: Settings, run: Run, columns: Sequence[str], rows: int, files: int) -> Published:
     """Everything is read; charting begins."""
     reporter = _Reporter(settings, run)

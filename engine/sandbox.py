@@ -226,11 +226,6 @@ def quoted_text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def planning_fault(error: duckdb.Error) -> str:
-    """What DuckDB says about SQL that it will not plan: no data were read yet, so none can be in it."""
-    return str(error).strip().splitlines()[0].removesuffix(".").removesuffix("!") + "."
-
-
 def running_fault(error: Exception) -> str:
     """What went wrong while rows were read, without DuckDB's own words: they quote values."""
     first = str(error).strip().splitlines()[0] if str(error).strip() else ""

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from api.answers.values import Time, each, example, time
+from engine import alerting
 from engine.store import alerts, tables
 
 AlertState = Literal["open", "acknowledged", "assigned", "snoozed", "resolved", "closed"]
@@ -18,12 +19,12 @@ ALERT: dict[str, Any] = {
     "cause": "Run #41 failed after 3 tries: crm.example.com:5432 refused the connection.", "count": 3, "run": 41,
     "opened_at": "2026-03-02T05:00:02.400Z", "last_at": "2026-03-02T07:00:02.100Z", "ended_at": None,
     "snoozed_until": None, "assignee": "kim", "changed_by": "anna", "changed_at": "2026-03-02T06:10:00.000Z",
-    "root": None, "attached": [ATTACHED], "next": ["why 41", "retry 41"], "revision": 4,
+    "over": None, "root": None, "attached": [ATTACHED], "next": ["why 41", "retry 41"], "revision": 4,
 }  # fmt: skip
 
 
 class Attached(BaseModel):
-    """An alert downstream of another, which tells it."""
+    """An alert that another one has caused."""
 
     model_config = example(**ATTACHED)
 
@@ -33,9 +34,9 @@ class Attached(BaseModel):
 
 
 class Alert(BaseModel):
-    """A problem: how often and when it was seen, who does what about it, and what is told with it.
+    """A problem: how often and when it was seen, who does what about it, and what it has caused.
 
-    `run` showed it last. `root` is the alert upstream that tells this one; `attached` are those that this one tells.
+    `run` showed it last. `root` is the alert that caused this one; `attached` are those that this one has caused.
     `resolved` is the word of a person, `closed` that the cause is gone.
     """
 
@@ -58,6 +59,7 @@ class Alert(BaseModel):
     assignee: str | None
     changed_by: str | None
     changed_at: Time | None
+    over: str | None  # why it closed by itself
     root: int | None
     attached: list[Attached]
     next: list[str]
@@ -92,6 +94,7 @@ def _told(row: tables.Alert, attached: Iterable[tables.Alert]) -> Alert:
         assignee=row.assignee,
         changed_by=row.changed_by,
         changed_at=time(row.changed_at) if row.changed_at else None,
+        over=alerting.over(row),
         root=row.root_id,
         attached=[Attached(alert=a.id, dataset=a.dataset, title=a.title) for a in attached],
         next=row.next,

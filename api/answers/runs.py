@@ -22,7 +22,7 @@ from api.answers.quality import (
 from api.answers.values import Decimal, Time, example, score, time
 from api.deps import Caller
 from core.models import LAYERS
-from engine import process
+from engine import process, rebuild
 from engine.store import clock, datasets, privacy, processes, quality, runs
 from engine.why import nothing_measured
 
@@ -102,7 +102,7 @@ class Run(Brief):
         **BRIEF, dataset="customers", owner="crm-team", version=7, step=None,
         layers=[{"layer": "explore", "state": "done", "rows": 10214, "parts": 3, "parts_done": 3}], files=3,
         merged_rows=None,
-        masking=False, change=CHANGE, measured=5, minimum_score=90.0,
+        masking=False, rebuild=False, change=CHANGE, measured=5, minimum_score=90.0,
         dimensions={"completeness": "91.0", "accuracy": None}, unmeasured=None, not_measured=[],
         worst=[CHECK], personal_columns=[PERSONAL],
         found_elsewhere=[], tables=[{"name": "customers_by_city", "rows": 12, "state": "built", "note": None}],
@@ -116,6 +116,7 @@ class Run(Brief):
     step: str | None
     layers: list[Layer]
     masking: bool
+    rebuild: bool  # of a model, from what is published
     merged_rows: int | None  # of the version, if what was read was merged into the one before
     files: int
     change: Change | None
@@ -168,6 +169,8 @@ def run(db: Session, number: int, caller: Caller, *, joined: bool = False) -> Ru
     found = privacy.verdicts(db, number)
     why = caller.may("read:pii", row.pipeline)
     masking = any(p.step == "remask" for p in parts)  # it reads no source
+    builds = rebuild.is_one(row)
+    layers = ("navigate",) if builds else [name for name in LAYERS if not (masking and name == "explore")]
     end = row.finished_at or (clock.now(db) if row.started_at else None)
     return Run(
         run=row.id,
@@ -177,8 +180,9 @@ def run(db: Session, number: int, caller: Caller, *, joined: bool = False) -> Ru
         version=datasets.version_of(db, row.pipeline, number),
         state=row.state,
         step=next((_LAYER_OF[p.step] for p in reversed(parts) if p.state in ("ready", "running")), None),
-        layers=[_layer(name, parts, active) for name in LAYERS if not (masking and name == "explore")],
+        layers=[_layer(name, parts, active) for name in layers],
         masking=masking,
+        rebuild=builds,
         merged_rows=None if masking else datasets.merged_rows(db, row.pipeline, number),
         files=runs.sources(db, number),
         rows_in=row.rows_in,
@@ -208,9 +212,17 @@ def run(db: Session, number: int, caller: Caller, *, joined: bool = False) -> Ru
         cancel_requested=row.cancel_requested,
         joined=joined,
         waits=_waits(db, parts) if active else None,
-        last_good=runs.last_good(db, row.pipeline),
+        last_good=_last_good(db, row.pipeline, builds),
         revision=revision,
     )
+
+
+def _last_good(db: Session, name: str, builds: bool) -> int | None:
+    """The run whose version people see: a model may have been built by a run of any dataset that it reads."""
+    if not builds:
+        return runs.last_good(db, name)
+    current = datasets.current_version(db, name)
+    return current.run_id if current else None
 
 
 def _waits(db: Session, parts: Sequence[Any]) -> str | None:

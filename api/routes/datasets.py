@@ -12,7 +12,7 @@ from api.asked import After, AfterName, Limit, Name, Word
 from api.deps import Caller, HomeDep, WakeDep, needs
 from api.slow import slow
 from core.errors import NotFound
-from engine import catalog, pipeline, why
+from engine import catalog, pipeline, rebuild, why
 from engine.home import Home
 from engine.store import datasets, privacy, quality, rulings, runs
 from engine.store.tables import Run
@@ -433,11 +433,12 @@ def _nothing_of(db: Session, home: Home, name: str) -> NotFound:
 def _newest(db: Session, home: Home, name: str) -> Run:
     """The newest run of a pipeline. Raises NotFound, saying what would help."""
     newest = runs.newest(db, name)
-    if newest is not None:
+    if newest is not None and not rebuild.is_one(newest):
         return newest
     known = catalog.files(home.settings.pipelines)
     if name in known:
         raise NotFound(f"`{name}` has not run yet.", hint=f"run {name}")
-    if datasets.kind(db, name) == "model":
-        raise NotFound(f"`{name}` is a model: it has no contract of its own.", hint=f"lineage {name}")
+    if newest is not None or name in catalog.models(home.settings.pipelines) or datasets.kind(db, name) == "model":
+        message = f"`{name}` is a model: quality and personal data are measured in the datasets that it reads."
+        raise NotFound(message, hint=f"why {name}")
     raise catalog.nearest("dataset", name, known)

@@ -299,7 +299,7 @@ def _find(db: Session, home: Home, graph: "Graph", name: str) -> "Node":
         if name in known and runs.newest(db, name) is None:
             raise NotFound(f"`{name}` has not run yet.", hint=f"run {name}") from None
         if name in models:
-            raise NotFound(f"The table of `{name}` is not built yet.", hint="pipelines") from None
+            raise NotFound(f"The table of `{name}` is not built yet.", hint=f"why {name}") from None
         raise
 
 

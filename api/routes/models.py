@@ -1,6 +1,6 @@
-"""Navigate tables: their rows, in the order the model gives them."""
+"""Rows: of a model's table in the order that the model gives them, and the first masked ones of a dataset."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
@@ -10,25 +10,29 @@ from api import answers
 from api.asked import Name
 from api.deps import Caller, HomeDep, needs
 from api.slow import slow
-from core.errors import NotFound
-from engine import catalog, rulings
+from core.errors import Refused
+from engine import rulings, standing
 from engine.store import datasets
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"])
 
 MOST_AS_JSON, MOST_AS_CSV = 1000, 100_000
+MOST_OF_A_DATASET = 20  # rows, masked: enough to see what they look like
 
 
 class Rows(BaseModel):
     """The first rows of a table; decimals and times in them are text."""
 
     model_config = answers.example(
-        model="customers_by_city", columns=["city", "customers", "spent"], rows=[["Vejle", 12, "310.50"]],
+        model="customers_by_city", kind="model", columns=["city", "customers", "spent"],
+        types=["VARCHAR", "BIGINT", "DECIMAL(18,2)"], rows=[["Vejle", 12, "310.50"]],
         total_rows=12, version=3, built_at="2026-03-02T05:00:02.300Z",
     )  # fmt: skip
 
     model: str
+    kind: Literal["charted", "model"]
     columns: list[str]
+    types: list[str]  # of the columns, as DuckDB names them
     rows: list[list[Any]]
     total_rows: int
     version: int
@@ -49,32 +53,30 @@ def get_rows(
     ] = None,
     accept: Annotated[str, Header(include_in_schema=False)] = "application/json",
 ) -> Response:
-    """The first rows of a table and how many it has; with `Accept: text/csv` as CSV, 100,000 if no limit is given."""
+    """The first rows of a model's table and how many it has; with `Accept: text/csv` as CSV, 100,000 if not limited.
+
+    Of a charted dataset the first 20 rows, masked as they are published, and no CSV.
+    """
     from engine.navigate import build, export  # open DuckDB and polars: loaded when somebody looks
 
     with home.database.read() as db:
-        try:
-            dataset, version = datasets.get(db, name, "model")
-        except NotFound:
-            folder = home.settings.pipelines / "navigate"
-            known = sorted(path.stem for path in folder.glob("*.sql"))
-            if name in known:
-                raise NotFound(f"The table of `{name}` is not built yet.", hint=f"lineage {name}") from None
-            if name in catalog.files(home.settings.pipelines):
-                raise NotFound(f"`{name}` is a dataset; only Navigate tables are shown row by row.",
-                               hint=f"Its tables: impact {name}") from None  # fmt: skip
-            raise catalog.nearest("model", name, known) from None
+        dataset, version = standing.published(home, db, name)
+        is_model = dataset.kind == "model"
+        if not is_model and "text/csv" in accept:
+            raise Refused(f"`{name}` is a dataset: only the tables of models are given as CSV.", hint=f"impact {name}")
         rulings.must_not_be_shown(db, name, version)
         table = datasets.table(db, dataset, version)
-    caller.saw("rows.read", f"model {name}")
+    caller.saw("rows.read", f"{'model' if is_model else 'dataset'} {name}")
     if "text/csv" in accept:
         file = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name)
         headers = {"Content-Disposition": f'attachment; filename="{file}.csv"'}
         return StreamingResponse(export.lines(table, limit or MOST_AS_CSV), media_type="text/csv", headers=headers)
-    shown = build.rows(table, min(limit or 50, MOST_AS_JSON))
+    shown = build.rows(table, min(limit or 50, MOST_AS_JSON if is_model else MOST_OF_A_DATASET))
     told = Rows(
         model=name,
+        kind=dataset.kind,
         columns=shown.columns,
+        types=[table.columns[column] for column in shown.columns],
         rows=shown.rows,
         total_rows=version.rows,
         version=version.number,

@@ -16,8 +16,9 @@ from api import answers
 from api.asked import After, Limit, Moment, Word
 from api.deps import Caller, HomeDep, Number, WakeDep, needs, still
 from api.watching import LOOK_EVERY, Watching
-from core.errors import Forbidden, Unauthenticated
-from engine import catalog, faults, pipeline
+from core.errors import BadInput, Forbidden, Unauthenticated
+from core.pipeline import Pipeline
+from engine import catalog, faults, pipeline, rebuild
 from engine.home import Home
 from engine.store import runs
 
@@ -75,12 +76,18 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 def start_run(
     request: RunRequest, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, needs("run", somewhere=True)]
 ) -> answers.Run:
-    """Start a run of one pipeline, or join the active one."""
+    """Start a run of one pipeline, or join the active one; of a model, build its table and those that read it."""
     caller.needs("run", request.pipeline)
-    wanted = catalog.pipeline(home.settings.pipelines, request.pipeline)
+    model = rebuild.wanted(home, request.pipeline)
+    if model is not None and request.full:
+        raise BadInput(f"`{model.name}` is a model: it reads no source.", hint=f"run {model.name}")
+    wanted = model or _pipeline(home, request.pipeline)
     pipeline.reap(home)
     with home.database.write() as db:
-        run, joined = pipeline.start(db, wanted, by=caller.name, full=request.full, request_id=caller.request_id)
+        if model is not None:
+            run, joined = rebuild.start(home, db, model, caller.name, request_id=caller.request_id)
+        else:
+            run, joined = pipeline.start(db, wanted, by=caller.name, full=request.full, request_id=caller.request_id)
         caller.did(db, "run.join" if joined else "run.start", f"run {run.id}")
     faults.point("start.committed")
     wake()
@@ -107,7 +114,8 @@ def list_runs(
             before=after, limit=limit + 1,
         )  # fmt: skip
     if not found and pipeline is not None:
-        known = [name for name in catalog.files(home.settings.pipelines) if among is None or name in among]
+        folder = home.settings.pipelines
+        known = [name for name in (*catalog.files(folder), *catalog.models(folder)) if among is None or name in among]
         if pipeline not in known:
             raise catalog.nearest("pipeline", pipeline, known)
     page, last = answers.cut(found, limit)
@@ -179,12 +187,27 @@ def cancel_run(number: Number, home: HomeDep, caller: Annotated[Caller, needs("r
 def retry_run(number: Number, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, needs("run")]) -> answers.Run:
     """A new run from the first step that did not finish."""
     pipeline.reap(home)
+    with home.database.read() as db:
+        name = runs.get(db, number).pipeline
+    model = rebuild.wanted(home, name)
     with home.database.write() as db:
-        wanted = catalog.pipeline(home.settings.pipelines, runs.get(db, number).pipeline)
-        run, joined = pipeline.retry(home, db, number, wanted, by=caller.name, request_id=caller.request_id)
+        if model is not None:
+            run, joined = rebuild.retry(home, db, number, model, caller.name, request_id=caller.request_id)
+        else:
+            wanted = catalog.pipeline(home.settings.pipelines, name)
+            run, joined = pipeline.retry(home, db, number, wanted, by=caller.name, request_id=caller.request_id)
         caller.did(db, "run.retry", f"run {run.id}")
     wake()
     return _look(home, run.id, caller, joined=joined)
+
+
+def _pipeline(home: Home, name: str) -> Pipeline:
+    """A pipeline. Raises NotFound with the nearest names, those of models too."""
+    folder = home.settings.pipelines
+    known = catalog.files(folder)
+    if name not in known:
+        raise catalog.nearest("pipeline", name, known, catalog.models(folder))
+    return catalog.pipeline(folder, name)
 
 
 def _look(home: Home, number: int, caller: Caller, *, joined: bool = False) -> answers.Run:

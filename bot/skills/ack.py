@@ -1,4 +1,4 @@
-"""Say that one has seen an alert."""
+"""Acknowledge an alert."""
 
 from bot.alerts import told
 from bot.client import Atlas
@@ -6,6 +6,12 @@ from bot.reply import Reply
 from bot.skill import skill
 
 
-@skill("ack {alert}", right="handle:alerts", help="say that you have seen an alert", example="ack 12", holds="counts")
+@skill(
+    "ack {alert}",
+    right="handle:alerts",
+    help="acknowledge an alert",
+    example="ack 12",
+    holds="counts",
+)
 async def ack(atlas: Atlas, alert: int) -> Reply:
     return told(await atlas.handle(alert, "ack"), await atlas.zone())

@@ -1,4 +1,4 @@
-"""What is wrong now: the alerts that have not ended, or one of them."""
+"""The open alerts, or one alert."""
 
 from bot.alerts import heads, summary, told
 from bot.client import Atlas
@@ -11,7 +11,7 @@ from bot.words import count, when
     "alerts",
     "alerts {alert}",
     right="read:quality",
-    help="what is wrong now, and who sees to it",
+    help="open problems and who is working on them",
     example="alerts",
     holds="counts",
 )
@@ -33,7 +33,7 @@ async def alerts(atlas: Atlas, alert: int | None = None) -> Reply:
     first = shown[0]
     return Reply(
         summary(shown),
-        table=Table(["alert", "what", "state", "since", "seen", "sees to it", "depend on it"], rows),
+        table=Table(["alert", "what", "state", "since", "seen", "assigned to", "caused"], rows),
         facts={"items": items},
         next=[f"alerts {first['alert']}", f"ack {first['alert']}", *first["next"][:1]],
         holds="counts",

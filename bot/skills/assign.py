@@ -1,4 +1,4 @@
-"""Say who is to see to an alert."""
+"""Make somebody responsible for an alert."""
 
 from bot.alerts import told
 from bot.client import Atlas
@@ -9,7 +9,7 @@ from bot.skill import skill
 @skill(
     "assign {alert} {user}",
     right="handle:alerts",
-    help="say who is to see to an alert",
+    help="make somebody responsible for an alert",
     example="assign 12 @kim",
     holds="counts",
 )

@@ -1,4 +1,4 @@
-"""Say that an alert is over."""
+"""Mark an alert as solved."""
 
 from bot.alerts import told
 from bot.client import Atlas
@@ -7,7 +7,7 @@ from bot.skill import skill
 
 
 @skill(
-    "resolve {alert}", right="handle:alerts", help="say that an alert is over; it opens again if it comes back",
+    "resolve {alert}", right="handle:alerts", help="mark an alert as solved; it reopens if the problem returns",
     example="resolve 12", holds="counts"
 )  # fmt: skip
 async def resolve(atlas: Atlas, alert: int) -> Reply:

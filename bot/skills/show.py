@@ -1,9 +1,17 @@
-"""Show the first rows of a Navigate table."""
+"""Show the first rows of a table, or the first masked ones of a dataset."""
 
-from bot.client import Atlas
+import re
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bot.client import Answer, Atlas
 from bot.reply import Reply, Table
 from bot.skill import skill
 from bot.words import many, when
+
+ZONED = "TIMESTAMP WITH TIME ZONE"
+_HASH = re.compile("h_[a-z2-7]{26}")
 
 MOST = 50
 
@@ -11,7 +19,7 @@ MOST = 50
 @skill(
     "show {model}",
     right="read:models",
-    help=f"up to {MOST} rows of a table",
+    help=f"up to {MOST} rows of a table; of a dataset the first 20, masked",
     example="show revenue_by_country",
     holds="rows",
 )
@@ -23,10 +31,33 @@ async def show(atlas: Atlas, model: str) -> Reply:
         told = f"{model} has {many(total, 'row')}, built {built}; the first {shown}:"
     else:
         told = f"{model} has {many(total, 'row')}, built {built}."
+    rows, local = _drawn(table, zone)
+    if local:
+        told += f" Times are in {zone.key}."
     return Reply(
         told,
-        table=Table(table["columns"], table["rows"]) if table["rows"] else None,
+        table=Table(table["columns"], rows) if rows else None,
         facts={key: table[key] for key in ("model", "columns", "rows", "total_rows")},
-        next=[f"lineage {model}", f"impact {model}"],
+        next=[f"columns {model}", f"lineage {model}", f"impact {model}"],
         holds="rows",
     )
+
+
+def _drawn(table: Answer, zone: ZoneInfo) -> tuple[list[list[Any]], bool]:
+    """The rows as people read them: times in their zone, hashes cut, which nobody types; whether there are times."""
+    kinds = table["types"]
+    rows = [[_cell(value, kind, zone) for value, kind in zip(row, kinds, strict=True)] for row in table["rows"]]
+    return rows, ZONED in kinds
+
+
+def _cell(value: Any, kind: str, zone: ZoneInfo) -> Any:
+    if isinstance(value, str) and kind.startswith("TIMESTAMP"):
+        try:
+            there = datetime.fromisoformat(value)
+        except ValueError:  # beyond the years that Python knows
+            return value.replace("T", " ")
+        local = there.astimezone(zone) if kind == ZONED and 1 < there.year < 9999 else there
+        return f"{local:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+    if isinstance(value, str) and _HASH.fullmatch(value):
+        return f"{value[:10]}…"
+    return value

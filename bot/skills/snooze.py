@@ -1,4 +1,4 @@
-"""Have an alert quiet for a while."""
+"""Silence an alert for a while."""
 
 import re
 
@@ -12,7 +12,7 @@ MINUTES = {"m": 1, "min": 1, "minute": 1, "h": 60, "hour": 60, "d": 1440, "day":
 
 
 @skill(
-    "snooze {alert} {duration...}", right="handle:alerts", help="have an alert quiet for a while; then it returns",
+    "snooze {alert} {duration...}", right="handle:alerts", help="silence an alert for a while; then it returns",
     example="snooze 12 2h", holds="counts"
 )  # fmt: skip
 async def snooze(atlas: Atlas, alert: int, duration: str) -> Reply:

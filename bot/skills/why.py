@@ -1,5 +1,6 @@
 """Why a run failed or a score fell."""
 
+from bot import models
 from bot.client import Atlas
 from bot.reply import Reply
 from bot.runs import depend
@@ -16,6 +17,8 @@ from bot.words import listing, one_line, when
 )
 async def why(atlas: Atlas, subject: str) -> Reply:
     answer = await atlas.why(subject)
+    if answer["kind"] == "model":
+        return await models.why(atlas, answer)
     name, number = answer["about"], answer["run"]
     causes = [one_line(cause) for cause in answer["sentences"]]
     told = [await _dated(atlas, one_line(answer["headline"]), number)]

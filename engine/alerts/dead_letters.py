@@ -2,7 +2,8 @@
 
 from engine.alerts._rule import Facts, Problem
 
-SEVERITY, SPREADS, BY_CLOCK, MASKING = "low", False, False, False
+SEVERITY, SPREADS, BY_CLOCK, MASKING = "low", True, False, False
+OVER = "a run rejected fewer rows"
 
 SHARE = 0.05
 
@@ -15,4 +16,8 @@ def problems(facts: Facts) -> list[Problem] | None:
     share = 100 * facts.rows_rejected / facts.rows_in
     cause = f"Run #{facts.run} rejected {facts.rows_rejected:,} of {facts.rows_in:,} rows ({share:.1f} %)."
     title = f"Many rows of {facts.dataset} are rejected"
-    return [Problem(title, cause, (f"dead {facts.dataset}", f"why {facts.run}"))]
+    return [
+        Problem(
+            title, cause, (f"dead {facts.dataset}", f"why {facts.run}"), comes_of=facts.remembered(facts.of_others())
+        )
+    ]

@@ -4,6 +4,7 @@ from engine.alerts._rule import Facts, Problem
 from engine.chart.score import text
 
 SEVERITY, SPREADS, BY_CLOCK, MASKING = "low", True, False, False
+OVER = "the score has come back"
 
 POINTS = 5.0
 
@@ -16,4 +17,5 @@ def problems(facts: Facts) -> list[Problem] | None:
         return []
     cause = f"It was {text(before)} and is {text(facts.score)} in run #{facts.run}."
     next = (f"why {facts.run}", f"quality {facts.dataset} trend")
-    return [Problem(f"The score of {facts.dataset} has fallen", cause, next, detail={"before": before})]
+    title, comes_of = f"The score of {facts.dataset} has fallen", facts.remembered(facts.of_others() | facts.of_age())
+    return [Problem(title, cause, next, detail={"before": before}, comes_of=comes_of)]

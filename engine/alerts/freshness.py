@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
-from engine.alerts._rule import Facts, Problem
+from engine.alerts._rule import NOT_PUBLISHED, Facts, Problem
 
 SEVERITY, SPREADS, BY_CLOCK, MASKING = "high", True, True, False
+OVER = "newer rows are published"
 
 
 def problems(facts: Facts) -> list[Problem]:
@@ -18,4 +19,6 @@ def problems(facts: Facts) -> list[Problem]:
         f"Its newest row is of {facts.time(facts.newest)}, published by run #{facts.run}; "
         f"{facts.max_age_hours:g} h are allowed."
     )
-    return [Problem(f"{facts.dataset} is out of date", cause, (f"why {facts.dataset}", f"run {facts.dataset}"))]
+    next = (f"why {facts.dataset}", f"run {facts.dataset}")
+    comes_of = {facts.dataset: NOT_PUBLISHED}
+    return [Problem(f"{facts.dataset} is out of date", cause, next, comes_of=comes_of)]

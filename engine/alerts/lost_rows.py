@@ -3,6 +3,7 @@
 from engine.alerts._rule import Facts, Problem
 
 SEVERITY, SPREADS, BY_CLOCK, MASKING = "high", True, False, False
+OVER = "the rows are back"
 
 SHARE, LEAST = 0.5, 20  # of the rows before, if there were so many
 

@@ -3,6 +3,7 @@
 from engine.alerts._rule import Facts, Problem
 
 SEVERITY, SPREADS, BY_CLOCK, MASKING = "high", True, False, False
+OVER = "the score is high enough again"
 
 
 def problems(facts: Facts) -> list[Problem] | None:
@@ -12,4 +13,5 @@ def problems(facts: Facts) -> list[Problem] | None:
         return None
     cause = f"{facts.error['message']} Run #{facts.run} was not published; the last good version stays."
     next = (f"why {facts.run}", f"quality {facts.dataset}")
-    return [Problem(f"The score of {facts.dataset} is too low", cause, next)]
+    title = f"The score of {facts.dataset} is too low"
+    return [Problem(title, cause, next, comes_of=facts.of_others() | facts.of_age())]

@@ -3,6 +3,7 @@
 from engine.alerts._rule import Facts, Problem
 
 SEVERITY, SPREADS, BY_CLOCK, MASKING = "high", False, False, True
+OVER = "somebody has decided what it holds"
 
 
 def problems(facts: Facts) -> list[Problem] | None:

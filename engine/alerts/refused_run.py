@@ -3,6 +3,7 @@
 from engine.alerts._rule import Facts, Problem
 
 SEVERITY, SPREADS, BY_CLOCK, MASKING = "high", True, False, False
+OVER = "{dataset} is published again"
 
 
 def problems(facts: Facts) -> list[Problem] | None:

@@ -2,7 +2,9 @@
 
 from engine.alerts._rule import Facts, Problem
 
-SEVERITY, SPREADS, BY_CLOCK, MASKING = "low", False, False, False
+SEVERITY, SPREADS, BY_CLOCK, MASKING = "low", True, False, False
+OVER = "the columns have stayed the same since"
+KINDS = "*"  # touched where any column holds another kind of values
 
 MOST = 8  # columns that are named
 
@@ -23,4 +25,6 @@ def problems(facts: Facts) -> list[Problem] | None:
     more = f" and {len(told) - MOST} more" if len(told) > MOST else ""
     cause = f"In run #{facts.run} {', '.join(told[:MOST])}{more}."
     next = (f"impact {facts.dataset}", f"status {facts.run}")
-    return [Problem(f"The columns of {facts.dataset} have changed", cause, next)]
+    gone = tuple(column for column in before if column not in now)
+    changed = (KINDS,) if any(before[column] != kind for column, kind in now.items() if column in before) else ()
+    return [Problem(f"The columns of {facts.dataset} have changed", cause, next, touches=(*gone, *changed))]

@@ -15,7 +15,7 @@ from core import parts
 from core.errors import BadPipeline, SourceUnreadable
 from core.models import DIMENSIONS, LINE, ColumnType, RawFile, Table
 from core.pipeline import Pipeline
-from engine import contained, sandbox
+from engine import contained, sandbox, sql_faults
 from engine.chart import sought
 from engine.chart.check import Check
 from engine.chart.sought import MaskValues
@@ -296,7 +296,7 @@ class Rows:
             if check.holds and (kind := self._type(check.holds)) not in ("BOOLEAN", '"NULL"', "NULL"):
                 return replace(check, soda=None, note=f"it is no condition: it gives {kind}")
         except duckdb.Error as error:
-            return replace(check, soda=None, note=sandbox.planning_fault(error).removesuffix("."))
+            return replace(check, soda=None, note=sql_faults.planning(error).removesuffix("."))
         return check
 
     def _type(self, sql: str) -> str:

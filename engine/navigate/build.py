@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from core.errors import BadPipeline
 from core.models import Table
-from engine import contained, sandbox
+from engine import contained, sandbox, sql_faults
 from engine.child import Limits, Link
 from engine.navigate.models import Model
 
@@ -65,7 +65,7 @@ def build(
 def run_select(model: Model, tables: Mapping[str, Table], target: Path, timezone: str, spill: Path, _: Link) -> Built:
     """What `build` has its child do."""
     with sandbox.connect(tables.values(), timezone, spill) as connection:
-        columns = _columns(model, connection)
+        columns = _columns(model, connection, {name: table.columns for name, table in tables.items()})
         try:
             rows = _write(connection.sql(model.sql).to_arrow_reader(ROWS_AT_ONCE), target)
             return Built(rows, columns)
@@ -73,7 +73,22 @@ def run_select(model: Model, tables: Mapping[str, Table], target: Path, timezone
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's; DuckDB's own come through Arrow as an OSError without a number
             hint = "ATLAS_QUERY_MEMORY_MB allows more." if isinstance(error, duckdb.OutOfMemoryException) else None
-            raise _not_built(model, sandbox.running_fault(error), hint) from None
+            raise not_built(model.name, sandbox.running_fault(error), hint) from None
+
+
+def planned(model: Model, schemas: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """The columns that a model would have over tables of these columns, without a row being read. Raises BadPipeline.
+
+    SQL is planned in a child process.
+    """
+    asked = {name: dict(columns) for name, columns in schemas.items()}
+    return contained.plan("columns", model, asked, returns=dict[str, str])
+
+
+def plan_select(model: Model, schemas: dict[str, dict[str, str]], _: object) -> dict[str, str]:
+    """What `planned` has its child do."""
+    with sandbox.connect([Table(name, (), columns) for name, columns in schemas.items()], "UTC") as connection:
+        return _columns(model, connection, schemas)
 
 
 def rows(table: Table, limit: int = 50) -> Rows:
@@ -95,23 +110,28 @@ def rows(table: Table, limit: int = 50) -> Rows:
     return Rows(names, found)
 
 
-def _columns(model: Model, connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+def _columns(
+    model: Model, connection: duckdb.DuckDBPyConnection, schemas: Mapping[str, Mapping[str, str]]
+) -> dict[str, str]:
     try:
         relation = connection.sql(model.sql)
     except duckdb.Error as error:
-        raise _not_built(model, sandbox.planning_fault(error)) from None
+        raise not_built(model.name, sql_faults.planning(error, model.sql, schemas)) from None
     columns = {name: str(kind) for name, kind in zip(relation.columns, relation.types, strict=True)}
     if len({name.lower() for name in columns}) != len(relation.columns):
-        raise _not_built(model, "two of its columns have the same name.", "Name them with AS.")
+        raise not_built(model.name, "two of its columns have the same name. Name them with AS.")
     for name, kind in columns.items():
         if kind in ("INTERVAL", "BIT", "UHUGEINT") or kind.startswith("TIME WITH"):
-            raise _not_built(model, f"`{name}` is of the type {kind}, which a table cannot hold.",
-                             f"CAST({name} AS VARCHAR)")  # fmt: skip
+            raise not_built(model.name, f"`{name}` is of the type {kind}, which a table cannot hold. "
+                            f"Write CAST({name} AS VARCHAR).")  # fmt: skip
     return columns
 
 
-def _not_built(model: Model, why: str, hint: str | None = None) -> BadPipeline:
-    return BadPipeline(f"`{model.name}` cannot be built: {why}", hint=hint)
+def not_built(model: str, why: str, hint: str | None = None) -> BadPipeline:
+    """What is wrong with a model, the file to correct, and what to say then."""
+    return BadPipeline(
+        f"`{model}` was not built: {why}", hint=hint or f"Correct navigate/{model}.sql, then: run {model}"
+    )
 
 
 def _write(reader: pa.RecordBatchReader, target: Path) -> int:

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import AtlasError, BadPipeline, Cancelled, LeaseLost
 from core.models import Table
-from engine import catalog, faults, report, rulings, warehouse
+from engine import catalog, faults, rebuild, report, rulings, warehouse
 from engine.child import Limits
 from engine.navigate import build, models
 from engine.steps.job import Done, Job, Specs
@@ -26,8 +26,11 @@ def do(job: Job) -> Done:
         except (LeaseLost, Cancelled):
             raise
         except AtlasError as error:
-            tables.append({"name": model.name, "rows": None, "state": "failed", "note": error.message})
-            warnings.append(f"{model.name} was not built: {error.message}")
+            if rebuild.is_one(job.run) and model.name == job.run.pipeline:
+                raise  # nothing else was asked for
+            note = f"{error.message} {error.hint or ''}".strip()
+            tables.append({"name": model.name, "rows": None, "state": "failed", "note": note})
+            warnings.append(note)
     warnings += warehouse.follow(job.home, lambda: job.progress(len(tables)))
 
     def save(db: Session) -> None:
@@ -96,4 +99,4 @@ def _owner(job: Job, model: models.Model, owners: set[str]) -> str:
             was = datasets.owner(db, model.name)
             datasets.withdraw(db, model.name)
             job.note_owner(db, model.name, was, "")
-        raise BadPipeline(f"navigate/{model.name}.sql:1: {error.message} {error.hint}") from None
+        raise build.not_built(model.name, f"{error.message} {error.hint}") from None

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.errors import NotFound, Refused
+from core.models import CheckResult
 from engine import alerting
 from engine.home import Home
 from engine.store import alerts, notices
 from engine.store.tables import Alert
-from tests.alerts.conftest import Team
+from tests.alerts.conftest import MISSING, Team, missing
 
 LOW = {"code": "score_too_low", "message": "The score 88.2 is below the minimum of 90.", "step": "publish", "tries": ""}
 DAY = timedelta(days=1)
@@ -84,12 +85,51 @@ def test_many_rejected_rows_are_told_with_their_share(team: Team) -> None:
     assert [state for _, _, state, _ in team.told()] == ["closed"]
 
 
+def test_a_run_that_cannot_read_its_source_has_no_cause_in_another_dataset(team: Team) -> None:
+    """Whatever else is wrong at the same time, and in whichever order."""
+    team.pipeline("customers")
+    team.pipeline("orders", "customers")
+    team.ends("customers")
+    team.ends("orders")
+    assert team.roots() == {"customers": None, "orders": None}
+    assert len(team.due(later())) == 2
+
+
+def test_a_rule_that_looks_nowhere_else_has_its_cause_at_home(team: Team) -> None:
+    team.pipeline("customers")
+    team.pipeline("orders", "customers")
+    team.ends("customers")
+    empty = CheckResult("country is filled in", "completeness", "country", 60, 100)
+    team.ends("orders", "refused", LOW, checks=[empty, missing("customers", 0)])
+    assert team.roots() == {"customers": None, "orders": None}
+
+
+def test_what_fails_as_it_did_before_is_not_blamed_on_what_has_happened_since(team: Team) -> None:
+    team.pipeline("customers")
+    team.pipeline("orders", "customers")
+    team.ends("orders", "succeeded", checks=[missing("customers", 20)], score=95)
+    team.ends("customers")
+    empty = CheckResult("country is filled in", "completeness", "country", 60, 100)
+    team.ends("orders", "refused", LOW, checks=[empty, missing("customers", 20)])
+    assert team.roots() == {"customers": None, "orders": None}
+    team.ends("orders", "refused", LOW, checks=[empty, missing("customers", 40)])
+    assert team.roots() == {"customers": None, "orders": 1}
+
+
+def test_a_run_that_fails_after_its_version_was_published_takes_nothing_from_others(team: Team) -> None:
+    team.pipeline("customers")
+    team.pipeline("orders", "customers")
+    team.ends("customers", error={**MISSING, "step": "navigate"})
+    team.refused("orders", "customers")
+    assert team.roots() == {"customers": None, "orders": None}
+
+
 def test_what_follows_from_a_failure_is_told_there(team: Team) -> None:
     """customers <- orders <- lines, and returns, which has nothing to do with them."""
     for name, *references in (("customers",), ("orders", "customers"), ("lines", "orders"), ("returns",)):
         team.pipeline(name, *references)
     for name in ("customers", "orders", "lines", "returns"):
-        team.ends(name)
+        team.suffers(name)
     assert team.roots() == {"customers": None, "orders": 1, "lines": 1, "returns": None}
     assert team.due(later()) == [(1, "slack:T1:C1"), (4, "slack:T1:C1")]
 
@@ -101,7 +141,7 @@ def test_five_hundred_failures_over_forty_datasets_are_one_message(team: Team, h
     order = [*names, *chance.choices(names, k=many - 40)]
     chance.shuffle(order)
     for name in order:
-        team.ends(name)
+        team.suffers(name)
     roots = [a for a in team.alerts() if a.root_id is None]
     assert [(a.dataset, a.count) for a in roots] == [("d0", order.count("d0"))]
     assert sum(a.count for a in team.alerts()) == many
@@ -116,7 +156,7 @@ def test_in_which_order_they_fail_makes_no_difference(team: Team, seed: int) -> 
     names = graph(team, chance, 9)
     chance.shuffle(names)
     for name in names:
-        team.ends(name)
+        team.suffers(name)
     assert [name for name, root in team.roots().items() if root is None] == ["d0"]
     assert len(team.due(later())) == 1
 
@@ -139,7 +179,7 @@ def test_what_fails_at_the_same_time_is_told_once_while_others_click_and_the_clo
     with ThreadPoolExecutor(5) as threads:
         clicking = threads.submit(clicks)
         try:
-            list(threads.map(team.ends, names * 3, timeout=90))
+            list(threads.map(team.suffers, names * 3, timeout=90))
         finally:
             ended.set()
         clicking.result(30)
@@ -160,7 +200,7 @@ def graph(team: Team, chance: random.Random, size: int) -> list[str]:
 def test_who_was_told_before_the_root_was_known_is_told_that_it_belongs_there(team: Team, home: Home) -> None:
     team.pipeline("customers")
     team.pipeline("orders", "customers", owner="web-team")
-    team.ends("orders")
+    team.suffers("orders")
     with home.database.write() as db:
         row = notices.lease(db, ["slack"], later(), 30, 10)[0]
         notices.sent(db, row.id, row.token, "{}", 1, datetime.now(UTC))
@@ -174,10 +214,10 @@ def test_what_is_left_when_the_root_has_ended_stands_for_itself_after_an_hour_or
 ) -> None:
     for name, *references in (("customers",), ("orders", "customers"), ("lines", "orders"), ("visits", "customers")):
         team.pipeline(name, *references)
-        team.ends(name)
+        team.suffers(name)
     team.ends("customers", "succeeded")
     assert team.roots() == {"customers": None, "orders": 1, "lines": 1, "visits": 1}
-    team.ends("visits")
+    team.suffers("visits")
     assert team.roots() == {"customers": None, "orders": 1, "lines": 1, "visits": None}
     alerting.look(home, datetime.now(UTC) + timedelta(minutes=59))
     assert list(team.roots().values()) == [None, 1, 1, None]

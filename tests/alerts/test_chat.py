@@ -1,5 +1,6 @@
 """What people say about alerts and what they hear: the same as the API tells, by the rights of who asks."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from api.main import IN_PROCESS
 from atlas.embedded import Embedded
 from bot import drawing
 from bot.skills.snooze import in_minutes
+from core.models import CheckResult
 from core.settings import load
-from engine import catalog, pipeline
-from engine.store import access, links
+from engine import alerting, catalog, pipeline
+from engine.store import access, links, quality
 from engine.store.links import Identity
-from tests.alerts.conftest import MISSING
+from tests.alerts.conftest import LOW, MISSING
 from tests.bot.test_skills import Person
 
 FILE = "name: {name}\nowner: {name}-team\nsource: {{connector: csv, path: {name}.csv}}\n"
@@ -23,7 +25,7 @@ REFERENCE = "quality: {consistency: [{column: customer_id, references: customers
 
 @pytest.fixture
 def atlas(tmp_path: Path) -> Iterator[Embedded]:
-    """customers has failed, and orders, which references it, and visits, which does not."""
+    """customers has failed, orders, which references it, was refused for that, and visits has failed by itself."""
     pipelines = tmp_path / "pipelines"
     pipelines.mkdir()
     for name in ("customers", "orders", "visits"):
@@ -34,8 +36,9 @@ def atlas(tmp_path: Path) -> Iterator[Embedded]:
     with opened.home.database.write() as db:
         for role in access.ROLES:
             access.add_user(db, role, role)
-    for name in ("customers", "orders", "visits"):
-        fail(opened, name)
+    fail(opened, "customers")
+    refuse(opened, "orders")
+    fail(opened, "visits")
     yield opened
     opened.close()
 
@@ -44,6 +47,15 @@ def fail(atlas: Embedded, name: str) -> None:
     with atlas.home.database.write() as db:
         run, _ = pipeline.start(db, catalog.pipeline(atlas.home.settings.pipelines, name), "anna")
         pipeline.end(atlas.home, db, run.id, "failed", MISSING)
+
+
+def refuse(atlas: Embedded, name: str) -> None:
+    """A run that is refused because its customers are not there."""
+    with atlas.home.database.write() as db:
+        run, _ = pipeline.start(db, catalog.pipeline(atlas.home.settings.pipelines, name), "anna")
+        check = CheckResult("customer_id is in customers.id", "consistency", "customer_id", 50, 100)
+        quality.save(db, run.id, name, [check], 50.0, {"consistency": 50.0})
+        pipeline.end(atlas.home, db, run.id, "refused", LOW)
 
 
 def client(atlas: Embedded, user: str, **limits: list[str]) -> TestClient:
@@ -61,14 +73,14 @@ def test_alerts_are_listed_with_what_is_told_at_each(atlas: Embedded) -> None:
     assert told[-1] == "Next: alerts 3 · ack 3 · why 3"
     assert [(item["alert"], item["root"]) for item in said.facts["items"]] == [(3, None), (2, 1), (1, None)]
     assert said.facts["items"][2]["attached"] == [
-        {"alert": 2, "dataset": "orders", "title": "orders failed in Explore"}
+        {"alert": 2, "dataset": "orders", "title": "The score of orders is too low"}
     ]
 
 
 def test_one_alert_says_what_since_when_and_what_one_can_do(atlas: Embedded) -> None:
     said = Person(atlas, "operator").says("alerts #1")
     assert said.title.startswith("Alert #1: customers failed in Explore (since today ")
-    assert said.text == "Run #1 failed: There is nothing.\nAnd 1 that depends on it: orders."
+    assert said.text == ("Run #1 failed: There is nothing.\nIt has caused: #2 The score of orders is too low.")
     assert [(a.label, a.command) for a in said.actions] == [
         ("why", "why 1"), ("retry", "retry 1"), ("ack", "ack 1"), ("snooze 2h", "snooze 1 2h"),
         ("resolve", "resolve 1"),
@@ -81,9 +93,11 @@ def test_one_alert_says_what_since_when_and_what_one_can_do(atlas: Embedded) -> 
 
 def test_a_person_handles_an_alert_and_everybody_sees_the_same(atlas: Embedded) -> None:
     person = Person(atlas, "operator")
-    assert person.says("ack 1").text.endswith("operator has seen it.")
-    assert person.says("assign 1 @steward").text.endswith("steward sees to it.")
-    assert "Snoozed by operator until " in person.says("snooze 1 for 2 hours").text
+    assert person.says("ack 1").text.splitlines()[1] == "Acknowledged by operator."
+    assert person.says("assign 1 @steward").text.splitlines()[1] == "Assigned to steward."
+    assert "Snoozed until today " in person.says("snooze 1 for 2 hours").text
+    assert re.search("Snoozed until today .*\\. Assigned to dpo\\.", person.says("assign 1 dpo").text)
+    person.says("assign 1 steward")
     seen = client(atlas, "viewer").get("/api/v1/alerts/1").json()
     assert (seen["state"], seen["assignee"], seen["changed_by"]) == ("snoozed", "steward", "operator")
     resolved = Person(atlas, "steward").says("resolve #1")
@@ -97,9 +111,32 @@ def test_a_person_handles_an_alert_and_everybody_sees_the_same(atlas: Embedded) 
         rows = audit.entries(db, who=None, action=None, about="alert 1", since=None, before=None, limit=10)
         assert [(row.who, row.action) for row in rows] == [
             ("operator", "POST /api/v1/alerts/{alert}/ack"),  # refused: it is resolved
-            ("steward", "alert.resolve"), ("operator", "alert.snooze"), ("operator", "alert.assign"),
+            ("steward", "alert.resolve"), ("operator", "alert.assign"), ("operator", "alert.assign"),
+            ("operator", "alert.snooze"), ("operator", "alert.assign"),
             ("operator", "alert.ack"),
         ]  # fmt: skip
+
+
+def test_nobody_is_assigned_who_may_not_handle_it(atlas: Embedded) -> None:
+    said = Person(atlas, "operator").says("assign 1 viewer")
+    assert said.text == (
+        "`viewer` may not handle alerts about `customers`: they are viewer. "
+        "It needs the role operator or steward or dpo or admin."
+    )
+    assert not said.ok
+    with atlas.home.database.write() as db:
+        access.grant(db, access.user(db, "viewer"), "customers", "operator", "admin")
+    assert Person(atlas, "operator").says("assign 1 viewer").ok
+
+
+def test_a_closed_alert_says_why_and_what_it_has_left_open(atlas: Embedded) -> None:
+    with atlas.home.database.write() as db:
+        run, _ = pipeline.start(db, catalog.pipeline(atlas.home.settings.pipelines, "customers"), "anna")
+        run.state = "succeeded"
+        alerting.after_run(atlas.home, db, run)
+    told = Person(atlas, "operator").says("alerts 1").text.splitlines()
+    assert re.fullmatch("Closed today .* because customers runs again\\.", told[1])
+    assert told[2] == "Still open: #2 The score of orders is too low."
 
 
 def test_a_half_or_wrong_command_is_answered_with_what_works(atlas: Embedded) -> None:
@@ -155,7 +192,7 @@ def test_somebody_subscribes_where_they_can_be_told(atlas: Embedded) -> None:
     with atlas.home.database.write() as db:
         links.link(db, Identity("slack", "T1", "U1"), access.user(db, "viewer"), "viewer")
     person = Person(atlas, "viewer")
-    assert person.says("subscribe customers").text == "You hear of the alerts about customers from now on."
+    assert person.says("subscribe customers").text == "You get the alerts about customers from now on."
     fail(atlas, "customers")
     bot = client(atlas, "admin", scopes=["speak-for"])
     taken = bot.post("/api/v1/notices/lease?wait=15", json={"platforms": ["slack"]}).json()["items"]
