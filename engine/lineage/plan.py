@@ -142,6 +142,8 @@ class Plan:
 
     def _order_by(self, node: Node) -> Relation:
         child = self._only(node)
+        if child.single:
+            return child
         order = deciding(child.values(one["expression"] for one in node["orders"]), "sorted by")
         return replace(child, order=each([*order, *child.order]))
 

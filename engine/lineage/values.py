@@ -287,7 +287,8 @@ class Expressions:
     def _aggregate(self, node: Node, name: str) -> Value:
         nodes = node.get("children", [])
         arguments = [self(child) for child in nodes]
-        decides = deciding([self(node["filter"])], "filtered by") if node.get("filter") else ()
+        filters = [self(node[key]) for key in ("filter", "filters") if node.get(key)]
+        decides = deciding(filters, "filtered by")
         orders = (node.get("order_bys") or {}).get("orders", []) + node.get("arg_orders", [])
         decides += deciding([self(order["expression"]) for order in orders], "sorted by")
         if not orders and not node.get("orders") and name in _IN_ORDER:

@@ -92,6 +92,20 @@ class Generator:
             return self.spelled(name)
         return f"{self.spelled(source.alias)}.{self.spelled(name)}"
 
+    def different(self, make: Callable[[], str]) -> Callable[[], str]:
+        """Makes expressions that are not alike, as far as there are others: x <> x never holds."""
+        made: list[str] = []
+
+        def one() -> str:
+            for _ in range(6):
+                found = make()
+                if found.lower().rpartition(".")[2] not in made:
+                    break
+            made.append(found.lower().rpartition(".")[2])
+            return found
+
+        return one
+
     # expressions
 
     def expression(self, scope: list[Source], kind: str, depth: int = 0) -> str:
@@ -102,9 +116,9 @@ class Generator:
 
     def text(self, scope: list[Source], depth: int) -> str:
         plain = self.column(scope, "t") or f"'{self.pick('DK', 'x', 'SE')}'"
-        if depth > 2 or self.chance(0.42):
+        if depth > 1 or self.chance(0.42):
             return plain
-        again = lambda: self.text(scope, depth + 1)  # noqa: E731
+        again = self.different(lambda: self.text(scope, depth + 1))
         choice = self.random.randrange(34)
         if choice < 4:
             return f"{self.pick('upper', 'lower', 'trim')}({again()})"
@@ -172,9 +186,9 @@ class Generator:
 
     def number(self, scope: list[Source], depth: int) -> str:
         plain = self.column(scope, "n") or str(self.random.randrange(1, 6))
-        if depth > 2 or self.chance(0.5):
+        if depth > 1 or self.chance(0.5):
             return plain
-        again = lambda: self.number(scope, depth + 1)  # noqa: E731
+        again = self.different(lambda: self.number(scope, depth + 1))
         choice = self.random.randrange(16)
         if choice < 4:
             return f"({again()} {self.pick('+', '-', '*', '%')} {again()})"
@@ -194,7 +208,7 @@ class Generator:
         if choice == 10:
             return f"({self.condition(scope, depth + 1)})::integer"
         if choice == 11:
-            return f"try_cast({self.text(scope, depth + 1)} as integer)"
+            return f"try_cast({again()}::varchar as integer)"
         if choice == 12:
             self.used("lambda")
             return f"list_sum(list_transform([{again()}, {again()}], lambda x: x + {again()}))"
@@ -211,7 +225,7 @@ class Generator:
     def items(self, scope: list[Source], depth: int) -> str:
         self.used("list")
         plain = self.column(scope, "l")
-        again = lambda: self.text(scope, depth + 1)  # noqa: E731
+        again = self.different(lambda: self.text(scope, depth + 1))
         made = plain or f"[{again()}, {again()}]"
         choice = self.random.randrange(9)
         if choice < 3:
@@ -240,30 +254,32 @@ class Generator:
 
     def condition(self, scope: list[Source], depth: int) -> str:
         choice = self.random.randrange(20)
-        text, number = self.column(scope, "t"), self.column(scope, "n")
-        if choice < 5 and number:
-            return f"{number} {self.pick('>', '<', '<>', '=', '>=')} {self.random.randrange(1, 7)}"
-        if choice < 7 and text:
-            return f"{text} {self.pick('>', '<', '<>')} {self.text(scope, depth + 1)}"
-        if choice == 7 and text:
-            return f"{text} like '%{self.random.randrange(1, 5)}'"
-        if choice == 8 and number:
-            return f"{number} between 2 and {self.random.randrange(4, 8)}"
-        if choice == 9 and text:
-            return f"{text} is {self.pick('', 'not ')}null"
-        if choice == 10 and number:
-            return f"{number} {self.pick('', 'not ')}in (1, 2, {self.random.randrange(3, 9)})"
-        if choice == 11 and depth < 2:
-            return f"({self.condition(scope, depth + 1)} {self.pick('and', 'or')} {self.condition(scope, depth + 1)})"
+        texts, numbers = (self.different(lambda of=kind: self.column(scope, of) or "") for kind in "tn")
+        text, number = texts(), numbers()
+        if choice == 11 and depth < 1:
+            return f"({self.condition(scope, 2)} {self.pick('and', 'or')} {self.condition(scope, 2)})"
         if choice == 12 and depth < 2:
             return f"not ({self.condition(scope, depth + 1)})"
-        if choice < 17 and depth < 2:
+        if choice < 16 and choice > 12 and depth < 2 and (text or number):
             return self.subquery_condition(scope)
         if choice == 17 and (items := self.column(scope, "l")) and text:
             return f"list_contains({items}, {text}) is distinct from true"
         if choice == 18 and (date := self.column(scope, "y")):
             return f"{date} > date '2024-0{self.random.randrange(2, 6)}-01'"
-        return f"{self.number(scope, 2)} < {self.number(scope, 2)}"
+        if text and (choice < 4 or not number):
+            other = texts()
+            if other != text and self.chance(0.5):
+                return f"{text} {self.pick('>', '<', '<>')} {other}"
+            return self.pick(f"{text} like '%{self.pick('a', 'K', '1', '2')}%'", f"{text} is not null",
+                             f"{text} {self.pick('>', '<', '<>')} '{self.pick('DK', 'b', 'm')}'")  # fmt: skip
+        if number:
+            other = numbers()
+            if other != number and self.chance(0.3):
+                return f"{number} {self.pick('>', '<', '<=', '<>')} {other}"
+            n = self.random.randrange(2, 4)
+            return self.pick(f"{number} {self.pick('>', '<', '<>', '=', '>=')} {n}", f"{number} between 2 and {n + 2}",
+                             f"{number} {self.pick('', 'not ')}in (1, 2)", f"{number} + 1 > {n}")  # fmt: skip
+        return "true"
 
     def table(self, alias: str | None = None) -> tuple[str, Source]:
         """A table after FROM in one of its spellings."""
@@ -280,7 +296,7 @@ class Generator:
             return ""
         self.used("correlated subquery")
         kind = self.pick(*sorted(kinds, reverse=self.chance(0.9)))
-        return f"{self.column([inner], kind)} {self.pick('=', '=', '<')} {self.column(scope, kind)}"
+        return f"{self.column([inner], kind)} {self.pick('=', '=', '=', '<')} {self.column(scope, kind)}"
 
     def scalar_subquery(self, scope: list[Source], kind: str) -> str:
         self.used("scalar subquery")
@@ -376,7 +392,7 @@ class Generator:
     def joined(self, ctes: dict[str, list[tuple[str, str]]], depth: int) -> tuple[str, list[Source]]:
         text, first = self.source(ctes, depth)
         scope = [first]
-        while len(scope) < 3 and self.chance(0.42):
+        while len(scope) < 3 and self.chance(0.36):
             more, sources = self.join(scope, ctes, depth)
             text += more
             scope += sources
@@ -534,12 +550,15 @@ class Generator:
         return Query(f"{left} {kind} {right}", columns)
 
     def _plain_select(self, ctes: dict[str, list[tuple[str, str]]], columns: list[tuple[str, str]], *, easy: bool) -> str:
-        text, source = self.table() if easy else self.source(ctes, 2)
+        text, source = self.source(ctes, 2)
+        if easy:
+            table, alias = self.pick("customers", "orders"), self.new("t").replace(" №", "n")
+            text, source = f"{table} {alias}", Source(alias, [(name, kind) for name, (_, kind) in TABLES[table].items()])
         shared = {"t": "country", "n": "id"}
         parts = []
         for name, kind in columns:
             has = any(column == shared[kind] for column, _ in source.columns)
-            value = f"{source.alias}.{shared[kind]}" if easy and has and source.alias.isalnum() else None
+            value = f"{source.alias}.{shared[kind]}" if easy and has else None
             parts.append(f"{value or self.expression([source], kind, 1)} as {self.spelled(name) if not easy else chr(34) + name + chr(34)}")
         where = f" where {self.condition([source], 1)}" if self.chance(0.3) else ""
         return f"select {', '.join(parts)} from {text}{where}"
@@ -605,7 +624,7 @@ class Generator:
         return Query(f"select {distinct}{', '.join(parts)} from {text}{window}{qualify}{order}", columns)
 
     def _where(self, scope: list[Source], columns: list[tuple[str, str]]) -> str:
-        if not self.chance(0.35):
+        if not self.chance(0.28):
             return ""
         self.used("where")
         return f" where {self.condition(scope, 0)}"
@@ -615,11 +634,12 @@ class Generator:
         if choice > 0.4:
             return ""
         keys = [self.pick(f'"{name}"', f"{i}") for i, (name, kind) in enumerate(columns, 1) if kind in "tny"]
+        keys = self.random.sample(keys, min(len(keys), self.random.randrange(1, 3)))
         if choice < 0.12 and scope and (key := self.column(scope, "n") or self.column(scope, "t")):
             keys = [key, *keys]
         if choice > 0.36:
             self.used("#1")
-            keys = [f"#{i}" for i, (_, kind) in enumerate(columns, 1) if kind in "tny"]
+            keys = [f"#{i}" for i, (_, kind) in enumerate(columns, 1) if kind in "tny"][:2]
         if not keys:
             return ""
         self.used("order")
@@ -634,7 +654,7 @@ class Generator:
         partition = self.column(scope, "t") or self.column(scope, "n") or "1"
         order = self.column(scope, "n") or partition
         both = f"partition by {partition} order by {order}"
-        return self.pick(both, both, f"order by {order}, {partition}", f"partition by {partition}")
+        return self.pick(both, both, both, f"order by {order}, {partition}", f"partition by {partition}")
 
     def _windowed(self, scope: list[Source], named: str) -> tuple[str, str]:
         self.used("window")
