@@ -99,9 +99,9 @@ class Generator:
         def one() -> str:
             for _ in range(6):
                 found = make()
-                if found.lower().rpartition(".")[2] not in made:
+                if _bare(found) not in made:
                     break
-            made.append(found.lower().rpartition(".")[2])
+            made.append(_bare(found))
             return found
 
         return one
@@ -115,7 +115,8 @@ class Generator:
         return make[kind](scope, depth)
 
     def text(self, scope: list[Source], depth: int) -> str:
-        plain = self.column(scope, "t") or f"'{self.pick('DK', 'x', 'SE')}'"
+        number = self.column(scope, "n")
+        plain = self.column(scope, "t") or (f"({number})::varchar" if number else f"'{self.pick('DK', 'x', 'SE')}'")
         if depth > 1 or self.chance(0.42):
             return plain
         again = self.different(lambda: self.text(scope, depth + 1))
@@ -132,12 +133,12 @@ class Generator:
             self.used("case")
             then, other = again(), again()
             if self.chance(0.3):
-                return f"case {again()} when 'DK' then {then} when {again()} then 'b' else {other} end"
+                return f"case {plain} when 'DK' then {then} when 'SE' then 'b' else {other} end"
             return f"case when {self.condition(scope, depth + 1)} then {then} else {other} end"
         if choice == 13:
             return f"if({self.condition(scope, depth + 1)}, {again()}, {again()})"
         if choice == 14:
-            return f"nullif({again()}, {again()})"
+            return f"nullif({again()}, '{self.pick('DK', 'a1')}')"
         if choice == 15:
             return f"({self.number(scope, depth + 1)})::varchar"
         if choice < 18 and (struct := self.column(scope, "s")):
@@ -268,13 +269,13 @@ class Generator:
             return f"{date} > date '2024-0{self.random.randrange(2, 6)}-01'"
         if text and (choice < 4 or not number):
             other = texts()
-            if other != text and self.chance(0.5):
+            if _bare(other) != _bare(text) and self.chance(0.5):
                 return f"{text} {self.pick('>', '<', '<>')} {other}"
             return self.pick(f"{text} like '%{self.pick('a', 'K', '1', '2')}%'", f"{text} is not null",
                              f"{text} {self.pick('>', '<', '<>')} '{self.pick('DK', 'b', 'm')}'")  # fmt: skip
         if number:
             other = numbers()
-            if other != number and self.chance(0.3):
+            if _bare(other) != _bare(number) and self.chance(0.3):
                 return f"{number} {self.pick('>', '<', '<=', '<>')} {other}"
             n = self.random.randrange(2, 4)
             return self.pick(f"{number} {self.pick('>', '<', '<>', '=', '>=')} {n}", f"{number} between 2 and {n + 2}",
@@ -703,7 +704,7 @@ class Generator:
                 group = f" group by {', '.join(values)}"
             if self.chance(0.2):
                 self.used("having")
-                group += f" having {self._aggregate(scope, numbers=True)[0]} >= {self.random.randrange(1, 4)}"
+                group += f" having {self._aggregate(scope, numbers=True)[0]} >= {self.random.randrange(2, 4)}"
         return Query(f"select {', '.join(parts)} from {text}{group}{self._order(columns, [])}", columns)
 
     def _aggregate(self, scope: list[Source], *, numbers: bool = False) -> tuple[str, str]:
@@ -719,7 +720,7 @@ class Generator:
             (f"any_value({text})", "t"), (f"last({text} order by {order} desc)", "t"), (f"histogram({text})", "o"),
             (f"array_agg({text})", "l"), (f"list({text} order by {order})[1]", "t"),
         ]  # fmt: skip
-        value, kind = self.random.choice(count if numbers else count + others * 2)
+        value, kind = self.random.choice([("count(*)", "n"), (f"sum({number})", "n")] if numbers else count + others * 2)
         rows = [source for source in scope if source.row]
         if not numbers and rows and self.chance(0.1):
             self.used("row as a value")
@@ -785,3 +786,8 @@ class Generator:
         names = ", ".join("'" + name + "'" for name, _ in kept)
         columns = [(name, "o") for name, _ in kept]
         return Query(f"select coalesce(columns([{names}]), null) from {text}", columns)
+
+
+def _bare(text: str) -> str:
+    """An expression without what may be written or left out."""
+    return text.replace('"', "").lower().rpartition(".")[2].strip("()")
