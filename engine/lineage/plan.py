@@ -81,7 +81,7 @@ class Plan:
         evaluate = Expressions(inner.columns, inner.rows, inner.order, {_index(child["children"][0]): inner.columns})
         values = [evaluate(expression) for expression in child["expressions"]]
         kept = [values[i] for i in node.get("projected_input", [])]
-        around = each([*inner.around, *deciding([Value(values[0].own)], "depending on")])
+        around = each([*inner.around, *_lengths(values[:1])])
         return Relation([values[0].item()] * len(node["column_indexes"]) + kept, around, inner.order, inner.rows)
 
     def _dummy_scan(self, _: Node) -> Relation:
@@ -185,9 +185,8 @@ class Plan:
     def _unnest(self, node: Node) -> Relation:
         child = self._only(node)
         lists = child.values(expression["child"] for expression in node["expressions"])
-        lengths = deciding([Value(value.own) for value in lists], "depending on")
         columns = child.columns + [value.item() for value in lists]
-        return replace(child, columns=columns, around=each([*child.around, *lengths]), key=None, single=False)
+        return replace(child, columns=columns, around=each([*child.around, *_lengths(lists)]), key=None, single=False)
 
     def _pivot(self, node: Node) -> Relation:
         child = self._only(node)
@@ -314,3 +313,7 @@ def _index(node: Node) -> int:
     index: int = node["table_index"]
     return index
 
+
+def _lengths(lists: Iterable[Value]) -> Flows:
+    """What decides how many items there are in some lists: not what they are, nor in which order."""
+    return tuple(f for f in deciding([Value(value.own) for value in lists], "depending on") if f.via != "sorted by")

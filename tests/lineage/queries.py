@@ -122,7 +122,7 @@ class Generator:
         again = self.different(lambda: self.text(scope, depth + 1))
         choice = self.random.randrange(34)
         if choice < 4:
-            return f"{self.pick('upper', 'lower', 'trim')}({again()})"
+            return f"{self.pick('upper', 'lower', 'reverse')}({again()})"
         if choice < 7:
             return f"({again()} || '-' || {again()})"
         if choice == 7:
@@ -393,7 +393,7 @@ class Generator:
     def joined(self, ctes: dict[str, list[tuple[str, str]]], depth: int) -> tuple[str, list[Source]]:
         text, first = self.source(ctes, depth)
         scope = [first]
-        while len(scope) < 3 and self.chance(0.36):
+        while len(scope) < 3 and self.chance(0.3):
             more, sources = self.join(scope, ctes, depth)
             text += more
             scope += sources
@@ -456,7 +456,7 @@ class Generator:
         for kind in ("n", "t") if self.chance(0.8) else ("t", "n"):
             mine, its = self.column(scope, kind), self.column([source], kind)
             if mine and its:
-                also = f" and {self.condition([*scope, source], 2)}" if self.chance(0.2) else ""
+                also = f" and {self.condition([*scope, source], 2)}" if self.chance(0.1) else ""
                 return f"{mine} = {its}{also}"
         return self.condition([*scope, source], 2)
 
@@ -482,7 +482,7 @@ class Generator:
 
     def _query(self, ctes: dict[str, list[tuple[str, str]]], depth: int, outer: list[Source]) -> Query:
         ctes = dict(ctes)
-        head = self._with(ctes, depth) if depth < 2 and self.chance(0.35) else ""
+        head = self._with(ctes, depth) if depth < 2 and self.chance(0.07 if depth else 0.32) else ""
         if depth < 2 and self.chance(0.12):
             made = self._set_operation(ctes, depth)
         else:
@@ -491,7 +491,7 @@ class Generator:
 
     def _with(self, ctes: dict[str, list[tuple[str, str]]], depth: int) -> str:
         parts, recursive = [], False
-        for _ in range(self.random.randrange(1, 4)):
+        for _ in range(self.random.randrange(1, 3)):
             choice = self.random.random()
             if choice < 0.35 and depth == 0:
                 table = self.random.choice([name for name in TABLES])
@@ -625,7 +625,7 @@ class Generator:
         return Query(f"select {distinct}{', '.join(parts)} from {text}{window}{qualify}{order}", columns)
 
     def _where(self, scope: list[Source], columns: list[tuple[str, str]]) -> str:
-        if not self.chance(0.28):
+        if not self.chance(0.24):
             return ""
         self.used("where")
         return f" where {self.condition(scope, 0)}"
@@ -635,27 +635,27 @@ class Generator:
         if choice > 0.4:
             return ""
         keys = [self.pick(f'"{name}"', f"{i}") for i, (name, kind) in enumerate(columns, 1) if kind in "tny"]
-        keys = self.random.sample(keys, min(len(keys), self.random.randrange(1, 3)))
+        keys = self.random.sample(keys, min(len(keys), 1 + self.chance(0.2)))
         if choice < 0.12 and scope and (key := self.column(scope, "n") or self.column(scope, "t")):
-            keys = [key, *keys]
+            keys = [key]
         if choice > 0.36:
             self.used("#1")
-            keys = [f"#{i}" for i, (_, kind) in enumerate(columns, 1) if kind in "tny"][:2]
+            keys = [f"#{i}" for i, (_, kind) in enumerate(columns, 1) if kind in "tny"][:1]
         if not keys:
             return ""
         self.used("order")
         limit = ""
-        if self.chance(0.6):
+        if self.chance(0.35):
             self.used("limit")
             limit = f" limit {self.random.randrange(2, 5)}" + self.pick("", "", " offset 1")
         ordered = ", ".join(f"{key} {self.pick('', 'desc', 'nulls first')}" for key in keys)
         return f" order by {ordered}{limit}"
 
     def _window(self, scope: list[Source]) -> str:
-        partition = self.column(scope, "t") or self.column(scope, "n") or "1"
-        order = self.column(scope, "n") or partition
+        numbers = self.different(lambda: self.column(scope, "n") or self.column(scope, "t") or "1")
+        partition, order = numbers(), numbers()
         both = f"partition by {partition} order by {order}"
-        return self.pick(both, both, both, f"order by {order}, {partition}", f"partition by {partition}")
+        return self.pick(both, both, both, f"order by {order}", f"partition by {partition}")
 
     def _windowed(self, scope: list[Source], named: str) -> tuple[str, str]:
         self.used("window")
