@@ -33,6 +33,7 @@ MODELS = {
     "tickets_by_customer": "select c.email, count(t.ticket_id) as tickets "
     "from customers c left join tickets t on t.customer_email = c.email group by all",
 }
+_TYPES = dict.fromkeys(("total", "revenue", "per_customer"), "DOUBLE") | dict.fromkeys(("invoices", "customers"), "BIGINT")
 PERSONAL = {f"{dataset}.{v.column}" for dataset, (_, verdicts) in DATASETS.items() for v in verdicts}
 
 
@@ -42,11 +43,12 @@ def edges() -> list[Edge]:
     for dataset, (names, verdicts) in DATASETS.items():
         made += explore_edges(f"{dataset}.csv", dataset, names)
         made += chart_edges(dataset, names, {v.column: v for v in verdicts})
-        schemas[dataset] = dict.fromkeys(names, "VARCHAR")
+        schemas[dataset] = {name: _TYPES.get(name, "VARCHAR") for name in names}
     for model, sql in MODELS.items():
         found = columns(sql, schemas)
         made += model_edges(model, found, MODELS)
-        schemas[model] = dict.fromkeys(dict.fromkeys(edge.to_column for edge in found), "VARCHAR")
+        names = dict.fromkeys(edge.to_column for edge in found)
+        schemas[model] = {name: _TYPES.get(name, "VARCHAR") for name in names}
     return made
 
 
