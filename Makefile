@@ -29,7 +29,7 @@ demo-slack: setup  ## the same in Slack, without a Slack: a played one, and a pa
 	@$(BIN)/python -m tests.mocks.demo
 
 test: setup  ## the whole test suite
-	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-long: setup  ## the slow matrices whole, of which `make test` has a short form
 	$(BIN)/python -m pytest -m long

@@ -23,7 +23,16 @@ REQUIRED = os.environ.get("ATLAS_REQUIRE_SERVICES") == "1"
 OF_THIS_PROCESS = 9 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 7
 REDIS = os.environ.get("ATLAS_TEST_REDIS", f"redis://127.0.0.1:6379/{OF_THIS_PROCESS}")
 
+# files that take long are given out first: what is begun last decides when all have ended
+LONGEST = ("tests/crash/", "tests/test_people.py", "tests/attack/test_channels.py", "tests/attack/test_who_works.py",
+           "tests/test_canaries.py", "tests/test_leases.py", "tests/test_incremental.py", "tests/test_retry.py",
+           "tests/test_main_job.py", "tests/attack/", "tests/test_", "tests/bot/", "tests/api/")  # fmt: skip
+
 Lines = Callable[[], list[dict[str, Any]]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: next((n for n, name in enumerate(LONGEST) if item.nodeid.startswith(name)), 99))
 
 
 @pytest.hookimpl(wrapper=True)

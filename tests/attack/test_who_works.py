@@ -187,7 +187,9 @@ def test_a_worker_without_the_key_refuses_and_names_the_remedy(shared: Program, 
         attempts.tried("remedy", name, held=held)
 
 
-@pytest.mark.parametrize("how", ["gone", "another", "empty", "a folder"])
+@pytest.mark.parametrize(
+    "how", ["gone", *(pytest.param(how, marks=pytest.mark.long) for how in ("another", "empty", "a folder"))]
+)
 def test_without_the_right_key_no_part_is_taken(tmp_path: Path, attempts: Attempts, how: str) -> None:
     program = Program(tmp_path)
     orders(program)
