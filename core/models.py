@@ -38,7 +38,7 @@ class Rejects:
 
 @dataclass(frozen=True)
 class Assumed:
-    """What a connector assumed about its source that was not plain. The answer of the run says it: it quotes no data."""
+    """What a connector assumed about its source that was not plain, for the answer of the run. It quotes no data."""
 
     what: str
 
