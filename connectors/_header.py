@@ -149,6 +149,15 @@ def names_of(header: list[str]) -> tuple[list[str], list[str]]:
     return names, renamed
 
 
+def called(renamed: list[str]) -> list[str]:
+    """What is said of columns whose names stood there before."""
+    if not renamed:
+        return []
+    shown = ", ".join(f"`{name}`" for name in renamed[:3]) + (f" and {len(renamed) - 3} more" if renamed[3:] else "")
+    what = "a column has" if len(renamed) == 1 else f"{len(renamed)} columns have"
+    return [f"{what} a name that another has before, and {'is' if len(renamed) == 1 else 'are'} read as {shown}"]
+
+
 def _mostly(kinds: list[str | None]) -> str | None:
     found, many = Counter(kinds).most_common(1)[0]
     return found if many >= 0.9 * len(kinds) else None

@@ -208,8 +208,8 @@ def _filled(values: list[str]) -> int:
 
 
 def _is_padded(values: list[str]) -> bool:
-    """Whether only the first cells of a line are filled, as where Excel writes out a title."""
-    return _filled(values) <= max(1, len(values) // 3) and len(values) > 2
+    """Whether few cells of a line are filled, as where Excel writes out a title."""
+    return sum(map(bool, values)) <= max(1, len(values) // 3) and len(values) > 2
 
 
 def _is_title(rows: Rows, row: int, grid: dict[int, list[str]]) -> bool:

@@ -20,7 +20,7 @@ from connectors._columns import LONGEST
 from connectors._dialect import Dialect, detect
 from connectors._encoding import BYTEWISE, Text
 from connectors._files import FileSource
-from connectors._header import names_of
+from connectors._header import called, names_of
 from connectors._layout import cells, filled_after
 from connectors._rows import Rows, split, table
 from core.errors import SourceUnreadable
@@ -153,15 +153,6 @@ def _header(file: BinaryIO, how: Dialect, name: str) -> tuple[list[str], list[st
             hint="Is it a CSV file? If it has no header, say `header: false`.",
         )
     return names, [*how.assumed, *called(renamed)]
-
-
-def called(renamed: list[str]) -> list[str]:
-    """What is said of columns whose names stood there before."""
-    if not renamed:
-        return []
-    shown = ", ".join(f"`{name}`" for name in renamed[:3]) + (f" and {len(renamed) - 3} more" if renamed[3:] else "")
-    what = "a column has" if len(renamed) == 1 else f"{len(renamed)} columns have"
-    return [f"{what} a name that another has before, and {'is' if len(renamed) == 1 else 'are'} read as {shown}"]
 
 
 def _before(line: int | None, found: Iterator[Rows]) -> Iterator[Rows]:
