@@ -156,9 +156,10 @@ def mask(
     start.loaded()
     left_out: dict[str, list[int]] = {}
     failed: dict[str, AtlasError] = {}
+    assumed: dict[str, list[str]] = {}
     found = mask_files(
         files, out, masking_key(home), lambda name, bad: left_out.setdefault(name, []).extend(bad.lines),
-        failed.__setitem__,
+        failed.__setitem__, lambda name, what: assumed.setdefault(name, []).append(what),
     )  # fmt: skip
     if findings:
         findings.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
@@ -171,6 +172,9 @@ def mask(
     for name, lines in left_out.items():
         where = ", ".join(map(str, lines[:5])) + (" …" if len(lines) > 5 else "")
         typer.echo(f"{name}: {len(lines):,} lines are no rows of the table and were left out: {where}", err=True)
+    for name, notes in assumed.items():
+        for note in notes:
+            typer.echo(f"{name}: {note}.", err=True)
     for name, error in failed.items():
         typer.echo(f"{name} was not masked: {error.message} {error.hint or ''}".strip(), err=True)
     if failed:

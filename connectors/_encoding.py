@@ -67,11 +67,11 @@ class Text:
         self._decoder.reset()
         return b"\xff" if pending else b""  # the file ends in the middle of a letter
 
-    def end(self, file: BinaryIO, size: int) -> bytes:
+    def end(self, size: int) -> bytes:
         """The last lines of the file, about so many bytes of them."""
-        most = file.seek(0, 2)
-        file.seek(max(0, most - size) // 4 * 4)
-        data = file.read()
+        most = self._file.seek(0, 2)
+        self._file.seek(max(0, most - size) // 4 * 4)
+        data = self._file.read()
         text = data if self._decoder is None else data.decode(self._encoding, "replace").encode()
         return text.partition(b"\n")[2]
 
@@ -144,7 +144,8 @@ def _bytewise(file: BinaryIO, name: str, given: str | None) -> Encoding:
     if known and best == "windows-1252":
         return Encoding(best)
     dos = " (DOS)" if best != "windows-1252" else ""
-    return Encoding(best, assumed=f"its letters were taken for {_NAMES[best]}{dos}; if they look wrong, write `encoding`")
+    assumed = f"its letters were taken for {_NAMES[best]}{dos}; if they look wrong, write its `encoding`"
+    return Encoding(best, assumed=assumed)
 
 
 @dataclass

@@ -11,8 +11,9 @@ _KINDS = (
     (
         "number",
         re.compile(
-            r"(?i)(?:(?:kr\.?|dkk|sek|nok|eur|usd|gbp|[€$£]) ?)?[-+(]?(?:\d{1,3}(?:[ .,'\u00a0]\d{3})+|[\d.,]*\d[\d.,]*)"
-            r"(?:e[-+]?\d+)?[-)]?(?: ?(?:kr\.?|dkk|sek|nok|eur|usd|gbp|[€$£]))?"
+            r"(?i)(?:(?:kr\.?|dkk|sek|nok|eur|usd|gbp|[€$£]) ?)?[-+(]?"
+            r"(?:\d{1,3}(?:[ .,'\u00a0]\d{3})+|[\d.,]*\d[\d.,]*)(?:e[-+]?\d+)?[-)]?"
+            r"(?: ?(?:kr\.?|dkk|sek|nok|eur|usd|gbp|[€$£]))?"
         ),
     ),
     ("date", re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ].*)?|\d{4}-\d\d")),
@@ -38,22 +39,24 @@ _NONE = frozenset(("", "-", "–", "?", ".", "..", "...", "n/a", "na", "nan", "n
 # what columns are called where their values look no different from it
 _WORDS = frozenset(
     """
-    id nr no key code kode type art class klasse kategori category group gruppe status state tilstand title titel name
-    navn fornavn efternavn mellemnavn fuldenavn firstname lastname surname givenname familyname fullname username brugernavn
-    bruger user kunde customer client klient medlem member medarbejder employee person kontakt contact firma company
-    virksomhed organisation organization afdeling department team leder manager ejer owner email mail epost telefon tlf
-    phone mobil mobile fax adresse address vej gade street by city town postnr postnummer postby zip postcode region
-    kommune municipality land country nation sprog language køn gender sex alder age fødselsdag fødselsdato birthday birthdate
-    cpr cvr dato date day dag month måned year år uge week time tid timestamp created updated oprettet ændret rettet start
-    slut end fra from til to periode period beskrivelse description tekst text note notes noter bemærkning bemærkninger
-    kommentar comment comments besked message emne subject indhold content value værdi beløb amount pris price total sum
-    saldo balance moms vat tax rabat discount valuta currency antal quantity qty count enhed unit vare varenr produkt
-    product item sku model brand mærke farve color colour størrelse size vægt weight højde height længde length bredde width
-    ordre order ordrenr faktura invoice bilag konto account kontonr iban bank kort card reference ref kilde source url link
-    website web domain domæne ip host server version level niveau priority prioritet score rank point points resultat result
-    svar answer question spørgsmål emoji label tag tags keyword sag case ticket sagsnr projekt project opgave task fase
-    lat lon lng latitude longitude bredde længdegrad breddegrad station sensor måling temperatur temperature vind nedbør
-    column kolonne field felt variable variabel parameter property attribute row række line linje
+    id nr no key code kode type art class klasse kategori category group gruppe status state tilstand title
+    titel name navn fornavn efternavn mellemnavn fuldenavn firstname lastname surname givenname familyname
+    fullname username brugernavn bruger user kunde customer client klient medlem member medarbejder employee
+    person kontakt contact firma company virksomhed organisation organization afdeling department team leder
+    manager ejer owner email mail epost telefon tlf phone mobil mobile fax adresse address vej gade street by
+    city town postnr postnummer postby zip postcode region kommune municipality land country nation sprog
+    language køn gender sex alder age fødselsdag fødselsdato birthday birthdate cpr cvr dato date day dag
+    month måned year år uge week time tid timestamp created updated oprettet ændret rettet start slut end fra
+    from til to periode period beskrivelse description tekst text note notes noter bemærkning bemærkninger
+    kommentar comment comments besked message emne subject indhold content value værdi beløb amount pris price
+    total sum saldo balance moms vat tax rabat discount valuta currency antal quantity qty count enhed unit
+    vare varenr produkt product item sku model brand mærke farve color colour størrelse size vægt weight højde
+    height længde length bredde width ordre order ordrenr faktura invoice bilag konto account kontonr iban
+    bank kort card reference ref kilde source url link website web domain domæne ip host server version level
+    niveau priority prioritet score rank point points resultat result svar answer question spørgsmål emoji
+    label tag tags keyword sag case ticket sagsnr projekt project opgave task fase lat lon lng latitude
+    longitude bredde længdegrad breddegrad station sensor måling temperatur temperature vind nedbør column
+    kolonne field felt variable variabel parameter property attribute row række line linje
     """.split()
 )
 _WORD = re.compile(r"[^\W\d_]+")
@@ -144,6 +147,15 @@ def names_of(header: list[str]) -> tuple[list[str], list[str]]:
         seen.add(name.casefold())
         names.append(name)
     return names, renamed
+
+
+def called(renamed: list[str]) -> list[str]:
+    """What is said of columns whose names stood there before."""
+    if not renamed:
+        return []
+    shown = ", ".join(f"`{name}`" for name in renamed[:3]) + (f" and {len(renamed) - 3} more" if renamed[3:] else "")
+    what = "a column has" if len(renamed) == 1 else f"{len(renamed)} columns have"
+    return [f"{what} a name that another has before, and {'is' if len(renamed) == 1 else 'are'} read as {shown}"]
 
 
 def _mostly(kinds: list[str | None]) -> str | None:

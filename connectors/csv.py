@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from connectors._columns import LONGEST
-from connectors._dialect import Dialect, cells, detect, filled_after
+from connectors._dialect import Dialect, detect
 from connectors._encoding import BYTEWISE, Text
 from connectors._files import FileSource
-from connectors._header import names_of
+from connectors._header import called, names_of
+from connectors._layout import cells, filled_after
 from connectors._rows import Rows, split, table
 from core.errors import SourceUnreadable
 from core.models import LINE, MOST_COLUMNS, Rejects, Remark, SourcePart
@@ -72,7 +73,7 @@ def cut(source: Source, file: SourcePart, rows: int = PART_ROWS) -> Iterator[Sou
                 line = int(found.lines[row])
                 if begun:
                     yield SourcePart(file.name, {**spec, **begun, "before": line})
-                begun = {"from": how.start + found.at + int(found.starts[row]), "line": line, "first": not seen}
+                begun = {"from": how.start + found.at + int(found.starts[row]), "line": line, "first": not begun}
             seen += len(found) - first if len(found) else 0
             first = 0 if len(found) else first
         begun = begun or {"from": known.st_size, "line": 1, "first": True}
@@ -134,7 +135,8 @@ def _header(file: BinaryIO, how: Dialect, name: str) -> tuple[list[str], list[st
             f"`{name}` has {how.width:,} columns in line {how.line}; at most {MOST_COLUMNS:,} can be read.",
             hint="Does each line end with a line feed? If the delimiter is another one, say `delimiter:`.",
         )
-    rows = next((r for r in split(Text(file, how.encoding, how.start).read, how.delimiter, how.returns) if len(r)), None)
+    found = split(Text(file, how.encoding, how.start).read, how.delimiter, how.returns)
+    rows = next((rows for rows in found if len(rows)), None)
     if rows is None:
         raise SourceUnreadable(f"`{name}` is empty: it has not even a header.", hint="Was it written to the end?")
     if not how.header:
@@ -151,15 +153,6 @@ def _header(file: BinaryIO, how: Dialect, name: str) -> tuple[list[str], list[st
             hint="Is it a CSV file? If it has no header, say `header: false`.",
         )
     return names, [*how.assumed, *called(renamed)]
-
-
-def called(renamed: list[str]) -> list[str]:
-    """What is said of columns whose names stood there before."""
-    if not renamed:
-        return []
-    shown = ", ".join(f"`{name}`" for name in renamed[:3]) + (f" and {len(renamed) - 3} more" if renamed[3:] else "")
-    what = "a column has" if len(renamed) == 1 else f"{len(renamed)} columns have"
-    return [f"{what} a name that another has before, and {'is' if len(renamed) == 1 else 'are'} read as {shown}"]
 
 
 def _before(line: int | None, found: Iterator[Rows]) -> Iterator[Rows]:
@@ -272,8 +265,10 @@ def _table(rows: Rows, wrong: dict[int, str], names: list[str], how: Dialect) ->
     tables = []
     for many in np.unique(rows.fields[good]).tolist():
         more = [f"{LINE}_{number}" for number in range(many - len(names))]
-        values = _values(rows, good & (rows.fields == many), [*names, *more], how) if len(more) <= how.trailing else None
-        if values is None or many < len(names) or any(values[name].null_count < len(values) for name in more):
+        if not len(names) <= many <= len(names) + how.trailing:
+            return None
+        values = _values(rows, good & (rows.fields == many), [*names, *more], how)
+        if values is None or any(values[name].null_count < len(values) for name in more):
             return None
         tables.append(values.drop_columns(more))
     return tables[0] if len(tables) == 1 else pa.concat_tables(tables).sort_by(LINE)

@@ -29,6 +29,7 @@ _ORDER = f"{LINE}_order"  # no column of a source begins like this
 
 OnReject = Callable[[str, Rejects], None]
 OnFailure = Callable[[str, AtlasError], None]
+OnAssumed = Callable[[str, str], None]
 
 
 def mask_files(
@@ -37,10 +38,12 @@ def mask_files(
     key: bytes,
     on_reject: OnReject | None = None,
     on_failure: OnFailure | None = None,
+    on_assumed: OnAssumed | None = None,
 ) -> dict[str, Any]:
     """Writes each file masked to `out` under its own name, and says what was found: {file: {column: …}}.
 
-    A line that is no row of the table cannot be masked column by column: it is left out and told to `on_reject`.
+    A line that is no row of the table cannot be masked column by column: it is left out and told to `on_reject`, as are
+    lines above the header to `on_assumed`, with what else was not plain about a file.
     A file that cannot be masked is told to `on_failure` and the others go on; without that it raises.
     """
     if twice := sorted({f.name for f in files if sum(g.name == f.name for g in files) > 1}):
@@ -55,7 +58,7 @@ def mask_files(
             if file.suffix.lower() in (".jsonl", ".ndjson"):
                 found[file.name] = _mask_jsonl(file, partial, key)
             else:
-                found[file.name] = _mask_csv(file, partial, key, on_reject)
+                found[file.name] = _mask_csv(file, partial, key, on_reject, on_assumed)
             partial.replace(target)
         except AtlasError as error:
             if on_failure is None:
@@ -67,12 +70,18 @@ def mask_files(
     return found
 
 
-def _mask_csv(file: Path, target: Path, key: bytes, on_reject: OnReject | None) -> dict[str, Any]:
+def _mask_csv(
+    file: Path, target: Path, key: bytes, on_reject: OnReject | None, on_assumed: OnAssumed | None
+) -> dict[str, Any]:
     source = csv.Source.model_validate({"connector": "csv", "path": str(file.absolute())}, context=_EVERYWHERE)
     part = SourcePart(file.name, {"path": source.path})
     how = csv.dialect(source, part)
-    kept = Kept(_frames(source, part, None))
+    assumed: list[str] = []
+    kept = Kept(_frames(source, part, None, assumed.append))
     found, masker = _decide(kept, key)
+    if on_assumed:
+        for what in assumed:
+            on_assumed(file.name, what)
     tell = (lambda r: on_reject(file.name, r)) if on_reject else None
     frames = kept.frames if kept.whole and tell is None else _frames(source, part, tell)
     first = True
@@ -105,12 +114,19 @@ class Kept:
             yield frame
 
 
-def _frames(source: csv.Source, part: Any, on_reject: Callable[[Rejects], None] | None) -> Iterator[pl.DataFrame]:
+def _frames(
+    source: csv.Source,
+    part: Any,
+    on_reject: Callable[[Rejects], None] | None,
+    on_assumed: Callable[[str], None] = lambda _: None,
+) -> Iterator[pl.DataFrame]:
     for batch in csv.read(source, part):
         if isinstance(batch, Rejects):
             if on_reject:
                 on_reject(batch)
-        elif not isinstance(batch, Remark):
+        elif isinstance(batch, Remark):
+            on_assumed(batch.text)
+        else:
             frame = pl.from_arrow(pa.Table.from_batches([batch]))
             assert isinstance(frame, pl.DataFrame)
             yield frame

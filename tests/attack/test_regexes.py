@@ -12,7 +12,18 @@ from api import asked, hosts, inputs, observe
 from bot import drawing, grammar, typed, words
 from bot.platforms.slack import blocks
 from bot.platforms.teams import cards
-from connectors import _addresses, _calls, _columns, _dialect, _pages, _postgres_errors, postgres, rest
+from connectors import (
+    _addresses,
+    _calls,
+    _columns,
+    _dialect,
+    _header,
+    _layout,
+    _pages,
+    _postgres_errors,
+    postgres,
+    rest,
+)
 from core import cron, kept, pipeline_file, secrets, settings
 from core.errors import AtlasError
 from core.pipeline import MistakeAt
@@ -67,7 +78,10 @@ def _drawn(text: str) -> None:
 
 
 def _cells(text: str) -> None:
-    _dialect._kind(text)
+    _header.kind(text)
+    _header.judged([text, "1"], [[text[1:], "2"], ["a", "3"]])
+    _layout._TOTAL.fullmatch(text)
+    _dialect._SEP.match(text.encode())
     _dialect.re.sub(rb'"[^"]*"', b"", text.encode())
     _columns.fit(text)
 
