@@ -162,7 +162,9 @@ def _number(type_: ColumnType) -> str:
             fraction = rf"(?:\.[0-9]{scale})?"
             return f"-?(?:{digits}){fraction}" if type_.kind == "decimal" else digits.replace("[1", "-?[1", 1)
         case "e":
-            return rf"-?(?:{digits})(?:\.[0-9]{{1,40}})?(?:[eE][+-]?[0-9]{{1,3}})?"
+            # 12E5 may be a code: programs that leave the sign out write a point, 1.0E5
+            number, point = f"-?(?:{digits})", r"\.[0-9]{1,40}"
+            return f"{number}(?:{point})?(?:[eE][+-][0-9]{{1,3}})?|{number}{point}[eE][0-9]{{1,3}}"
     group, point = (".", ",") if type_.format == "," else (",", r"\.")
     grouped = rf"[1-9][0-9]{{0,2}}(?:[{group} '\x{{2019}}\x{{a0}}\x{{202f}}][0-9]{{3}}){{1,12}}"
     if type_.kind == "integer":  # 1234 beside 1.234 was not grouped by anybody

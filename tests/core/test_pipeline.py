@@ -43,7 +43,7 @@ def read(folder: Path, text: str) -> Pipeline:
             "privacy:\n  zzz: 1",
             "5: unknown key `privacy.zzz`; allowed: columns, legal_basis, persons, purpose, raw_reten",
         ),
-        ("5: x", "4: unknown key `5`; allowed: description, key, name, owner"),
+        ("5: x", "4: unknown key `5`; allowed: bad_values, columns, description, key, max_rej"),
         ("owner: b", "4: `owner` is written twice"),
         ("quality:\n  completeness: [a]\n  completeness: [b]", "6: `completeness` is written twice"),
         ("key: order_id", "4: `key` is `order_id`: must be a list: [a, b]"),
