@@ -29,6 +29,7 @@ def numbers(unit: str | None = None) -> list[ColumnType]:
     kinds = [
         ColumnType("integer", wide=True), ColumnType("decimal"), ColumnType("integer", ",", wide=True),
         ColumnType("decimal", ","), ColumnType("integer", ".", wide=True), ColumnType("decimal", "."),
+        *(ColumnType(kind, mark, wide=kind == "integer") for mark in (", ", ". ") for kind in ("integer", "decimal")),
     ]  # fmt: skip
     if unit:
         return [replace(kind, unit=unit) for kind in kinds]
@@ -149,7 +150,7 @@ def _counts(name: str, kind: ColumnType) -> dict[str, pl.Expr]:
     if kind.kind == "date":
         return counts
     text = column_types.plain(pl.when(good).then(column), kind)
-    counts["marked"] = (good & column.str.contains("[.,'’ \xa0\u202f]")).sum()
+    counts["marked"] = (good & column.str.contains("[.,]")).sum()
     if kind.format == "e":
         needed = column_types.needed(text)
         digits = text.str.replace("[eE].*", "").str.replace_all("[^0-9]", "").str.len_bytes()

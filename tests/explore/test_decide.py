@@ -68,6 +68,7 @@ def test_a_column_that_was_empty_or_masked_takes_the_type_of_its_values(tmp_path
         (["1.5", "0.25", "7"], ["1,234", "12,000", "950"], ColumnType("integer", ".")),
         (DANISH, ["1,234", "2,500", "3"], decimal(3, ",")),
         (["x", "y", "z"], ["1.234", "12.000", "950"], TEXT),
+        (["55.6760968", "12.5683371", "56.1"], ["1.234", "12.000", "950"], TEXT),  # coordinates have points anywhere
         (DANISH, ["03-04-2024", "05-06-2024", None], ColumnType("date", "%d-%m-%Y")),
         (["31/12/2024", "01/01/2024", None], ["03-04-2024", None, None], ColumnType("date", "%d-%m-%Y")),
         (["12-31-2024", "01-01-2024", None], ["03-04-2024 9:05 PM", None, None], ColumnType("datetime", "%m-%d-%Y")),
@@ -145,6 +146,17 @@ def test_people_may_rather_have_text_than_lose_rows(tmp_path: Path) -> None:
 def test_codes_and_phone_numbers_lose_no_row_and_no_digit(tmp_path: Path, cells: list[str]) -> None:
     kind, made = of(tmp_path, [*cells])
     assert (kind, made.bad) == (TEXT, {})
+
+
+def test_digits_in_groups_are_numbers_where_some_have_decimals(tmp_path: Path) -> None:
+    kind, made = of(tmp_path, ["12 345 678", "1 234"])
+    assert (kind, made.told["c"]) == (
+        TEXT,
+        "stays text because its digits stand in groups, as in a phone number. If it holds numbers, write into a.yml: "
+        'columns: {c: {type: integer, decimal: ","}}',
+    )
+    assert of(tmp_path, ["12 345 678,50", "1\u00a0234,5"])[0] == decimal(2, ", ")
+    assert of(tmp_path, ["12'345'678.50", "1'234.5"])[0] == decimal(2, ". ")
 
 
 def test_years_of_two_digits_are_not_guessed(tmp_path: Path) -> None:

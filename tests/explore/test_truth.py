@@ -47,7 +47,7 @@ def faults(name: str, column: Written, made: Decided) -> str | None:
         return f"good cells are rejected: {[column.cells[n] for n in sorted(rejected - column.wrong)[:3]]}"
     read = [str(value) if column.is_text and value is not None else value for value in values]
     pairs = enumerate(zip(column.cells, read, column.values, strict=True))
-    wrong = [row for n, row in pairs if row[1] != row[2] and not (n in column.wrong and row[1] is None)]
+    wrong = [row for n, row in pairs if row[1] != row[2] and not (row[1] is None and (n in column.wrong or missing[n]))]
     # a mistake that is a value of the type by chance cannot be seen
     wrong = [w for w in wrong if w[0] not in written.MISTAKES]
     return f"as {kind}: {wrong[:3]}" if wrong else None
@@ -75,4 +75,4 @@ def test_what_is_published_is_what_was_written_or_people_are_told(tmp_path: Path
             if made.types[name].kind == "text" and name not in made.told and much:
                 silent.append((seed, country.name, column.kind, "is text without a word"))
     assert not silent, silent[:20]
-    assert typed.total() > 4 * told.total(), (typed, told)
+    assert typed.total() > 3 * told.total(), (typed, told)
