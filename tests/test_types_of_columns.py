@@ -1,6 +1,7 @@
 """Columns of types: what is told of them in the answer, declared in the file, rejected, and healed."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -96,6 +97,23 @@ def test_declared_types_hold_and_reject_what_does_not_fit(shop: Shop) -> None:
         (Decimal(1234), "2024-03-04", "12"), (Decimal(2000), "2024-05-06", "13"),
     ]  # fmt: skip
     assert "as declared.yml declares" in answer["warnings"][0]
+
+
+def test_the_lines_of_the_how_to_page_hold(shop: Shop) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "how-to" / "your-own-pipeline.md").read_text(encoding="utf-8")
+    lines = re.findall("(?m)^ {7}((?:columns: {amount|bad_values|max_rejected).*)$", page)
+    assert len(lines) == 3
+    text = (
+        "amount;created;code;day\n1.234,50;31-12-2026;17;01-02-2026\n1.234;1-2-2026;18;soon\n"
+        "2;03-04-2026;19;03-02-2026\n"
+    )
+    answer = shop.run("page", text, "\n".join(lines))
+    assert answer["state"] == "succeeded", answer["error"]
+    rows = shop.rows("page").with_columns(pl.col("created").cast(pl.String)).rows()
+    assert rows == [
+        (Decimal("1234.5"), "2026-12-31", "17", "01-02-2026"), (Decimal(1234), "2026-02-01", "18", "soon"),
+        (Decimal(2), "2026-04-03", "19", "03-02-2026"),
+    ]  # fmt: skip
 
 
 def test_a_column_that_is_declared_must_be_there(shop: Shop) -> None:

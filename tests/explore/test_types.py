@@ -180,7 +180,8 @@ def test_a_doubled_hour_is_the_first_and_a_skipped_one_keeps_the_offset_before(
 
 ALL = [
     INTEGER, WIDE, ColumnType("integer", format=","), ColumnType("integer", format=".", unit="kr."),
-    decimal(4, "."), decimal(4, ", "), ColumnType("integer", format=". "), decimal(9, wide=True), decimal(3, "e"), decimal(2, ",", unit="%"),
+    decimal(4, "."), decimal(4, ", "), ColumnType("integer", format=". "), decimal(9, wide=True), decimal(3, "e"),
+    decimal(2, ",", unit="%"),
     *map(day, ("%-d/%-m/%Y", "%m-%d-%Y", "%d.%m.%y", "%Y%m%d")),
     *(at(form, zoned=zoned) for form in ("%-m/%-d/%Y", "%Y-%m-%d %H:%M:%S") for zoned in (False, True)),
     decimal(1), decimal(2), decimal(6), decimal(1, ","), decimal(2, ","), decimal(6, ","),
