@@ -21,6 +21,7 @@ quality:
   uniqueness: [id]
   validity: [{column: id, min: 3}]
   reject_rows: [validity, uniqueness]
+max_rejected_percent: 100
 """
 CELL = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=12)
 ROW = st.lists(CELL, min_size=1, max_size=4)

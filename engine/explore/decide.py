@@ -22,6 +22,7 @@ MOST_TOLD = 12  # sentences about columns
 WORDS = {"integer": "whole numbers", "decimal": "numbers", "date": "dates", "datetime": "times", "text": "text"}
 _ONE = {"integer": "a whole number", "decimal": "a number", "date": "a date", "datetime": "a time", "text": "text"}
 _PLAIN = r"[A-Za-zÆØÅæøå_][\wÆØÅæøå]*"  # names that YAML takes without quotes, inside braces too
+_FEW = 3  # decimals of numbers that people read: amounts, shares, weights
 _CODE = 4  # digits from which whole numbers of one length may be codes: postcodes, phone numbers
 
 
@@ -151,8 +152,13 @@ class _Deciding:
         base = self.known.base.columns.get(name) if self.known.base else None
         if not f.good or f.bad * 100 > self.known.bad_percent * (f.values + (base.filled if base else 0)):
             return False
+        grouped = str(kind.format).endswith(" ") and not kind.unit  # as 12 345 678, which may be a code
+        if not (f.bad or grouped) or kind.kind in ("date", "datetime"):
+            return True
+        if kind.kind == "decimal":  # without decimals it is for the whole numbers to say
+            return f.marked > max(f.bad, f.good // 10)
         # 12B and 0171 are no broken numbers, and where all have one length they may be codes
-        return kind.kind != "integer" or not f.bad or not (f.coded or f.shortest == f.longest >= _CODE)
+        return not (grouped or f.coded or f.shortest == f.longest >= _CODE)
 
     def _take(self, name: str, ways: Mapping[ColumnType, Fit]) -> None:
         """The plainest of the ways that fewest values do not fit."""
@@ -167,24 +173,24 @@ class _Deciding:
                 self.types[name] = before  # Chart will name the first row that does not fit
                 return
             self._text(
-                name, f"stays text because {_of(f.bad, f.values)} {_are(f.bad)} no {WORDS[kind.kind]}, "
+                name, f"stays text because {_misfits(f, kind)}, "
                 f"and {self.known.pipeline}.yml says bad_values: text.",
             )  # fmt: skip
             return
         self.types[name] = found
         self.columns[name] = _profiled(self.whole.columns[name], kind, f)
         told = []
-        if f.bad:
-            self.made.bad[name] = f.bad
-            as_declared = f" as {self.known.pipeline}.yml declares" if declared is not None else ""
-            told.append(f"{_of(f.bad, f.values)} {_are(f.bad)} no {WORDS[kind.kind]}{as_declared}; rejected by row: "
-                        f"dead {self.known.pipeline}.")  # fmt: skip
         if f.missing:
             told.append(f"{_many(f.missing, 'cell')} such as n/a or - {_are(f.missing)} read as empty.")
         if f.cut:
-            told.append(f"{_many(f.cut, 'time')} {'is' if f.cut == 1 else 'are'} cut off after the microsecond.")
+            told.append(f"{_many(f.cut, 'time')} {_are(f.cut)} cut off after the microsecond.")
         if kind.unit:
-            told.append(f"the numbers are read without {kind.unit}.")
+            told.append(f"the numbers are published without their {kind.unit}.")
+        if f.bad:
+            self.made.bad[name] = f.bad
+            as_declared = f", as {self.known.pipeline}.yml declares" if declared is not None else ""
+            rows = "its row is" if f.bad == 1 else "their rows are"
+            told.append(f"{_misfits(f, kind)}{as_declared}; {rows} rejected: dead {self.known.pipeline}")
         if told:
             self.made.told[name] = " ".join(told)
 
@@ -212,11 +218,15 @@ class _Deciding:
                 self._is_open(name, ways, number)
 
     def _evidence(self) -> tuple[set[str], set[str]]:
-        """The ways in which numbers and dates of the other columns are written."""
+        """The ways in which numbers and dates of the other columns are written.
+
+        Coordinates and what else has many decimals are written with points in every country: they prove nothing.
+        """
         marks, orders = set(), set()
         for name, kind in self.types.items():
             if kind.kind in ("integer", "decimal"):
-                if kind.format in (",", ".") or (kind.kind == "decimal" and self.whole.columns[name].filled):
+                few = kind.kind == "decimal" and kind.format is None and (kind.scale or 0) <= _FEW
+                if (kind.format or "e")[0] in ",." or (few and self.whole.columns[name].filled):
                     marks.add(_way(kind))
             elif kind.kind != "text" and (way := _way(kind)) in ("day first", "month first"):
                 orders.add(way)
@@ -234,12 +244,17 @@ class _Deciding:
     def _stays_text(self, name: str, fits: Mapping[ColumnType, Fit]) -> None:
         """Text, as most columns are; told where nearly all of it is something else."""
         kind, f = min(fits.items(), key=lambda pair: pair[1].bad, default=(ColumnType(), Fit()))
-        near = 0.9 if kind.kind == "integer" else fit.LIKELY
-        if not f.values or f.good < near * f.values or (kind.kind == "integer" and f.coded):
+        near = fit.LIKELY
+        if kind.kind == "integer":  # 12B among house numbers is worth no word
+            near = 1 - self.known.bad_percent / 100 if f.coded else 0.9
+        if not f.values or f.good < near * f.values:
             self.types[name] = ColumnType()
             return
-        self._text(name, f"stays text because {_of(f.bad, f.values)} {_are(f.bad)} no {WORDS[kind.kind]}. "
-                         f"To reject these rows, {self._line(name, kind)}")  # fmt: skip
+        if f.bad:
+            why, then = _misfits(f, kind), "To reject these rows,"
+        else:
+            why, then = "its digits stand in groups, as in a phone number", "If it holds numbers,"
+        self._text(name, f"stays text because {why}. {then} {self._line(name, kind)}")
 
     def _line(self, name: str, kind: ColumnType) -> str:
         """The line of the pipeline file that declares a type."""
@@ -345,7 +360,7 @@ def _profiled(column: ColumnProfile, kind: ColumnType, f: Fit) -> ColumnProfile:
 def _way(kind: ColumnType) -> str:
     """How a number or a date is read where its text could be read in two ways."""
     if kind.kind in ("integer", "decimal"):
-        return "," if kind.format == "," else "."
+        return "," if str(kind.format).startswith(",") else "."
     pieces = re.findall("%-?([a-zA-Z])", str(kind.format))
     return {"d": "day first", "m": "month first"}.get(pieces[0] if pieces else "", "year first")
 
@@ -373,8 +388,10 @@ def _value(kind: ColumnType) -> str:
     return f'{{type: {kind.kind}, format: "{str(kind.format).replace("%-", "%")}"}}'
 
 
-def _of(some: int, all_: int) -> str:
-    return f"{some:,} of {_many(all_, 'value')}"
+def _misfits(f: Fit, kind: ColumnType) -> str:
+    """`2 of 3,000 values are not dates`"""
+    what = _ONE[kind.kind] if f.bad == 1 else WORDS[kind.kind]
+    return f"{f.bad:,} of {_many(f.values, 'value')} {_are(f.bad)} not {what}"
 
 
 def _many(count: int, noun: str) -> str:

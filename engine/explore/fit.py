@@ -18,6 +18,7 @@ LIKELY = 0.6  # share of a sample that makes a type worth counting over all rows
 _DAYS = (
     "%Y-%m-%d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%Y.%m.%d",
     "%-d-%-m-%Y", "%-m-%-d-%Y", "%-d.%-m.%Y", "%-d/%-m/%Y", "%-m/%-d/%Y",
+    "%Y-%-m-%-d", "%Y/%-m/%-d",
 )  # fmt: skip
 _SHORT_DAYS = ("%d-%m-%y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y")
 _LIKE_A_VALUE = r"^[ \t\x{a0}]*[-(]?[^0-9]{0,5}[0-9][0-9.,:/'\x{2019} \x{a0}\x{202f}eE+TZ-]*[^0-9]{0,6}$"
@@ -28,6 +29,7 @@ def numbers(unit: str | None = None) -> list[ColumnType]:
     kinds = [
         ColumnType("integer", wide=True), ColumnType("decimal"), ColumnType("integer", ",", wide=True),
         ColumnType("decimal", ","), ColumnType("integer", ".", wide=True), ColumnType("decimal", "."),
+        *(ColumnType(kind, mark, wide=kind == "integer") for mark in (", ", ". ") for kind in ("integer", "decimal")),
     ]  # fmt: skip
     if unit:
         return [replace(kind, unit=unit) for kind in kinds]
@@ -67,8 +69,10 @@ class Fit:
 
     def merge(self, other: "Fit") -> "Fit":
         def both(name: str) -> int:
-            how = max if name in ("whole", "scale", "longest") else min if name == "shortest" else lambda a, b: a + b
-            return int(how(getattr(self, name), getattr(other, name)))
+            one, two = getattr(self, name), getattr(other, name)
+            if name in ("whole", "scale", "longest"):
+                return max(one, two)
+            return min(one, two) if name == "shortest" else int(one + two)
 
         return Fit(**{field.name: both(field.name) for field in fields(Fit)})
 
@@ -90,19 +94,20 @@ def unit_of(values: pl.Series) -> str | None:
     some = values.drop_nulls().str.strip_chars()
     some = some.filter(some.str.contains("[0-9]"))
     for unit in UNITS:
-        if (
-            len(some)
-            and (some.str.ends_with(unit) | some.str.strip_chars_start("-").str.starts_with(unit)).mean() >= LIKELY
-        ):  # type: ignore[operator]
+        if _share(some.str.ends_with(unit) | some.str.strip_chars_start("-").str.starts_with(unit)) >= LIKELY:
             return unit
     return None
+
+
+def _share(which: pl.Series) -> float:
+    return which.sum() / len(which) if len(which) else 0.0
 
 
 def likely(values: pl.Series) -> list[ColumnType]:
     """The types that most values of a sample could be of."""
     some = values.drop_nulls().alias("c")
     some = some.filter(~some.to_frame().select(column_types.is_missing(pl.col("c"))).to_series())
-    if some.is_empty() or float(some.str.contains(_LIKE_A_VALUE).mean() or 0) < LIKELY:  # type: ignore[arg-type]
+    if _share(some.str.contains(_LIKE_A_VALUE)) < LIKELY:
         return []
     short = [*dates(_SHORT_DAYS), *datetimes(_SHORT_DAYS)]
     tried = [*numbers(unit_of(some)), *dates(), *datetimes(), *short]
@@ -145,7 +150,7 @@ def _counts(name: str, kind: ColumnType) -> dict[str, pl.Expr]:
     if kind.kind == "date":
         return counts
     text = column_types.plain(pl.when(good).then(column), kind)
-    counts["marked"] = (good & column.str.contains("[.,'’ \xa0\u202f]")).sum()
+    counts["marked"] = (good & column.str.contains("[.,]")).sum()
     if kind.format == "e":
         needed = column_types.needed(text)
         digits = text.str.replace("[eE].*", "").str.replace_all("[^0-9]", "").str.len_bytes()

@@ -10,7 +10,7 @@ from polars.selectors import by_name
 
 from core.errors import SourceUnreadable
 from core.models import LINE, ColumnType
-from engine.explore.types import DATE_FORMATS, NARROW, SCALE, WIDE, fits, strict_pattern
+from engine.explore.types import DATE_FORMATS, NARROW, SCALE, WIDE, fits, pattern
 
 _GLANCE = 50  # rows that settle what most columns are not
 _FIRST = 4096  # rows that show whether values come again
@@ -201,10 +201,9 @@ def _all_fit(frame: pl.DataFrame, open_: dict[str, frozenset[str]]) -> dict[str,
 
 
 def _fits(column: pl.Expr, kind: str) -> pl.Expr:
-    looks_right = column.str.contains(f"^(?:{strict_pattern(CANDIDATES[kind])})$")
     if kind == "integer" or kind in _DECIMAL:  # the digits on both sides are known when all rows are seen
-        return looks_right
-    return looks_right & fits(column, CANDIDATES[kind])
+        return column.str.contains(f"^(?:{pattern(CANDIDATES[kind])})$")
+    return fits(column, CANDIDATES[kind], whole=True)
 
 
 def _measured(frame: pl.DataFrame, open_: dict[str, frozenset[str]]) -> dict[str, ColumnProfile]:
@@ -219,7 +218,7 @@ def _measured(frame: pl.DataFrame, open_: dict[str, frozenset[str]]) -> dict[str
             cells |= {(name, "whole", kind): (column.str.len_bytes() - sign).max() for kind in kinds & _DECIMAL.keys()}
             continue
         for kind in kinds & _DECIMAL.keys():
-            text = column.str.replace_all("[. '’\xa0\u202f]", "") if kind == "decimal," else column
+            text = column.str.replace_all(".", "", literal=True) if kind == "decimal," else column
             point = text.str.find(_DECIMAL[kind], literal=True)
             scale, whole = text.str.len_bytes() - point - 1, pl.coalesce(point, text.str.len_bytes()) - sign
             cells[name, "whole", kind] = whole.max()

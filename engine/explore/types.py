@@ -89,11 +89,14 @@ def text_is_known(type_: ColumnType) -> bool:
     return type_.kind == "text" or (type_.kind == "integer" and type_.format is None and type_.unit is None)
 
 
-def fits(column: pl.Expr, type_: ColumnType) -> pl.Expr:
-    """Whether text is a value of the type; null where there is none."""
-    looks_right = column.str.contains(f"^(?:{pattern(type_)})$")
+def fits(column: pl.Expr, type_: ColumnType, *, whole: bool = False) -> pl.Expr:
+    """Whether text is a value of the type; null where there is none. `whole`: nothing of it is cut off."""
+    wanted = pattern(type_)
+    if whole:
+        wanted = wanted.replace("[0-9]{1,9}", "[0-9]{1,6}")  # of a second
+    looks_right = column.str.contains(f"^(?:{wanted})$")
     if type_.kind in ("date", "datetime"):
-        day = column if type_.kind == "date" else column.str.extract("^([^T ]*)")
+        day = column.str.extract("^([^T ]*)") if _is_loose(type_) else column.str.slice(0, 10)
         return looks_right & (_day(day, _day_format(type_)).is_not_null() | column.is_null())
     if type_.kind == "decimal" and type_.scale is None:
         return looks_right & ((needed(column) <= SCALE) if type_.format == "e" else True)
@@ -148,13 +151,8 @@ def pattern(type_: ColumnType) -> str:
     return "(?s).*"
 
 
-def strict_pattern(type_: ColumnType) -> str:
-    """The same, but for what needs a word to people: digits of a second that are cut off."""
-    return pattern(type_).replace("[0-9]{1,9}", "[0-9]{1,6}")
-
-
 def _number(type_: ColumnType) -> str:
-    """`1.234,5` with the format `,` and `1,234.5` with `.`; blanks and apostrophes may group digits in both."""
+    """`1.234,5` with the format `,` and `1,234.5` with `.`; with a blank after it, blanks or apostrophes group digits."""
     scale = f"{{1,{type_.scale or SCALE}}}"
     digits = f"0|[1-9][0-9]{{0,{WIDE - 1}}}"
     match type_.format:
@@ -162,12 +160,14 @@ def _number(type_: ColumnType) -> str:
             fraction = rf"(?:\.[0-9]{scale})?"
             return f"-?(?:{digits}){fraction}" if type_.kind == "decimal" else digits.replace("[1", "-?[1", 1)
         case "e":
-            return rf"-?(?:{digits})(?:\.[0-9]{{1,40}})?(?:[eE][+-]?[0-9]{{1,3}})?"
-    group, point = (".", ",") if type_.format == "," else (",", r"\.")
-    grouped = rf"[1-9][0-9]{{0,2}}(?:[{group} '\x{{2019}}\x{{a0}}\x{{202f}}][0-9]{{3}}){{1,12}}"
+            # 12E5 may be a code: programs that leave the sign out write a point, 1.0E5
+            number, point = f"-?(?:{digits})", r"\.[0-9]{1,40}"
+            return f"{number}(?:{point})?(?:[eE][+-][0-9]{{1,3}})?|{number}{point}[eE][0-9]{{1,3}}"
+    group = {",": ".", ".": ","}.get(str(type_.format), r" '\x{2019}\x{a0}\x{202f}")
+    grouped = rf"[1-9][0-9]{{0,2}}(?:[{group}][0-9]{{3}}){{1,12}}"
     if type_.kind == "integer":  # 1234 beside 1.234 was not grouped by anybody
         return f"-?{grouped}|0|-?[1-9][0-9]{{0,2}}"
-    return f"-?(?:{digits}|{grouped})(?:{point}[0-9]{scale})?"
+    return f"-?(?:{digits}|{grouped})(?:[{str(type_.format)[0]}][0-9]{scale})?"
 
 
 def _with_unit(number: str, unit: str | None) -> str:
@@ -184,22 +184,27 @@ def plain(text: pl.Expr, type_: ColumnType) -> pl.Expr:
         return pl.when(needed(text) <= (SCALE if type_.scale is None else type_.scale)).then(text)
     if type_.unit:
         text = text.str.replace(type_.unit, "", literal=True)
-    if type_.format or type_.unit:
+    if type_.unit or str(type_.format).endswith(" "):
         text = text.str.replace_all("[^0-9,.-]", "")
-    if type_.format == ",":
-        return text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
-    return text.str.replace_all(",", "", literal=True) if type_.format == "." else text
+    mark = str(type_.format)[0]
+    if mark in ",.":
+        text = text.str.replace_all(_OTHER[mark], "", literal=True)
+    return text.str.replace(",", ".", literal=True) if mark == "," else text
+
+
+_OTHER = {",": ".", ".": ","}
 
 
 def _plain_sql(column: str, type_: ColumnType) -> str:
     if type_.format == "e":
         return column
     text = f"replace({column}, {_quoted(type_.unit)}, '')" if type_.unit else column
-    if type_.format or type_.unit:
+    if type_.unit or str(type_.format).endswith(" "):
         text = f"regexp_replace({text}, '[^0-9,.-]', '', 'g')"
-    if type_.format == ",":
-        return f"replace(replace({text}, '.', ''), ',', '.')"
-    return f"replace({text}, ',', '')" if type_.format == "." else text
+    mark = str(type_.format)[0]
+    if mark in ",.":
+        text = f"replace({text}, '{_OTHER[mark]}', '')"
+    return f"replace({text}, ',', '.')" if mark == "," else text
 
 
 def needed(text: pl.Expr) -> pl.Expr:

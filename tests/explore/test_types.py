@@ -72,7 +72,7 @@ def in_duckdb(
         (ColumnType("integer", format=","), "1234", None),
         (ColumnType("integer", format=","), "1.23", None),
         (ColumnType("integer", format="."), "1,234", 1234),
-        (ColumnType("integer", format="."), "1'234'567", 1234567),
+        (ColumnType("integer", format=". "), "1'234'567", 1234567),
         (ColumnType("integer", format=",", unit="kr."), "1.234 kr.", 1234),
         (INTEGER, "017", None),
         (INTEGER, "+17", None),
@@ -93,7 +93,8 @@ def in_duckdb(
         (decimal(2, ","), "1.234.567", Decimal("1234567.00")),
         (decimal(2, ","), "12.34,5", None),
         (decimal(2, ","), "1,234.50", None),
-        (decimal(2, ","), "1\u00a0234,50", Decimal("1234.50")),
+        (decimal(2, ", "), "1\u00a0234,50", Decimal("1234.50")),
+        (decimal(2, ","), "1 234,50", None),
         (decimal(2, "."), "1,234.50", Decimal("1234.50")),
         (decimal(2, "."), "1234.5", Decimal("1234.50")),
         (decimal(2, ".", unit="$"), "-$1,234.50", Decimal("-1234.50")),
@@ -179,7 +180,8 @@ def test_a_doubled_hour_is_the_first_and_a_skipped_one_keeps_the_offset_before(
 
 ALL = [
     INTEGER, WIDE, ColumnType("integer", format=","), ColumnType("integer", format=".", unit="kr."),
-    decimal(4, "."), decimal(9, wide=True), decimal(3, "e"), decimal(2, ",", unit="%"),
+    decimal(4, "."), decimal(4, ", "), ColumnType("integer", format=". "), decimal(9, wide=True), decimal(3, "e"),
+    decimal(2, ",", unit="%"),
     *map(day, ("%-d/%-m/%Y", "%m-%d-%Y", "%d.%m.%y", "%Y%m%d")),
     *(at(form, zoned=zoned) for form in ("%-m/%-d/%Y", "%Y-%m-%d %H:%M:%S") for zoned in (False, True)),
     decimal(1), decimal(2), decimal(6), decimal(1, ","), decimal(2, ","), decimal(6, ","),
