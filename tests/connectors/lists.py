@@ -13,6 +13,8 @@ FAULTS = (
     "404 in the middle", "the total is too high", "the total is too low", "the links go round", "rows are deleted",
     "some are hidden", "fewer than asked for", "500 once", "there is more", "nested deeply", "404 at once",
 )  # fmt: skip
+OF_ONE_PAGE = ("none", "an error in 200", "null and errors", "there is more", "nested deeply", "404 at once",
+               "the total is too high")  # fmt: skip
 ERRORS: tuple[dict[str, Any], ...] = (
     {"errors": [{"message": "upstream timeout"}]}, {"error": "not allowed"}, {"success": False}, {"ok": False},
     {"status": "error", "message": "no"}, {"error": {"code": 17, "message": "x"}},
@@ -46,8 +48,7 @@ class Listed:
         self._prepare()
 
     def _prepare(self) -> None:
-        if self.how == "one" and self.fault not in ("none", "an error in 200", "null and errors", "there is more",
-                                                   "nested deeply", "404 at once", "the total is too high"):  # fmt: skip
+        if self.how == "one" and self.fault not in OF_ONE_PAGE:
             self.fault = "none"
         if self.fault in ("the list shifts", "rows are deleted", "some are hidden", "fewer than asked for",
                           "404 at the end", "204 at the end", "404 in the middle"):  # fmt: skip

@@ -10,10 +10,11 @@ from tests.connectors.tables import OWN_TYPES, Made, differences
 from tests.whole import Whole
 
 pytestmark = pytest.mark.services
-FEW, MANY = range(4), pytest.param(range(100), marks=pytest.mark.long)
+FEW = range(4)
+MANY = [pytest.param(range(n, n + 10), marks=pytest.mark.long) for n in range(0, 100, 10)]
 
 
-@pytest.mark.parametrize("seeds", [FEW, MANY], ids=["few", "many"])
+@pytest.mark.parametrize("seeds", [FEW, *MANY], ids=str)
 def test_a_table_is_published_as_it_is_or_refused(seeds: range, url: str, tmp_path: Path) -> None:
     dsn = url.replace("postgresql+psycopg://", "postgresql://")
     atlas = Whole(tmp_path, ATLAS_SECRET_DSN=dsn, ATLAS_TIMEZONE="UTC")
