@@ -66,8 +66,8 @@ _BASE = """(
 _COLUMNS = f"""
 SELECT a.attname, {_BASE} = 'money'::regtype FROM pg_attribute a
 WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
-"""
-_CURSOR = f"SELECT format_type({_BASE}, NULL) FROM pg_attribute a WHERE a.attrelid = %s AND a.attname = %s"
+"""  # noqa: S608 - of constants
+_CURSOR = f"SELECT format_type({_BASE}, NULL) FROM pg_attribute a WHERE a.attrelid = %s AND a.attname = %s"  # noqa: S608
 CURSOR_IS_OF_A_TYPE = True  # whatever its values become: numbers of any length and `infinity` are in order
 _LATE = {  # what may serve as a cursor, and how far back a row may be committed late
     "smallint": "", "integer": "", "bigint": "", "numeric": "", "date": " - 1",
