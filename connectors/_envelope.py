@@ -89,8 +89,9 @@ def told(
 def _more(document: Any, path: str, link: str | None) -> str | None:
     if link:
         return 'the header `Link: rel="next"`'
-    for about, _ in [*_places(document, path), *((a.get("links"), True) for a in _around(document, path))]:
-        for key in _MORE if isinstance(about, dict) else ():
+    linked = [about["links"] for about in _around(document, path) if isinstance(about.get("links"), dict)]
+    for about in [*(about for about, _ in _places(document, path)), *linked]:
+        for key in _MORE:
             value = about.get(key)
             if value is True or (value and isinstance(value, str) and not isinstance(value, Number)):
                 return f"`{key}`"

@@ -20,7 +20,7 @@ from connectors._header import called, names_of
 from connectors._layout import is_total, layout
 from connectors._rows import scan
 from core.errors import SourceUnreadable
-from core.models import LINE, MOST_COLUMNS, Assumed, Rejects, SourcePart
+from core.models import LINE, MOST_COLUMNS, Remark, Rejects, SourcePart
 
 _SAMPLE_ROWS = 1000
 
@@ -39,7 +39,7 @@ def parts(source: Source, base: Path) -> list[SourcePart]:
     return source.files(base)
 
 
-def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects | Assumed]:
+def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects | Remark]:
     """Batches of some ten thousand rows, every column text, and beside them the row of the sheet."""
     asked = {"sheet": source.sheet, "range": source.range}
     found: _Table | None = None
@@ -51,7 +51,7 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects 
                 continue
             if found is None:
                 found = _Table(batch, about, source, part.name)
-                yield from map(Assumed, found.assumed)
+                yield from map(Remark, found.assumed)
                 yield found.rows(batch.slice(0, 0))
             if waiting is not None:
                 yield waiting

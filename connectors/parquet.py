@@ -15,7 +15,7 @@ from connectors._columns import LONGEST
 from connectors._files import FileSource
 from connectors._header import called, names_of
 from core.errors import SourceUnreadable
-from core.models import LINE, Assumed, SourcePart
+from core.models import LINE, Remark, SourcePart
 
 
 class Source(FileSource):
@@ -27,7 +27,7 @@ def parts(source: Source, base: Path) -> list[SourcePart]:
     return source.files(base)
 
 
-def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Assumed]:
+def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Remark]:
     """Batches of some ten thousand rows, every column text, and beside them the number of the row."""
     names: list[str] = []
     seen = 0
@@ -40,7 +40,7 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Assumed]
                 names, renamed = names_of(about["names"])
                 if any(len(name) > LONGEST for name in names):
                     raise SourceUnreadable(f"`{part.name}` has a column whose name is longer than 255 letters.")
-                yield from map(Assumed, called(renamed))
+                yield from map(Remark, called(renamed))
             lines = pa.array(np.arange(seen + 1, seen + 1 + batch.num_rows), pa.int64())
             seen += batch.num_rows
             yield pa.RecordBatch.from_arrays([*batch.columns, lines], names=[*names, LINE])

@@ -59,14 +59,16 @@ SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oi
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^(pg_|information_schema$)'
   AND has_schema_privilege(n.oid, 'USAGE') ORDER BY 1 LIMIT 10000
 """
-_COLUMNS = """
-SELECT a.attname, 'money'::regtype IN (t.oid, t.typbasetype) FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+_BASE = """(
+    WITH RECURSIVE base(oid) AS (SELECT a.atttypid UNION ALL
+        SELECT t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.oid WHERE t.typtype = 'd')
+    SELECT b.oid FROM base b JOIN pg_type t ON t.oid = b.oid WHERE t.typtype <> 'd'
+)"""  # the type of a column, of a domain of domains too
+_COLUMNS = f"""
+SELECT a.attname, {_BASE} = 'money'::regtype FROM pg_attribute a
 WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
-"""
-_CURSOR = """
-SELECT format_type(CASE WHEN t.typbasetype = 0 THEN t.oid ELSE t.typbasetype END, NULL)
-FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = %s AND a.attname = %s
-"""
+"""  # noqa: S608 - of constants
+_CURSOR = f"SELECT format_type({_BASE}, NULL) FROM pg_attribute a WHERE a.attrelid = %s AND a.attname = %s"  # noqa: S608
 CURSOR_IS_OF_A_TYPE = True  # whatever its values become: numbers of any length and `infinity` are in order
 _LATE = {  # what may serve as a cursor, and how far back a row may be committed late
     "smallint": "", "integer": "", "bigint": "", "numeric": "", "date": " - 1",

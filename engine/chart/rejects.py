@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pyarrow.parquet as pq
 from typing_extensions import TypedDict
 
@@ -22,6 +23,8 @@ from engine.sandbox import quoted
 
 LIST = f"{LINE}_rejected"  # the table of the lines to reject
 TWICE = f"{LINE}_twice"  # the table of the lines whose key another row has, and whether a row is one of them
+MOST_HASHES = 20_000_000  # rows whose keys are compared in memory, 8 bytes each
+_ONE_TEXT = {"text", "integer", "date"}  # kinds whose equal values are written alike
 SAMPLES = 3  # values shown of the rows that were rejected for one cause
 SHARED_BY = 10  # rows at least, for a value to be shown
 
@@ -63,8 +66,8 @@ def rejected(
 
     Of rows with one key one stays: that with the highest cursor, and of those the last if `later`, else the first.
     """
-    spill = path.with_suffix(".spill")
-    causes = ask("reject", pipeline, raw, path, spill, later, returns=list[Cause], limits=limits, wanted=wanted,
+    spill, alike = path.with_suffix(".spill"), _some_alike(raw, pipeline.key)
+    causes = ask("reject", pipeline, raw, path, spill, alike, later, returns=list[Cause], limits=limits, wanted=wanted,
                  leaves=[path, spill])  # fmt: skip
     twice = sum(cause["rows"] for cause in causes if cause["twice"])
     rows = sum(cause["rows"] for cause in causes)
@@ -72,7 +75,22 @@ def rejected(
     return Rejects(rows, twice, shown, path if causes else None)
 
 
-def find(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, later: bool, link: Link) -> list[dict[str, Any]]:
+def _some_alike(raw: Raw, key: list[str]) -> bool:
+    """Whether rows may share a key; False only if none do. In nearly all runs this is all that the key costs."""
+    kinds = {raw.types[column].kind if column in raw.types else None for column in key}
+    if not kinds <= _ONE_TEXT or sum(file.rows for file in raw.files) > MOST_HASHES:
+        return True
+    hashes = [pl.Series([], dtype=pl.UInt64)]
+    for file in raw.files if key else ():
+        if set(key) <= set(pq.read_schema(file.path).names):  # else all of its keys are null
+            hashes.append(pl.read_parquet(file.path, columns=key, glob=False).drop_nulls().hash_rows(0))
+    together = pl.concat(hashes)
+    return together.n_unique() < len(together)
+
+
+def find(
+    pipeline: Pipeline, raw: Raw, path: Path, spill: Path, alike: bool, later: bool, link: Link
+) -> list[dict[str, Any]]:
     """What `rejected` has its child do: writes the lines and gives the causes. Raises BadPipeline."""
     # a row without its key could not be told from others when it comes again
     keys = pipeline.key if pipeline.source.get("cursor") else []
@@ -83,7 +101,7 @@ def find(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, later: bool, lin
             *(check for check in checks if check.soda),
         ]
         hard = [check for check in hard if check.failing or check.duplicate_of]
-        if pipeline.key and _list_twice(rows, pipeline, later):
+        if alike and pipeline.key and _list_twice(rows, pipeline, later):
             # these rows come first: what they have in common with the row that stays must not reject that one
             hard = [_key(pipeline.key), *(c for c in hard if set(c.duplicate_of) != set(pipeline.key))]
         if not hard:

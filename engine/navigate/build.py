@@ -182,5 +182,5 @@ def _moment(count: int, unit: str) -> str:
     """A date or time as ISO 8601, also one that Python has no date for: `infinity`, the year 10000."""
     if abs(count) == (_ENDLESS_DAY if unit == "D" else _ENDLESS):
         return "infinity" if count > 0 else "-infinity"
-    text = re.sub(r"\.0+$", "", str(np.datetime64(count, unit)))
+    text = re.sub(r"\.0+$", "", str(np.array(count, f"datetime64[{unit}]")))
     return re.sub(r"^-(\d{3})-", r"-0\1-", text)  # numpy counts the minus among the four digits of a year

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from core import parts
 from core.errors import SourceUnreadable
+from core.pipeline import Pipeline
 from engine.chart import rejects
 from engine.chart.mask import Masker
 from engine.child import Limits
@@ -56,13 +57,17 @@ def do(job: Job) -> Done:
         privacy.save_verdicts(db, job.run.id, job.pipeline.name, masker.verdicts.values(), accepted, {})
 
     path = str(found.path) if found.path else None
-    told = []
-    if found.twice:
-        key, newest = ", ".join(job.pipeline.key), later or bool(job.pipeline.source.get("cursor"))
-        rows = f"{found.twice:,} row{'' if found.twice == 1 else 's'}"
-        told.append(f"{rows} had the {key} of another row and {'was' if found.twice == 1 else 'were'} rejected; "
-                    f"the {'newest' if newest else 'first'} row of each {key} stays.")  # fmt: skip
+    told = _same_key(job.pipeline, found.twice, later)
     return Done({"rejects": path, "rejected": found.rows, "twice": found.twice, "told": told}, save=save)
+
+
+def _same_key(pipeline: Pipeline, twice: int, later: bool) -> list[str]:
+    """Which rows were left out for their key, in a sentence."""
+    if not twice:
+        return []
+    key, stays = ", ".join(pipeline.key), "newest" if later or pipeline.source.get("cursor") else "first"
+    rows = "1 row was" if twice == 1 else f"{twice:,} rows were"
+    return [f"{rows} rejected because another row has the same {key}; the {stays} row of each stays."]
 
 
 def _all_have_come(job: Job, read: Specs, found: rejects.Rejects) -> None:

@@ -306,3 +306,28 @@ def test_beside_people_old_dates_far_apart_are_dates_of_birth_and_those_of_trade
     found = verdicts(frame, {}, {}, set())
     assert {c for c, v in found.items() if "DATE_OF_BIRTH" in v.types} == {"a", "b"}
     assert "beside other data of people" in found["a"].reason
+
+
+INSIDE = {
+    '{"Ida Holm","Bo Lund"}': '{"[PERSON]","[PERSON]"}', '{NULL,"Mette Krog"}': '{NULL,"[PERSON]"}',
+    '("Ida Holm",20123456)': '("[PERSON]",[PHONE])', "{ida@firma.dk,bo@firma.dk}": "{[EMAIL],[EMAIL]}",
+    '"name"=>"Ida Holm", "tlf"=>"20123456"': '"name"=>"[PERSON]", "tlf"=>"[PHONE]"',
+    "<p><name>Ida Holm</name></p>": "<p><name>[PERSON]</name></p>", '["Ida Holm"]': '["[PERSON]"]',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", INSIDE)
+def test_what_stands_inside_arrays_and_rows_of_postgresql_is_seen(cell: str) -> None:
+    empty = ["{}" if cell[0] == "{" else "[]"] * 9  # most are empty
+    frame = pl.DataFrame({"members": [cell, *empty]})
+    found = verdicts(frame, {"members": ColumnType()}, {}, set())
+    assert Masker(found, KEY)(frame)["members"].to_list() == [INSIDE[cell], *empty]
+
+
+@pytest.mark.parametrize(
+    "cell", ["{20123456,42334455}", "(1,2)", "[2024-01-01,2024-02-01)", "{3F2504E0-4F89-11D3-9A0C-0305E82C3301}",
+             "{red,green}", "empty", "<(0,0),1>"],
+)  # fmt: skip
+def test_arrays_of_numbers_ranges_and_points_stay(cell: str) -> None:
+    frame = pl.DataFrame({"c": [cell] * 5})
+    assert Masker(verdicts(frame, {"c": ColumnType()}, {}, set()), KEY)(frame).equals(frame)

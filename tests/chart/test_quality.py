@@ -55,7 +55,8 @@ class Contract:
 
     def __call__(
         self, columns: Columns | list[Columns], others: dict[str, Table] | None = None,
-        types: dict[str, ColumnType] | None = None, mask: rows.MaskValues = hashed, **rules: Any,
+        types: dict[str, ColumnType] | None = None, mask: rows.MaskValues = hashed, key: list[str] | None = None,
+        cursor: str | None = None, later: bool = False, **rules: Any,
     ) -> Verified:  # fmt: skip
         """The contract's answer on these raw columns; a list is one file each."""
         files = []
@@ -67,10 +68,12 @@ class Contract:
             files.append(RawFile(str(path), len(frame)))
         names = dict.fromkeys(name for part in (columns if isinstance(columns, list) else [columns]) for name in part)
         known = types or {name: TYPES.get(name, ColumnType()) for name in names}
-        pipeline = Pipeline.model_validate({"name": "orders", "owner": "x", "source": {}, "quality": rules})
+        source = {"cursor": cursor} if cursor else {}
+        given = {"name": "orders", "owner": "x", "source": source, "key": key or [], "quality": rules}
+        pipeline = Pipeline.model_validate(given)
         raw = Raw(files, known, "Europe/Copenhagen", others or {}, mask, NOW)
         results = quality.measured(pipeline, raw, self.folder / "contract.spill", wanted)
-        rejected = rejects.rejected(pipeline, raw, self.folder / "rejects.parquet", wanted)
+        rejected = rejects.rejected(pipeline, raw, self.folder / "rejects.parquet", wanted, later=later)
         return Verified(results, rejected.rows, rejected.causes, rejected.path)
 
 
@@ -488,3 +491,45 @@ def test_a_cancelled_run_does_not_wait_for_a_slow_rule(tmp_path: Path, ask: Call
     with pytest.raises(Cancelled):
         ask(pipeline, raw, tmp_path / "asked.parquet", cancelled)
     assert time.monotonic() - begun < 20
+
+
+BLANK = ["", " ", "\t\n", "\u00a0", "\u200b", "\u3000 \r"]
+
+
+def test_an_empty_text_is_missing_in_every_dimension(contract: Contract) -> None:
+    columns: Columns = {"mail": [None, *BLANK, "a@b.dk", "ø@b.dk", "~"], "note": [*BLANK, None, " x", "x ", "0"]}
+    verified = contract(
+        columns, completeness=["mail", {"column": "note", "empty": "keep"}, {"column": "note"}], uniqueness="mail",
+        validity={"column": "mail", "format": "email"}, reject_rows=["completeness"],
+    )  # fmt: skip
+    counted = [(r.dimension, r.column, r.failed, r.tested) for r in verified.results]
+    assert counted == [
+        ("completeness", "mail", 7, 10), ("completeness", "note", 1, 10), ("completeness", "note", 7, 10),
+        ("uniqueness", "mail", 0, 3), ("validity", "mail", 1, 3),
+    ]  # fmt: skip
+    assert verified.rejected == 7
+
+
+def test_a_key_leaves_one_row_of_each(contract: Contract) -> None:
+    columns = {"id": ["1", "2", "1", None, None, "1", ""], "n": ["a", "b", "c", "d", "e", "f", "g"]}
+    said = {"lines": [(0, 4), (0, 7)], "reason": "id comes again in a row that stays", "rows": 2}
+    first = contract(columns, key=["id"])
+    assert [{name: cause[name] for name in said} for cause in first.causes] == [said]
+    later = contract(columns, key=["id"], later=True)
+    assert later.causes[0]["lines"] == [(0, 2), (0, 4)]
+    both = contract([columns, columns], key=["id", "n"])
+    assert (both.rejected, both.causes[0]["lines"][:2]) == (4, [(1, 2), (1, 3)])
+
+
+def test_the_row_with_the_highest_cursor_stays(contract: Contract) -> None:
+    columns: Columns = {"id": ["1", "1", "1", "2"], "moment": ["2026-01-02 10:00", "2026-01-03 10:00", None, None]}
+    assert contract(columns, key=["id"], cursor="moment").causes[0]["lines"] == [(0, 2), (0, 4)]
+
+
+def test_a_row_that_stays_is_not_rejected_for_what_it_shares_with_one_that_does_not(contract: Contract) -> None:
+    columns: Columns = {"id": ["1", "1", "2"], "mail": ["a", "a", "a"]}
+    rules: dict[str, Any] = {"uniqueness": ["id", "mail"], "reject_rows": ["uniqueness"]}
+    verified = contract(columns, key=["id"], later=True, **rules)
+    assert [(cause["rule"], cause["lines"]) for cause in verified.causes] == [
+        ("id comes once", [(0, 2)]), ("mail is unique", [(0, 4)]),
+    ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from core.models import LINE, Assumed, Rejects
+from core.models import LINE, Remark, Rejects
 from core.roots import Roots
 
 
@@ -30,8 +30,8 @@ def reading(connector: ModuleType, path: Path, **given: Any) -> Reading:
     found = Reading()
     for part in connector.parts(source, path.parent):
         for batch in connector.read(source, part):
-            if isinstance(batch, Assumed):
-                found.said.append(batch.what)
+            if isinstance(batch, Remark):
+                found.said.append(batch.text)
             elif isinstance(batch, Rejects):
                 found.rejected += zip(batch.lines, batch.reasons, strict=True)
             else:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from connectors import csv
-from core.models import LINE, Assumed, Rejects
+from core.models import LINE, Remark, Rejects
 from core.roots import Roots
 
 
@@ -33,8 +33,8 @@ def read(path: Path, **given: Any) -> tuple[list[str], list[list[str | None]], R
     rejects, said = Rejects([], [], []), []
     for part in csv.parts(source, path.parent):
         for batch in csv.read(source, part):
-            if isinstance(batch, Assumed):
-                said.append(batch.what)
+            if isinstance(batch, Remark):
+                said.append(batch.text)
             elif isinstance(batch, Rejects):
                 rejects = Rejects(rejects.lines + batch.lines, rejects.reasons + batch.reasons, rejects.raw + batch.raw)
             else:

@@ -489,3 +489,161 @@ def test_later_runs_ask_for_what_came_since_and_records_merge_by_key(server: Ser
 def test_a_time_is_asked_for_ten_minutes_earlier(value: str, sent: str) -> None:
     (part,) = rest.parts(source("http://127.0.0.1/v1"), None, value)  # type: ignore[arg-type]
     assert part.spec == {"since": sent}
+
+
+# A list that is not whole
+
+
+def remarks(given: rest.Source) -> list[Remark]:
+    (part,) = rest.parts(given, None)  # type: ignore[arg-type]
+    return [batch for batch in rest.read(given, part) if isinstance(batch, Remark)]
+
+
+FAILED: list[dict[str, Any]] = [
+    {"errors": [{"message": "timeout"}]},
+    {"error": "not allowed"}, {"error": {"code": 5}}, {"errors": {"id": ["is wrong"]}},
+    {"success": False}, {"ok": False}, {"isSuccess": False}, {"status": "error"}, {"status": "Failed"},
+    {"incomplete_results": True}, {"timed_out": True}, {"status": 503}, {"errorCode": "E17"},
+]  # fmt: skip
+WELL: list[dict[str, Any]] = [
+    {"errors": []}, {"error": None}, {"errors": {}}, {"error": ""}, {"errors": [None, {}]}, {"error": False},
+    {"errors": {"count": 0, "list": []}}, {"error": {"code": 0, "message": "OK"}}, {"success": True}, {"status": "ok"},
+    {"status": 200}, {"errorCode": 0}, {"incomplete_results": False}, {"error_rate": 0.5}, {"status": "open"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", FAILED, ids=json.dumps)
+@pytest.mark.parametrize("records", [None, []])
+def test_an_error_in_a_200_is_an_error(server: Server, said: dict[str, Any], records: Any) -> None:
+    answer = {**said, "items": records}
+    assert "says that something failed" in fails(server, answer, records="$.items", pagination={"by": "page"})
+    within = {"data": {**said, "items": records}}
+    assert "says that something failed" in fails(server, within, records="$.data.items", pagination={"by": "page"})
+
+
+@pytest.mark.parametrize("said", WELL, ids=json.dumps)
+def test_what_only_looks_like_an_error_is_none(server: Server, said: dict[str, Any]) -> None:
+    record = {"id": 1, "errors": ["x"], "success": False, "status": "failed"}
+    server.paths["/"] = lambda q, _: {**said, "items": [record] if q["page"] == "1" else []}
+    assert ids(read(source(server.at("/"), records="$.items", pagination={"by": "page"}))[0]) == [1]
+
+
+def test_an_error_on_a_later_page_can_be_tried_again(server: Server) -> None:
+    server.paths["/"] = lambda q, _: (
+        {"items": [{"id": 1}]} if q["page"] == "1" else {"items": None, "errors": ["timeout"]}
+    )
+    with pytest.raises(SourceUnavailable, match="`errors`"):
+        read(source(server.at("/"), records="$.items", pagination={"by": "page"}))
+
+
+TOLD: list[Any] = [
+    {"total": 9, "limit": 2}, {"total": 9}, {"totalCount": 9}, {"meta": {"total": 9}}, {"page": {"totalElements": 9}},
+    {"meta": {"pagination": {"total": 9}}}, {"count": 9, "next": None}, {"@odata.count": 9},
+    {"total": {"value": 9, "relation": "eq"}, "size": 2},
+]  # fmt: skip
+NOT_TOLD: list[Any] = [
+    {"total": 1250, "currency": "DKK"}, {"count": 2}, {"count": 2, "next": None}, {"total": 0, "limit": 2},
+    {"total": "nine"}, {"total": -1, "limit": 2}, {"total": {"value": 9, "relation": "gte"}, "size": 2},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("told", TOLD, ids=json.dumps)
+def test_fewer_records_than_told_are_an_error(server: Server, told: dict[str, Any]) -> None:
+    answer = {**told, "items": PEOPLE[:2]}
+    assert "tells of" in fails(server, answer, records="$.items")
+    server.paths["/"] = lambda q, _: {**told, "items": PEOPLE[:2] if q["page"] == "1" else []}
+    with pytest.raises(SourceUnreadable, match="tells of"):
+        read(source(server.at("/"), records="$.items", pagination={"by": "page"}))
+    assert len(read(source(server.at("/"), records="$.items", pagination={"by": "page"}, total="none"))[0]) == 2
+
+
+@pytest.mark.parametrize("told", NOT_TOLD, ids=json.dumps)
+def test_a_number_that_means_something_else_is_no_total(server: Server, told: dict[str, Any]) -> None:
+    server.paths["/"] = lambda q, _: {**told, "items": PEOPLE[:2]}
+    assert len(read(source(server.at("/"), records="$.items"))[0]) == 2
+
+
+def test_fewer_pages_than_told_are_an_error(server: Server) -> None:
+    assert "tells of 5 pages and gives 1" in fails(server, {"items": PEOPLE, "total_pages": 5}, records="$.items")
+    assert "tells of 5 pages and gives 1" in fails(server, (200, {"X-Total-Pages": "5"}, PEOPLE))
+
+
+def test_a_total_is_looked_for_where_the_file_says(server: Server) -> None:
+    server.paths["/"] = lambda q, _: {"items": PEOPLE[:2], "found": {"all": 3}}
+    assert len(read(source(server.at("/"), records="$.items"))[0]) == 2
+    with pytest.raises(SourceUnreadable, match="tells of 3 records and gives 2"):
+        read(source(server.at("/"), records="$.items", total="$.found.all"))
+    server.paths["/"] = lambda q, _: (200, {"X-Total-Count": "3"}, PEOPLE[:2])
+    with pytest.raises(SourceUnreadable, match="tells of 3 records and gives 2"):
+        read(source(server.at("/")))
+
+
+def test_a_number_on_each_page_that_is_its_own_is_no_total(server: Server) -> None:
+    def answer(query: Query, _: Server) -> Any:
+        items = PEOPLE[(int(query["page"]) - 1) * 10 :][:10]
+        return {"items": items, "total": len(items), "page": 1}
+
+    server.paths["/"] = answer
+    assert len(read(source(server.at("/"), records="$.items", pagination={"by": "page"}))[0]) == 25
+
+
+@pytest.mark.parametrize("more", [{"next": "/more"}, {"meta": {"next_page": "2"}}, {"has_more": True},
+                                  {"links": {"next": "/more"}}, {"@odata.nextLink": "/x"}], ids=json.dumps)  # fmt: skip
+def test_a_page_that_says_more_follow_is_not_taken_for_the_list(server: Server, more: dict[str, Any]) -> None:
+    answer = {**more, "items": PEOPLE[:2]}
+    assert "has more pages" in fails(server, answer, records="$.items")
+    assert "more pages follow" in fails(server, answer, records="$.items", pagination={"by": "link"})
+    cursor = {"by": "cursor", "next": "$.nowhere", "parameter": "after"}
+    assert "more pages follow" in fails(server, answer, records="$.items", pagination=cursor)
+
+
+def test_empty_pages_in_the_middle_end_nothing(server: Server) -> None:
+    pages = {1: PEOPLE[:4], 3: PEOPLE[4:8], 9: PEOPLE[8:9]}
+    server.paths["/"] = lambda q, _: {"items": pages.get(int(q["page"]), [])}
+    assert len(read(source(server.at("/"), records="$.items", pagination={"by": "page"}))[0]) == 8
+    server.paths["/"] = lambda q, _: {"items": pages.get(int(q["page"]), []), "total": 9, "page": 1}
+    assert len(read(source(server.at("/"), records="$.items", pagination={"by": "page"}))[0]) == 9
+
+
+@pytest.mark.parametrize("status", [204, 404, 410, 416])
+def test_a_status_after_the_last_page_ends_a_list(server: Server, status: int) -> None:
+    over = (status, {}, b"")
+    server.paths["/"] = lambda q, _: PEOPLE[int(q["offset"]) :][:10] or over
+    assert len(read(source(server.at("/"), pagination={"by": "offset"}))[0]) == 25
+    server.paths["/"] = lambda q, _: over if q["page"] == "2" else PEOPLE[(int(q["page"]) - 1) * 10 :][:10]
+    if status == 204:  # an empty page
+        assert len(read(source(server.at("/"), pagination={"by": "page"}))[0]) == 15
+    else:
+        with pytest.raises(SourceUnreadable, match="the next one has records"):
+            read(source(server.at("/"), pagination={"by": "page"}))
+    assert fails(server, over, SourceUnreadable if status in (204, 416) else SourceMissing, pagination={"by": "page"})
+
+
+def test_a_list_that_becomes_shorter_while_it_is_read_is_tried_again(server: Server) -> None:
+    left = list(PEOPLE)
+
+    def answer(query: Query, _: Server) -> Any:
+        if query["page"] == "2":
+            del left[0]
+        return {"items": left[(int(query["page"]) - 1) * 10 :][:10], "total": len(left), "page": 1}
+
+    server.paths["/"] = answer
+    with pytest.raises(SourceUnavailable, match="became shorter"):
+        read(source(server.at("/"), records="$.items", pagination={"by": "page"}))
+
+
+def test_records_on_two_pages_are_doubted_if_they_have_a_name(server: Server) -> None:
+    for key, doubted in (("id", True), ("orderId", True), ("paid", False)):
+        rows = [{key: n} for n in range(25)]  # the last of a page is the first of the next
+        server.paths["/"] = lambda q, _, rows=rows: rows[int(q["page"]) * 3 - 3 :][:4]  # type: ignore[misc]
+        found = [remark.doubt for remark in remarks(source(server.at("/"), pagination={"by": "page"})) if remark.text]
+        assert set(found) == {doubted}
+
+
+def test_a_record_nested_deeply_is_read_with_and_without_pages(server: Server) -> None:
+    deep = b'[{"id": 1, "x": ' + b"[" * 700 + b"]" * 700 + b'}, {"id": 2}]'
+    server.paths["/"] = lambda q, _: deep if q.get("page", "1") == "1" else []
+    for pages in ({}, {"pagination": {"by": "page"}}):
+        rows, _ = read(source(server.at("/"), **pages))
+        assert ids(rows) == [1, 2]
+        assert rows[0]["x"] == "[" * 700 + "]" * 700

@@ -147,3 +147,26 @@ def test_a_model_reads_no_other_file(orders: dict[str, Table], tmp_path: Path) -
     for sql in (f"select * from '{tmp_path}/secret.csv'", f"select * from read_parquet('{tmp_path}/*.parquet')"):
         with pytest.raises(BadPipeline):
             made(sql, orders, tmp_path / "w" / "m.parquet")
+
+
+ODD = {
+    "TIMESTAMPTZ '9999-12-31 23:59:59.999+00'": "9999-12-31T23:59:59.999000Z",
+    "TIMESTAMP '12024-01-01 00:00:00'": "12024-01-01T00:00:00", "DATE '0044-03-15 (BC)'": "-0043-03-15",
+    "'infinity'::TIMESTAMPTZ": "infinity", "'-infinity'::DATE": "-infinity", "DATE '2024-02-29'": "2024-02-29",
+    "TIMESTAMP_NS '2024-01-01 00:00:00.123456789'": "2024-01-01T00:00:00.123456789",
+    "[DATE '12024-01-01', NULL]": ["12024-01-01", None], "{'a': [TIMESTAMPTZ '9999-12-31 23:00:00+00']}":
+    {"a": ["9999-12-31T23:00:00Z"]}, "MAP {'a': DATE '12024-01-01'}": [["a", "12024-01-01"]],
+    "1352171357891584011": 1352171357891584011,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", ODD)
+def test_any_value_is_shown(sql: str, orders: dict[str, Table], tmp_path: Path) -> None:
+    table = made(f"select {sql} as x from orders limit 1", orders, tmp_path / "m.parquet")
+    assert build.rows(table).rows == [[ODD[sql]]]
+
+
+@pytest.mark.parametrize("sql", ["'101'::BIT", "340282366920938463463374607431768211455::UHUGEINT"])
+def test_a_type_that_files_do_not_hold_is_told(sql: str, orders: dict[str, Table], tmp_path: Path) -> None:
+    with pytest.raises(BadPipeline, match="a table cannot hold"):
+        made(f"select {sql} as x from orders", orders, tmp_path / "m.parquet")
