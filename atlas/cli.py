@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from atlas import people, start
-from core.errors import AtlasError
+from core.errors import AtlasError, Misconfigured
+from core.settings import Settings
 
 app = typer.Typer(
     name="atlas",
@@ -204,12 +205,28 @@ def check(pipeline: Annotated[str | None, typer.Argument(help="Only this one.", 
     from engine.check import check as mistakes_of
 
     found = start.settings()
-    checked, mistakes = mistakes_of(found.pipelines, pipeline, found.secret, found.roots)
+    checked, mistakes = mistakes_of(found.pipelines, pipeline, found.secret, found.roots, _published(found))
     for mistake in mistakes:
         typer.echo(str(mistake))
     if mistakes:
         raise typer.Exit(1)
     typer.echo(f"{checked}: no mistakes.")
+
+
+def _published(found: Settings) -> dict[str, dict[str, str]]:
+    """The columns of what is published, of a home that is there; files are checked before there is one, too."""
+    if not (found.home / "installation").exists():
+        return {}
+    from engine.home import open_home
+    from engine.store import datasets
+
+    try:
+        home = open_home(found)
+    except Misconfigured as error:
+        typer.echo(f"Not checked against what is published: {error.message}", err=True)
+        return {}
+    with home.database.read() as db:
+        return datasets.columns(db)
 
 
 @app.command()

@@ -118,6 +118,10 @@ def without(path: str, names: Sequence[str], target: Path) -> None:
             writer.write_batch(batch)
 
 
+def _marks_of(one: Planned) -> list[str]:
+    return [name for name in (one["mark"], one["own"]) if name and one["kind"]]
+
+
 class Marks:
     """The marks of a version in DuckDB: of each key the rows of the last run that has read it."""
 
@@ -140,9 +144,13 @@ class Marks:
 
     def unknown(self, planned: Sequence[Planned]) -> list[str]:
         """The marks of rules that some rows were not tested by."""
-        asked = [one["mark"] for one in planned if one["kind"]]
-        missing = [name for name in asked if name not in self.columns]
-        return missing + [n for n in asked if n in self.columns and self._one(f"count(*) - count({n})")[0]]
+        asked = [name for one in planned for name in _marks_of(one)]
+        return [name for name in asked if self._unmarked(name)]
+
+    def _unmarked(self, *names: str) -> int:
+        """How many rows lack some of these marks."""
+        known = [f"{name} IS NOT NULL" if name in self.columns else "false" for name in names]
+        return int(self._one(f"count(*) FILTER (NOT ({' AND '.join(known)}))")[0])
 
     def filled(self, found: Marked, names: Sequence[str], target: Path) -> Marked:
         """These marks in one file, those that were unknown taken from others by key, where a key has one row."""
@@ -182,8 +190,7 @@ class Marks:
             if one["kind"] == "age" and one["column"] in personal:
                 note = score.personal(one["column"])
             elif one["kind"]:
-                unknown = rows if one["mark"] not in self.columns else self._one(f"count(*) - count({one['mark']})")[0]
-                if unknown := unknown + lost:
+                if unknown := lost + self._unmarked(*_marks_of(one)):
                     note = f"{unknown:,} older rows were not tested by this rule; to test them: run {name} --full"
                 elif rows:
                     answer, note = self._answer(one, others, now, secret, name)
