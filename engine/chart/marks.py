@@ -168,9 +168,8 @@ def _whole(rows: Rows, key: list[str]) -> str:
 
 def _write(rows: Rows, columns: dict[str, str], whole: str, path: Path) -> None:
     marks = "".join(f", {_stored(name, sql)} AS {name}" for name, sql in columns.items())
-    rows.connection.execute(f"SELECT {FILE} AS file, {LINE}, {whole} AS {WHOLE}{marks} FROM {ROWS}")
-    batches = rows.connection.to_arrow_reader(ROWS_AT_ONCE)
-    assert batches is not None
+    query = f"SELECT {FILE} AS file, {LINE}, {whole} AS {WHOLE}{marks} FROM {ROWS}"
+    batches = rows.connection.sql(query).to_arrow_reader(ROWS_AT_ONCE)
     with pq.ParquetWriter(path, batches.schema) as writer:
         for batch in batches:
             writer.write_table(pa.Table.from_batches([batch]))

@@ -172,6 +172,8 @@ class Rows:
         self._compared = 0
         typed = [column for column, kind in raw.types.items() if kind.kind != "text"]
         self.seeks = seeks
+        if seeks:  # it would take what comes twice out of a TRY, and its error with it
+            connection.execute("SET disabled_optimizers = 'common_subexpressions'")
         self.wrong: list[Wrong] = []  # what the rules of the contract say that cannot be
         self.sought: dict[tuple[str, str], Sought] = {}  # by column and target, of those that can be compared
         self.texts = {column: f"{LINE}_text_{number}" for number, column in enumerate(typed)}
