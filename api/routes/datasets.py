@@ -101,7 +101,8 @@ class DatasetQuality(BaseModel):
     model_config = answers.example(
         dataset="customers", version=7, run=12, state="succeeded", score="94.1", score_before="96.4",
         change=answers.CHANGE, measured=5,
-        dimensions={"completeness": "91.0", "accuracy": None}, dimensions_before={"completeness": "97.9"}, not_measured=[], unmeasured=None,
+        dimensions={"completeness": "91.0", "accuracy": None}, dimensions_before={"completeness": "97.9"},
+        not_measured=[], unmeasured=None,
         worst=[answers.CHECK], checks=[answers.CHECK], minimum_score=90.0, checked_at="2026-03-02T05:00:01.200Z",
         owner="crm-team",
     )  # fmt: skip

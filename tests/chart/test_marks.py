@@ -1,6 +1,5 @@
 """Marks beside the rows of a version give the scores that one measurement of all its rows gives."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -94,8 +93,8 @@ batches = st.lists(st.lists(row, max_size=5), min_size=1, max_size=5)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
 
 
 def final(runs: list[list[Row]]) -> list[Row]:
