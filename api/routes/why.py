@@ -38,7 +38,7 @@ class Why(BaseModel):
 
 @router.get("/{subject}")
 @slow
-def get_why(subject: Name, home: HomeDep, _: Annotated[Caller, needs("read:quality")]) -> Why:
+def get_why(subject: Name, home: HomeDep, caller: Annotated[Caller, needs("read:quality")]) -> Why:
     """Why the last run of a dataset, or a run by its number, ended as it did and scored what it did."""
     with home.database.read() as db:
         if subject.isascii() and subject.isdecimal() and len(subject) < 10:
@@ -51,7 +51,7 @@ def get_why(subject: Name, home: HomeDep, _: Annotated[Caller, needs("read:quali
                     raise NotFound(f"`{subject}` has not run yet.", hint=f"run {subject}")
                 raise catalog.nearest("dataset", subject, known)
             run = newest
-        explained = why.explain(db, run)
+        explained = why.explain(db, run, values=caller.may("read:dead-letters", run.pipeline))
         return Why(
             about=run.pipeline,
             run=run.id,

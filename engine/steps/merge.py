@@ -120,15 +120,16 @@ def _marks(job: Job, published: Files, charted: Specs, rejected: list[pl.DataFra
             before, lost = known["files"], known["lost"]
         else:
             lost = base.version.rows  # by another key they cannot be found again
-    with marked.opened(before, _spill(job), job.progress) as old:
+    with marked.opened(before, secret, _spill(job), job.progress) as old:
         if names := old.unknown(planned) if before else []:
             draft, keys = _drafted_again(job, published)
             before = [old.filled(written(draft, keys, "marks-new"), names, _target(job, "marks-filled")).path]
+            draft.unlink()
     files = [*before, fresh.path]
     rows = raw.rows(job)
-    with marked.opened(files, _spill(job), job.progress) as all_of_them:
+    with marked.opened(files, secret, _spill(job), job.progress) as all_of_them:
         name = job.pipeline.name
-        results = all_of_them.scored(planned, rows.others, personal, rows.now, secret, name, lost)
+        results = all_of_them.scored(planned, rows.others, personal, rows.now, name, lost)
         if len(files) > marked.MOST_FILES:
             files = [all_of_them.into_one(_target(job, "marks-joined")).path]
     return {"marks": {"key": form, "files": files, "lost": lost}, "results": [vars(result) for result in results]}

@@ -75,8 +75,8 @@ class Version:
         self.paths.append(str(target))
 
     def scored(self, now: datetime = NOW) -> list[CheckResult]:
-        with marked.opened(self.paths, self.folder / "spill", lambda _: None) as all_of_them:
-            return all_of_them.scored(self.planned, self.others, frozenset(), now, SECRET, "orders")
+        with marked.opened(self.paths, SECRET, self.folder / "spill", lambda _: None) as all_of_them:
+            return all_of_them.scored(self.planned, self.others, frozenset(), now, "orders")
 
 
 row = st.fixed_dictionaries(
@@ -174,7 +174,7 @@ def test_a_rule_that_older_rows_were_not_tested_by_is_not_measured(folder: Path)
     version.reads(orders(("2", "b", "dk", "2")))
     old, new = version.scored()
     assert (old.failed, old.tested) == (0, 2)
-    assert (new.tested, new.note) == (0, "1 older rows were not tested by this rule; to test them: run orders --full")
+    assert (new.tested, new.note) == (0, "1 older row was not tested by this rule; to test all: run orders --full")
     version.reads(orders(("1", None, "dk", "1")))
     assert [(r.failed, r.tested) for r in version.scored()] == [(0, 2), (1, 2)]
 
@@ -182,7 +182,7 @@ def test_a_rule_that_older_rows_were_not_tested_by_is_not_measured(folder: Path)
 def test_a_row_that_a_rule_fails_over_spoils_the_rule_until_it_is_corrected(folder: Path) -> None:
     version = Version(folder, {"accuracy": [{"expression": "cast(mail as integer) > 0"}], "completeness": ["land"]})
     version.reads(orders(("1", "7", "dk", "1"), ("2", "x", "dk", "2")))
-    assert [(r.tested, r.note) for r in version.scored()] == [(2, None), (0, "it cannot be computed for 1 rows")]
+    assert [(r.tested, r.note) for r in version.scored()] == [(2, None), (0, "it cannot be computed for 1 row")]
     version.reads(orders(("2", "-7", "dk", "2")))
     assert [(r.failed, r.tested) for r in version.scored()] == [(0, 2), (1, 2)]
 
