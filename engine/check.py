@@ -10,8 +10,9 @@ from core.kept import Kept
 from core.pipeline import Pipeline
 from core.pipeline_file import Mistake
 from core.roots import Roots
-from engine import catalog
+from engine import catalog, named
 
+Published = Mapping[str, Mapping[str, str]]  # dataset -> column -> type
 LONGEST = 5  # seconds of computing that the rules of one file may take; waiting for a busy machine does not count
 
 
@@ -20,11 +21,12 @@ def check(
     only: str | None = None,
     secret: Callable[[str], Kept] | None = None,
     roots: Roots | None = None,
-    published: Mapping[str, Mapping[str, str]] | None = None,
+    published: Published | None = None,
 ) -> tuple[str, list[Mistake]]:
     """What was checked, in words, and the mistakes. Raises NotFound if `only` is no pipeline and no model.
 
-    `published` are the columns of what is published, for the models that read it.
+    `published` are the columns of what is published, by dataset: names in the files and models are looked for among
+    them.
 
     `secret` is `Settings.secret` where the secrets that the files name must be there; `roots` are the folders that
     sources may read files from, only the one of the pipeline files by default.
@@ -43,7 +45,7 @@ def check(
         mistakes += found.mistakes
         if pipeline := found.pipeline:
             owners[pipeline.name] = pipeline.owner
-            mistakes += _rules(path, found, pipeline, known)
+            mistakes += _rules(path, found, pipeline, {*known, *(published or {})}, published or {})
             mistakes += _paths(path, found, pipeline, folder, roots or Roots((folder,)), there=True)
             mistakes += _secrets(path, found, pipeline, secret) if secret else []
     if only and not model:
@@ -69,45 +71,63 @@ def _many(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def check_text(folder: Path, name: str, text: str, roots: Roots | None = None) -> list[Mistake]:
+def check_text(
+    folder: Path, name: str, text: str, roots: Roots | None = None, published: Published | None = None
+) -> list[Mistake]:
     """The mistakes of a text that is to be the file of a pipeline; it is looked at and not kept."""
     path = Path(f"{name}.yml")
     found = pipeline_file.parsed(path, text)
     mistakes = list(found.mistakes)
     if pipeline := found.pipeline:
-        mistakes += _rules(path, found, pipeline, {name, *catalog.files(folder)})
+        known = {name, *catalog.files(folder), *(published or {})}
+        mistakes += _rules(path, found, pipeline, known, published or {})
         mistakes += _paths(path, found, pipeline, folder, roots or Roots((folder,)), there=False)
     return mistakes
 
 
-def _rules(path: Path, found: pipeline_file.Parsed, pipeline: Pipeline, known: Collection[str]) -> Iterator[Mistake]:
-    """What the rules of a contract say that cannot hold for any data; after LONGEST what was not checked."""
+def _rules(
+    path: Path, found: pipeline_file.Parsed, pipeline: Pipeline, known: Collection[str], published: Published
+) -> Iterator[Mistake]:
+    """What cannot hold for any data, or not for what is published; after LONGEST what was not checked."""
+
+    def mistake(where: named.Place, wrong: str) -> Mistake:
+        keys = ".".join(str(key + 1 if isinstance(key, int) else key) for key in where)  # people count from one
+        return Mistake(file=path.name, line=found.line(where), message=f"`{keys}`: {wrong}")
+
+    own = published.get(pipeline.name)
+    for where, column in named.columns(pipeline):
+        if own and column not in own:
+            yield mistake(where, f"`{pipeline.name}` was published without a column `{column}`. "
+                                 f"{named.suggested(column, own)}")  # fmt: skip
+    for where, dataset, column in named.references(pipeline):
+        columns = published.get(dataset, {})
+        if dataset not in known:
+            close = named.meant(dataset, known)
+            yield mistake(where, f"there is no dataset `{dataset}`{f'; did you mean `{close}`?' if close else ''}")
+        elif columns and column not in columns:
+            yield mistake(where, f"`{dataset}` has no column `{column}`. {named.suggested(column, columns)}")
     contract = pipeline.quality
-    numbered: list[tuple[str, int, str | None, tuple[str, str | None]]] = [
-        *(("accuracy", n, rule.matches, ("expression", rule.expression)) for n, rule in enumerate(contract.accuracy)),
-        *(("consistency", n, rule.references, ("expression", rule.expression))
-          for n, rule in enumerate(contract.consistency)),
-        *(("validity", n, None, ("regex", rule.regex)) for n, rule in enumerate(contract.validity)),
-    ]  # fmt: skip
+    numbered: list[tuple[str, int, tuple[str, str | None]]] = [
+        *(("accuracy", n, ("expression", rule.expression)) for n, rule in enumerate(contract.accuracy)),
+        *(("consistency", n, ("expression", rule.expression)) for n, rule in enumerate(contract.consistency)),
+        *(("validity", n, ("regex", rule.regex)) for n, rule in enumerate(contract.validity)),
+    ]
     # an alias of YAML repeats a long rule in three letters
     asked = list(dict.fromkeys((kind, text) for *_, (kind, text) in numbered if text is not None))
     faults: dict[tuple[str, str | None], str | None] = {}
     if asked:
         from engine import sandbox  # opens DuckDB and sqlglot: loaded where a rule needs them
 
-        faults.update(zip(asked, sandbox.rule_faults(asked, LONGEST), strict=False))
-    for checked, (dimension, number, target, rule) in enumerate(numbered):
+        faults.update(zip(asked, sandbox.rule_faults(asked, LONGEST, own), strict=False))
+    for checked, (dimension, number, rule) in enumerate(numbered):
         where = ("quality", dimension, number)
         if rule[1] is not None and rule not in faults:
             left = f"{len(numbered) - checked:,} of {len(numbered):,} rules were not checked"
             message = f"{left}: the others took longer than {LONGEST} s; make the expressions simpler"
             yield Mistake(file=path.name, line=found.line(where), message=message)
             return
-        unknown = f"there is no dataset `{target.partition('.')[0]}`" if target else None
-        wrong = unknown if target and target.partition(".")[0] not in known else faults.get(rule)
-        if wrong:
-            line, name = found.line(where), f"quality.{dimension}.{number}"
-            yield Mistake(file=path.name, line=line, message=f"{name}: {wrong}")
+        if wrong := faults.get(rule):
+            yield mistake(where, wrong)
 
 
 def _paths(

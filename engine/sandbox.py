@@ -19,7 +19,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from core import memory, threads
 from core.errors import BadPipeline, QueryStopped
 from core.models import Table
-from engine import contained, sql_words
+from engine import contained, named, sql_words
 from engine.sql_words import nodes, short
 
 LONGEST = 100_000  # letters of a SELECT: more is no question that a person asks, and takes seconds to read
@@ -61,13 +61,15 @@ def check_expression(sql: str, columns: Collection[str] | None) -> str:
     return _asked("expression", sql, None if columns is None else list(columns), returns=str)
 
 
-def rule_faults(rules: Sequence[tuple[str, str]], seconds: float) -> list[str | None]:
-    """What is wrong with each rule: ("expression", SQL) or ("regex", pattern); None where nothing is.
+def rule_faults(
+    rules: Sequence[tuple[str, str]], seconds: float, columns: Collection[str] | None = None
+) -> list[str | None]:
+    """What is wrong with each rule: ("expression", SQL over `columns`), ("regex", pattern); None if nothing is.
 
     The list ends early when the rules before have taken so many seconds of computing.
     """
     try:
-        return contained.plan("faults", list(rules), seconds, returns=list[str | None])
+        return contained.plan("faults", list(rules), seconds, columns and list(columns), returns=list[str | None])
     except QueryStopped:
         return []
 
@@ -101,22 +103,25 @@ def expressed(sql: str, columns: Collection[str] | None, _: object) -> str:
         raise BadPipeline(_TOO_DEEP) from None
 
 
-def faults(rules: Sequence[tuple[str, str]], seconds: float, link: object) -> list[str | None]:
+def faults(
+    rules: Sequence[tuple[str, str]], seconds: float, columns: Collection[str] | None, link: object
+) -> list[str | None]:
     """What a child does for `rule_faults`."""
     found: list[str | None] = []
     ends = time.thread_time() + seconds
     for kind, text in rules:
         if time.thread_time() > ends:
             break
-        found.append(_regex_fault(text) if kind == "regex" else _expression_fault(text, link))
+        found.append(_regex_fault(text) if kind == "regex" else _expression_fault(text, columns, link))
     return found
 
 
-def _expression_fault(sql: str, link: object) -> str | None:
+def _expression_fault(sql: str, columns: Collection[str] | None, link: object) -> str | None:
     try:
-        expressed(sql, None, link)
+        expressed(sql, columns, link)
     except BadPipeline as error:
-        return error.message
+        # the hint of a column says which was meant; others show how an expression is written
+        return f"{error.message} {error.hint}" if columns and "no column" in error.message else error.message
     return None
 
 
@@ -160,7 +165,7 @@ def _expressed(sql: str, columns: Collection[str] | None) -> str:
             continue
         if columns is None or column.table or column.name.lower() not in {name.lower() for name in columns}:
             raise BadPipeline(f"`{short(sql)}` names `{column.sql()}`, which is no column.",
-                              hint=f"Columns: {', '.join(columns or ())}." if columns else None)  # fmt: skip
+                              hint=named.suggested(column.name, columns) if columns else None)  # fmt: skip
     text: str = found.sql(dialect="duckdb", comments=False)
     if any(node.get("class") in _NOT_OF_A_ROW for node in nodes(_parsed(f"SELECT {text}"))):
         raise own_row

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from sqlalchemy.orm import Session
 
 from core.models import DIMENSIONS, NO_ROWS
+from engine import segments
 from engine.chart import score
 from engine.compared import Compared, with_the_run_before
 from engine.store import privacy, quality, runs
 from engine.store.tables import Check, Run
+
+MOST_SEGMENTS = 3  # checks of which it is looked for what the rows that fail have in common
 
 
 @dataclass
@@ -21,8 +24,11 @@ class Why:
     not_checked: list[str] = field(default_factory=list)
 
 
-def explain(db: Session, run: Run) -> Why:
-    """What happened in a run: its error first, then the checks that took the points."""
+def explain(db: Session, run: Run, *, values: bool = False) -> Why:
+    """What happened in a run: its error first, then the checks that took the points.
+
+    `values`: whether whoever asks may see a value that many rows share.
+    """
     name, measured = run.pipeline, quality.score(db, run.id)
     why = Why(_headline(db, run))
     if run.error:
@@ -32,8 +38,10 @@ def explain(db: Session, run: Run) -> Why:
         checks, compared = quality.checks(db, run.id), with_the_run_before(db, name, run.id)
         if compared and compared.contract:
             why.sentences.append(_other_contract(compared))
-        for points, check in score.points(checks):
-            why.sentences.append(_sentence(check, points, compared.earlier.get(check.ordinal) if compared else None))
+        for number, (points, check) in enumerate(score.points(checks)):
+            said = _sentence(check, points, compared.earlier.get(check.ordinal) if compared else None)
+            shared = segments.of_empty(db, run, check) if number < MOST_SEGMENTS else None
+            why.sentences.append(f"{said} {shared.told(value=values)}." if shared else said)
         rejected = sum(group.rows for group in privacy.dead_letters(db, run.id))
         if rejected and (read := runs.rows_read(run, rejected)):
             why.sentences.append(f"{rejected:,} of {read:,} rows were rejected.")

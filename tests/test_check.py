@@ -68,3 +68,39 @@ def test_a_path_outside_the_roots_is_told_with_its_line_and_the_roots(tmp_path: 
         assert check(tmp_path / "pipelines", roots=both)[1] == []
     file.write_text(FILE.replace("orders.csv", "data/comes_later_*.csv").replace("RULE", GOOD), encoding="utf-8")
     assert check(tmp_path / "pipelines")[1] == []
+
+
+MISNAMED = """name: orders
+owner: web-team
+key: [ordernr]
+source: {connector: csv, path: orders.csv}
+quality:
+  completeness: [Telefonnr]
+  uniqueness: [id]
+  validity: [{column: Kreditmax, min: 0}]
+  consistency:
+    - {column: id, references: kunde.id}
+    - {column: id, references: kunder.Kundenummer}
+    - {expression: "beloeb > belob"}
+"""
+
+
+def test_every_name_that_is_not_published_is_told_at_once_with_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "orders.yml").write_text(MISNAMED, encoding="utf-8")
+    other = "name: kunder\nowner: web-team\nsource: {connector: csv, path: kunder.csv}\n"
+    (tmp_path / "kunder.yml").write_text(other, encoding="utf-8")
+    published = {
+        "orders": dict.fromkeys(("id", "order_nr", "Telefon", "Kreditmax (kr.)", "beloeb"), "VARCHAR"),
+        "kunder": {"Kundenr": "BIGINT"},
+    }
+    told = {m.line: m.message for m in check(tmp_path, "orders", published=published)[1]}
+    for line, place, close in (
+        (3, "`key`", "order_nr"), (6, "`quality.completeness.1`", "Telefon"),
+        (8, "`quality.validity.1`", "Kreditmax (kr.)"), (10, "`quality.consistency.1`", "kunder"),
+        (11, "`quality.consistency.2`", "Kundenr"), (12, "`quality.consistency.3`", "beloeb"),
+    ):  # fmt: skip
+        assert told[line].startswith(place), told[line]
+        assert f"id you mean `{close}`?" in told[line], told[line]
+    assert len(told) == 6
+    unpublished = [m.line for m in check(tmp_path, "orders")[1]]
+    assert unpublished == [10]

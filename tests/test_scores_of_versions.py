@@ -1,10 +1,6 @@
 """The score is that of the version that is published, however many runs made it."""
 
-import json
-import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,115 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import connectors
-from core.settings import load
-from engine import catalog, pipeline
-from engine.home import Home, open_home
-from engine.store import leases, quality, runs
-from engine.store.tables import Check
-
-LANDS = "name: lands\nowner: x\nsource: {connector: csv, path: lands.csv}\n"
-ORDERS = """name: orders
-owner: x
-key: [id]
-source: {connector: changes, path: PATH, cursor: tick}
-quality:
-RULES
-"""
-RULES = """
-  completeness: [mail, {column: land, max_missing_percent: 20}]
-  uniqueness: [mail, [land, amount]]
-  validity:
-    - {column: mail, format: email}
-    - {column: amount, min: 0, max: 50}
-  accuracy: [{column: land, matches: lands.code}]
-  consistency:
-    - {column: boss, references: orders.id}
-    - {expression: "amount < 40 or land is not null"}
-  timeliness: {column: day, max_age_hours: 48}
-  reject_rows: [validity]
-"""
-COLUMNS = ("id", "mail", "land", "amount", "boss", "day", "tick")
-Row = dict[str, str | None]
+from tests.shop import Shop, changing_sources, days_ago
 
 
 @pytest.fixture(scope="module", autouse=True)
-def more_connectors() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        ours = str(Path(__file__).parent / "more_connectors")
-        patch.setattr(connectors, "__path__", [*connectors.__path__, ours])
+def _sources() -> Iterator[None]:
+    with changing_sources():
         yield
-
-
-@dataclass
-class Shop:
-    """A home with a source of orders whose rows are changed, and read by a cursor."""
-
-    folder: Path
-    rules: str = RULES
-    orders: dict[str, Row] = field(default_factory=dict)  # by the place of a row: ids may be missing
-    tick: int = 1
-
-    def __post_init__(self) -> None:
-        folder = str(self.folder)
-        self.home: Home = open_home(load({"ATLAS_HOME": f"{folder}/home", "ATLAS_PIPELINES": folder}))
-        (self.folder / "lands.yml").write_text(LANDS)
-        self.lands("dk", "se", "no")
-
-    def lands(self, *codes: str) -> None:
-        (self.folder / "lands.csv").write_text("\n".join(["code,name", *(f"{code},Land {code}" for code in codes), ""]))
-        self.run("lands")
-
-    def change(self, place: str, **cells: str | None) -> None:
-        """Inserts or changes a row, as the source's clock ticks."""
-        row = self.orders.get(place) or {"id": place} | dict.fromkeys(COLUMNS[1:])
-        self.tick += 1
-        self.orders[place] = {**row, **cells, "tick": str(self.tick)}
-
-    def run(self, name: str = "orders", *, full: bool = False, replay: bool = False) -> int:
-        path = self.folder / "orders.json"
-        path.write_text(json.dumps([{c: row[c] for c in COLUMNS} for row in self.orders.values()]))
-        text = ORDERS.replace("PATH", str(path)).replace("RULES", self.rules)
-        (self.folder / "orders.yml").write_text(text)
-        definition = catalog.pipeline(self.folder, name)
-        with self.home.database.write() as db:
-            if replay:
-                number = pipeline.replay(self.home, db, definition, "x")[0].id
-            else:
-                number = pipeline.start(db, definition, "x", full=full)[0].id
-        work(self.home, number)
-        with self.home.database.read() as db:
-            run = runs.get(db, number)
-            assert run.state == "succeeded", run.error
-        return number
-
-    def measured(self, run: int) -> tuple[float | None, dict[str, float | None], list[tuple[Any, ...]]]:
-        with self.home.database.read() as db:
-            score = quality.score(db, run)
-            assert score is not None
-            return score.overall, score.dimensions, [_of(check) for check in quality.checks(db, run)]
-
-
-def _of(check: Check) -> tuple[Any, ...]:
-    newest = None if check.newest is None else round(check.newest / 60)  # the clock goes on between two runs
-    return check.name, check.failed, check.tested, check.note, newest
-
-
-def work(home: Home, run: int) -> None:
-    chance = random.Random(run)
-    while True:
-        with home.database.read() as db:
-            ready = [part.id for part in runs.parts(db, run) if part.state == "ready"]
-        if not ready:
-            return
-        with home.database.write() as db:
-            claim = leases.claim(db, chance.choice(ready), "here", 60)
-        assert claim
-        pipeline.work(home, claim, lambda _: None)
-
-
-def days_ago(days: int) -> str:
-    return str((datetime.now(UTC) - timedelta(days=days)).date())
 
 
 cells = st.fixed_dictionaries(
@@ -144,7 +38,8 @@ act = st.one_of(
 
 def plays(folder: Path, acts: list[Any]) -> Shop:
     shop = Shop(folder)
-    shop.change("1", mail="a@firma.dk", land="dk", amount="1", boss="1", day=days_ago(0))
+    # it never changes: a full run decides the types of columns anew, and of a column without a value it knows none
+    shop.change("0", mail="a@firma.dk", land="dk", amount="1", boss="0", day=days_ago(0))
     shop.run()
     for what, *about in acts:
         if what == "run":
@@ -164,13 +59,15 @@ def plays(folder: Path, acts: list[Any]) -> Shop:
 def scores_as_a_full_run(folder: Path, acts: list[Any]) -> None:
     shop = plays(folder, acts)
     try:
-        increments = shop.measured(shop.run())
-        assert increments == shop.measured(shop.run(full=True))
+        last = shop.run()
+        full = shop.run(full=True)
+        assert shop.measured(last) == shop.measured(full)
+        assert shop.masked(last) == shop.masked(full)
     finally:
         shop.home.database.close()
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 @given(acts=st.lists(act, max_size=10))
 def test_any_sequence_of_runs_scores_what_one_full_run_scores(
     tmp_path_factory: pytest.TempPathFactory, acts: list[Any]

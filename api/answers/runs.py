@@ -102,7 +102,7 @@ class Run(Brief):
         **BRIEF, dataset="customers", owner="crm-team", version=7, step=None,
         layers=[{"layer": "explore", "state": "done", "rows": 10214, "parts": 3, "parts_done": 3}], files=3,
         merged_rows=None,
-        masking=False, rebuild=False, change=CHANGE, measured=5, minimum_score=90.0,
+        masking=False, rebuild=False, score_before="96.4", change=CHANGE, measured=5, minimum_score=90.0,
         dimensions={"completeness": "91.0", "accuracy": None}, unmeasured=None, not_measured=[],
         worst=[CHECK], personal_columns=[PERSONAL],
         found_elsewhere=[], tables=[{"name": "customers_by_city", "rows": 12, "state": "built", "note": None}],
@@ -119,6 +119,7 @@ class Run(Brief):
     rebuild: bool  # of a model, from what is published
     merged_rows: int | None  # of the version, if what was read was merged into the one before
     files: int
+    score_before: Decimal | None
     change: Change | None
     measured: int | None
     minimum_score: float | None
@@ -166,6 +167,7 @@ def run(db: Session, number: int, caller: Caller, *, joined: bool = False) -> Ru
     parts = runs.progress(db, number)
     measured = quality.score(db, number)
     rules = quality.checks(db, number) if measured else []
+    before = quality.score_before(db, row.pipeline, number) if measured else None
     found = privacy.verdicts(db, number)
     why = caller.may("read:pii", row.pipeline)
     masking = any(p.step == "remask" for p in parts)  # it reads no source
@@ -189,6 +191,7 @@ def run(db: Session, number: int, caller: Caller, *, joined: bool = False) -> Ru
         rows_out=row.rows_out,
         rows_rejected=row.rows_rejected,
         score=score(measured.overall) if measured else None,
+        score_before=score(before.overall) if before else None,
         change=change(db, row.pipeline, number) if measured else None,
         measured=measured.measured if measured else None,
         minimum_score=(row.definition.get("quality") or {}).get("minimum_score"),

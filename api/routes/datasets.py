@@ -99,8 +99,10 @@ class DatasetQuality(BaseModel):
     """What the contract measured in a run."""
 
     model_config = answers.example(
-        dataset="customers", version=7, run=12, state="succeeded", score="94.1", change=answers.CHANGE, measured=5,
-        dimensions={"completeness": "91.0", "accuracy": None}, not_measured=[], unmeasured=None,
+        dataset="customers", version=7, run=12, state="succeeded", score="94.1", score_before="96.4",
+        change=answers.CHANGE, measured=5,
+        dimensions={"completeness": "91.0", "accuracy": None}, dimensions_before={"completeness": "97.9"},
+        not_measured=[], unmeasured=None,
         worst=[answers.CHECK], checks=[answers.CHECK], minimum_score=90.0, checked_at="2026-03-02T05:00:01.200Z",
         owner="crm-team",
     )  # fmt: skip
@@ -110,10 +112,12 @@ class DatasetQuality(BaseModel):
     run: int
     state: answers.State
     score: answers.Decimal | None
+    score_before: answers.Decimal | None
     change: answers.Change | None
     measured: int
     unmeasured: str | None  # why there is no score
     dimensions: answers.Dimensions
+    dimensions_before: answers.Dimensions | None
     not_measured: list[str]  # the rules that could not be, each with its reason
     worst: list[answers.Check]
     checks: list[answers.Check]
@@ -399,6 +403,7 @@ def _quality(home: Home, name: str) -> DatasetQuality:
         if newest is None:
             raise _nothing_of(db, home, name)
         rules = quality.checks(db, newest.Score.run_id)
+        before = quality.score_before(db, name, newest.Score.run_id)
         change = answers.change(db, name, newest.Score.run_id)
     checks = answers.checks(rules)
     return DatasetQuality(
@@ -407,6 +412,8 @@ def _quality(home: Home, name: str) -> DatasetQuality:
         run=newest.Score.run_id,
         state=newest.state,
         score=answers.score(newest.Score.overall),
+        score_before=answers.score(before.overall) if before else None,
+        dimensions_before=answers.dimensions(before) if before else None,
         change=change,
         measured=newest.Score.measured,
         dimensions=answers.dimensions(newest.Score),

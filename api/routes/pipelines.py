@@ -13,7 +13,8 @@ from api.slow import slow
 from core import pipeline_file
 from core.pipeline import NAME, Pipeline
 from engine import catalog, check, schedules, secrets
-from engine.store import runs
+from engine.home import Home
+from engine.store import datasets, runs
 from engine.store import schedules as schedule_rows
 
 router = APIRouter(prefix="/api/v1/pipelines", tags=["pipelines"])
@@ -156,7 +157,7 @@ def get_pipeline(name: Name, home: HomeDep, _: Annotated[Caller, needs("read:cat
 @slow
 def validate_pipeline(name: Name, home: HomeDep, _: Annotated[Caller, needs("read:catalog")]) -> Validity:
     """Every mistake in the file of a pipeline as it is now."""
-    _what, mistakes = check.check(home.settings.pipelines, name, roots=home.settings.roots)
+    _what, mistakes = check.check(home.settings.pipelines, name, roots=home.settings.roots, published=_published(home))
     return Validity(name=name, valid=not mistakes, mistakes=_told(mistakes))
 
 
@@ -166,8 +167,14 @@ def validate_draft(
     draft: Draft, home: HomeDep, _: Annotated[Caller, needs("read:catalog", somewhere=True)]
 ) -> Validity:
     """Every mistake in the text of a pipeline file; nothing is kept."""
-    mistakes = check.check_text(home.settings.pipelines, draft.name, draft.text, home.settings.roots)
+    settings = home.settings
+    mistakes = check.check_text(settings.pipelines, draft.name, draft.text, settings.roots, _published(home))
     return Validity(name=draft.name, valid=not mistakes, mistakes=_told(mistakes))
+
+
+def _published(home: Home) -> dict[str, dict[str, str]]:
+    with home.database.read() as db:
+        return datasets.columns(db)
 
 
 def _told(mistakes: list[pipeline_file.Mistake]) -> list[Mistake]:

@@ -42,7 +42,7 @@ class Why(BaseModel):
 
 @router.get("/{subject}")
 @slow
-def get_why(subject: Name, home: HomeDep, _: Annotated[Caller, needs("read:quality")]) -> Why:
+def get_why(subject: Name, home: HomeDep, caller: Annotated[Caller, needs("read:quality")]) -> Why:
     """Why the last run of a dataset, or a run by its number, ended as it did and scored what it did.
 
     Of a model whether its table is built, and what would help if it is not.
@@ -62,7 +62,7 @@ def get_why(subject: Name, home: HomeDep, _: Annotated[Caller, needs("read:quali
             run = newest
         if rebuild.is_one(run):
             return _of_model(home, db, run.pipeline)
-        explained = why.explain(db, run)
+        explained = why.explain(db, run, values=caller.may("read:dead-letters", run.pipeline))
         return Why(
             about=run.pipeline,
             kind="dataset",

@@ -66,7 +66,7 @@ def write(
 
     The times of columns that are `personal` are left out.
     """
-    columns = {n: _written(n, secret) for n in pq.read_schema(draft).names if n not in ("file", LINE, WHOLE)}
+    columns = {n: _written(n) for n in pq.read_schema(draft).names if n not in ("file", LINE, WHOLE)}
     for one in planned:
         if one["kind"] == "age" and one["column"] in personal:
             columns.pop(one["mark"], None)
@@ -74,12 +74,12 @@ def write(
     rows, writer = 0, None
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with sandbox.open_duckdb("UTC", spill) as connection:
+        with _connected(secret, spill) as connection:
             for number, those in keys:
                 progress(rows)
                 connection.register("_keys", those.to_arrow())
                 kept = connection.sql(
-                    f"SELECT coalesce({_hash(secret, 'KEY', KEY)}, {_hash(secret, 'ROW', WHOLE)}) AS {KEY}{marks} "
+                    f"SELECT coalesce({_hash('KEY', KEY)}, {_hash('ROW', WHOLE)}) AS {KEY}{marks} "
                     f"FROM read_parquet({quoted_text(str(draft))}) JOIN _keys USING ({LINE}) WHERE file = {number}"
                 ).to_arrow_table()
                 connection.unregister("_keys")
@@ -92,15 +92,16 @@ def write(
     return Marked(str(target), rows if writer else 0)
 
 
-def _written(name: str, secret: str) -> str:
+def _written(name: str) -> str:
     """A mark as it is kept: of values a hash."""
     if name[0] in "ra":
         return name
-    return f"coalesce({_hash(secret, name[:1].replace('o', 'v'), name)}, {_NO_VALUE})"
+    return f"coalesce({_hash(name[:1].replace('o', 'v'), name)}, {_NO_VALUE})"
 
 
-def _hash(secret: str, domain: str, sql: str) -> str:
-    return f"unhex(left(sha256({quoted_text(secret + domain)} || {sql}), {2 * _BYTES}))"
+def _hash(domain: str, sql: str) -> str:
+    """SQL for the hash of a text. The secret is a variable: DuckDB quotes SQL in its errors."""
+    return f"unhex(left(sha256(getvariable('secret') || {quoted_text(domain)} || {sql}), {2 * _BYTES}))"
 
 
 def ages(path: str, columns: Collection[str]) -> list[str]:
@@ -116,6 +117,10 @@ def without(path: str, names: Sequence[str], target: Path) -> None:
     with pq.ParquetWriter(target, file.schema_arrow.empty_table().select(kept).schema, compression="zstd") as writer:
         for batch in file.iter_batches(columns=kept):
             writer.write_batch(batch)
+
+
+def _marks_of(one: Planned) -> list[str]:
+    return [name for name in (one["mark"], one["own"]) if name and one["kind"]]
 
 
 class Marks:
@@ -140,9 +145,13 @@ class Marks:
 
     def unknown(self, planned: Sequence[Planned]) -> list[str]:
         """The marks of rules that some rows were not tested by."""
-        asked = [one["mark"] for one in planned if one["kind"]]
-        missing = [name for name in asked if name not in self.columns]
-        return missing + [n for n in asked if n in self.columns and self._one(f"count(*) - count({n})")[0]]
+        asked = [name for one in planned for name in _marks_of(one)]
+        return [name for name in asked if self._unmarked(name)]
+
+    def _unmarked(self, *names: str) -> int:
+        """How many rows lack some of these marks."""
+        known = [f"{name} IS NOT NULL" if name in self.columns else "false" for name in names]
+        return int(self._one(f"count(*) FILTER (NOT ({' AND '.join(known)}))")[0])
 
     def filled(self, found: Marked, names: Sequence[str], target: Path) -> Marked:
         """These marks in one file, those that were unknown taken from others by key, where a key has one row."""
@@ -172,7 +181,7 @@ class Marks:
 
     def scored(
         self, planned: Sequence[Planned], others: Mapping[str, Table], personal: frozenset[str], now: datetime,
-        secret: str, name: str, lost: int = 0,
+        name: str, lost: int = 0,
     ) -> list[CheckResult]:  # fmt: skip
         """What every rule gives for the version of the dataset `name`, of which `lost` rows have no marks."""
         (rows,) = self._one("count(*)")
@@ -182,11 +191,11 @@ class Marks:
             if one["kind"] == "age" and one["column"] in personal:
                 note = score.personal(one["column"])
             elif one["kind"]:
-                unknown = rows if one["mark"] not in self.columns else self._one(f"count(*) - count({one['mark']})")[0]
-                if unknown := unknown + lost:
-                    note = f"{unknown:,} older rows were not tested by this rule; to test them: run {name} --full"
+                if unknown := lost + self._unmarked(*_marks_of(one)):
+                    were = "row was" if unknown == 1 else "rows were"
+                    note = f"{unknown:,} older {were} not tested by this rule; to test all: run {name} --full"
                 elif rows:
-                    answer, note = self._answer(one, others, now, secret, name)
+                    answer, note = self._answer(one, others, now, name)
                     if note is None:
                         counts = getattr(parts.load("quality dimension", one["dimension"]), "count", check.count)
                         failed, tested, note = counts(answer, one["allowed"])
@@ -201,7 +210,7 @@ class Marks:
         return results
 
     def _answer(
-        self, one: Planned, others: Mapping[str, Table], now: datetime, secret: str, name: str
+        self, one: Planned, others: Mapping[str, Table], now: datetime, name: str
     ) -> tuple[dict[str, Any], str | None]:
         """The same figures that Soda gives of raw rows, or why there are none."""
         mark = one["mark"]
@@ -210,7 +219,7 @@ class Marks:
                 f"count(*) FILTER ({mark} <> {NOT_TESTED}), count(*) FILTER ({mark} = {WRONG}), "
                 f"count(*) FILTER ({mark} = {NOT_COMPUTED})"
             )
-            note = f"it cannot be computed for {broken:,} rows" if broken else None
+            note = f"it cannot be computed for {broken:,} row{'s' if broken != 1 else ''}" if broken else None
             return {"check_rows_tested": tested, "failed_rows_count": failed, "missing_count": failed}, note
         if one["kind"] == "unique":
             tested, different = self._one(
@@ -224,25 +233,29 @@ class Marks:
                 return {}, None
             age = floor((now - datetime.fromtimestamp(0, UTC) - timedelta(microseconds=newest)).total_seconds())
             return {"freshness_in_seconds": age, "newest": now.timestamp() - age}, None
-        found = self._there(one, others, secret, name)
+        found = self._there(one, others, name)
+        if found is None:
+            return {}, f"`{str(one['target']).partition('.')[0]}` was published anew meanwhile; run {name} again"
         tested, failed = self._one(
             f"count(*) FILTER ({mark} <> {_NO_VALUE}), count(*) FILTER ({mark} <> {_NO_VALUE} AND value IS NULL)",
             f"marks LEFT JOIN ({found}) ON {mark} = value",
         )
         return {"check_rows_tested": tested, "failed_rows_count": failed}, None
 
-    def _there(self, one: Planned, others: Mapping[str, Table], secret: str, name: str) -> str:
-        """SQL for the hashes of the values that the other dataset has."""
+    def _there(self, one: Planned, others: Mapping[str, Table], name: str) -> str | None:
+        """SQL for the hashes of the values that the other dataset has; None if they cannot be compared any more."""
         assert one["target"]
         dataset, _, other = one["target"].partition(".")
         if dataset == name:
             return f"SELECT DISTINCT {one['own']} AS value FROM marks"
-        table = others[dataset]
+        table = others.get(dataset)
+        if table is None or other not in table.columns or (other in table.masked) != one["masked"]:
+            return None
         view = f"there_{len(self._seen)}"
         self._seen.append(view)
         sandbox.view(self.connection, view, table.files, table.columns)
-        value = f"CAST(CAST({quoted(other)} AS {one['sought_as']}) AS VARCHAR)"
-        return f"SELECT DISTINCT {_hash(secret, 'v', value)} AS value FROM {view} WHERE {quoted(other)} IS NOT NULL"
+        value = f"CAST(TRY_CAST({quoted(other)} AS {one['sought_as']}) AS VARCHAR)"
+        return f"SELECT DISTINCT {_hash('v', value)} AS value FROM {view} WHERE {value} IS NOT NULL"
 
     def _one(self, figures: str, of: str = "marks") -> tuple[Any, ...]:
         row = self.connection.execute(f"SELECT {figures} FROM {of}").fetchone()
@@ -251,6 +264,13 @@ class Marks:
 
 
 @contextmanager
-def opened(paths: Sequence[str], spill: Path, progress: Progress) -> Iterator[Marks]:
-    with sandbox.open_duckdb("UTC", spill) as connection:
+def opened(paths: Sequence[str], secret: str, spill: Path, progress: Progress) -> Iterator[Marks]:
+    with _connected(secret, spill) as connection:
         yield Marks(connection, paths, progress)
+
+
+@contextmanager
+def _connected(secret: str, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with sandbox.open_duckdb("UTC", spill) as connection:
+        connection.execute("SET VARIABLE secret = ?", [secret])
+        yield connection

@@ -43,6 +43,9 @@ class Planned(TypedDict):
     own: str  # value: the column of marks in which a dataset that references itself keeps the other side
 
 
+Marked = tuple[Planned, dict[str, str]]  # how a check is marked, and the SQL of its columns by name
+
+
 def marked(
     pipeline: Pipeline, raw: Raw, path: Path, spill: Path, wanted: Callable[[], None],
     limits: Limits = contained.DEFAULT,
@@ -55,22 +58,16 @@ def marked(
 def mark(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, link: Link) -> list[Planned]:
     """What `marked` has its child do."""
     with opened(pipeline, raw, spill, link, seeks=True) as (rows, checks):
-        planned: list[Planned] = []
-        columns: dict[str, str] = {}
-        for check in checks:
-            one, written = _planned(rows, check)
-            if not _suffices(rows, check, written):
-                one, written = {**one, "kind": ""}, {}
-            elif broken := _why_not(rows, written):
-                one, written = {**one, "kind": "", "note": broken}, {}
-            planned.append(one)
-            columns |= written
-        _write(rows, columns, _whole(rows, pipeline.key), path)
-    return planned
+        planned = [_planned(rows, check) for check in checks]
+        planned = [p if _suffices(rows, c, p[1]) else _without(p, None) for c, p in zip(checks, planned, strict=True)]
+        if not _runs(rows, [sql for _, columns in planned for sql in columns.values()]):
+            planned = [_that_runs(rows, *one) for one in planned]
+        marks = {name: sql for _, columns in planned for name, sql in columns.items()}
+        _write(rows, marks, _whole(rows, pipeline.key), path)
+    return [one for one, _ in planned]
 
 
-def _planned(rows: Rows, check: Check) -> tuple[Planned, dict[str, str]]:
-    """How a check is marked, and the SQL of its columns."""
+def _planned(rows: Rows, check: Check) -> Marked:
     one = Planned(
         check=check.name, dimension=check.dimension, column=check.column, weight=check.weight, fault=check.fault,
         note=check.note, allowed=check.allowed, kind="", mark="", target=check.target, sought_as="", masked=False,
@@ -147,20 +144,29 @@ def _together(texts: list[str]) -> str:
     return " || ".join(f"length({text}) || ':' || {text}" for text in texts)
 
 
-def _why_not(rows: Rows, columns: dict[str, str]) -> str | None:
-    """Why rows cannot be marked. Where a rule fails over a row, the row is marked so, and no other."""
+def _that_runs(rows: Rows, one: Planned, columns: dict[str, str]) -> Marked:
+    """The same, or why its rows cannot be marked. Where a rule fails over a row, the row is marked so, and no other."""
     for name, sql in columns.items():
         try:
             rows.connection.execute(f"SELECT min({sql}) FROM {ROWS}").fetchall()
         except duckdb.Error as error:
-            if not name.startswith("r_"):
-                return sandbox.running_fault(error).removesuffix(".")
-            columns[name] = f"coalesce(TRY({sql}), {NOT_COMPUTED})"
-            try:
-                rows.connection.execute(f"SELECT min({columns[name]}) FROM {ROWS}").fetchall()
-            except duckdb.Error:
-                return sandbox.running_fault(error).removesuffix(".")
-    return None
+            tried = f"coalesce(TRY({sql}), {NOT_COMPUTED})"
+            if not name.startswith("r_") or not _runs(rows, [tried]):
+                return _without((one, columns), sandbox.running_fault(error).removesuffix("."))
+            columns = {name: tried}
+    return one, columns
+
+
+def _runs(rows: Rows, columns: list[str]) -> bool:
+    try:
+        rows.connection.execute(f"SELECT {', '.join(f'min({sql})' for sql in columns) or '1'} FROM {ROWS}").fetchall()
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _without(marked: Marked, why: str | None) -> Marked:
+    return {**marked[0], "kind": "", "note": why or marked[0]["note"]}, {}
 
 
 def _whole(rows: Rows, key: list[str]) -> str:
@@ -172,8 +178,8 @@ def _whole(rows: Rows, key: list[str]) -> str:
 
 def _write(rows: Rows, columns: dict[str, str], whole: str, path: Path) -> None:
     marks = "".join(f", {_stored(name, sql)} AS {name}" for name, sql in columns.items())
-    rows.connection.execute(f"SELECT {FILE} AS file, {LINE}, {whole} AS {WHOLE}{marks} FROM {ROWS}")
-    batches = rows.connection.to_arrow_reader(ROWS_AT_ONCE)
+    query = f"SELECT {FILE} AS file, {LINE}, {whole} AS {WHOLE}{marks} FROM {ROWS}"
+    batches = rows.connection.sql(query).to_arrow_reader(ROWS_AT_ONCE)
     with pq.ParquetWriter(path, batches.schema) as writer:
         for batch in batches:
             writer.write_table(pa.Table.from_batches([batch]))

@@ -32,6 +32,7 @@ class Merge:
     key: list[str]
     columns: list[str]
     most_small: int = MOST_SMALL
+    leaving: Callable[[pl.DataFrame], None] = lambda _: None  # is shown the rows that the merged version does without
 
     def into(
         self, target: Callable[[int], Path], progress: Callable[[int], None], spill: Path
@@ -44,6 +45,8 @@ class Merge:
                 progress(number)
                 leaves = "changed" if number < len(self.published) else "same"
                 gone = self._rows_in(connection, path, leaves)
+                for some in write.picked(Path(path), gone) if len(gone) else ():
+                    self.leaving(some)
                 if gone.is_empty() and rows:
                     merged.append((path, rows))
                 elif len(gone) < rows:

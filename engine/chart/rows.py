@@ -14,8 +14,8 @@ import polars as pl
 from core import parts
 from core.errors import BadPipeline, SourceUnreadable
 from core.models import DIMENSIONS, LINE, ColumnType, RawFile, Table
-from core.pipeline import Pipeline
-from engine import contained, sandbox, sql_faults
+from core.pipeline import Pipeline, Quality
+from engine import contained, named, sandbox, sql_faults
 from engine.chart import sought
 from engine.chart.check import Check
 from engine.chart.sought import MaskValues
@@ -29,6 +29,7 @@ CLOCKS_DIFFER = timedelta(hours=1)  # a source may be a little ahead of us
 # a text in which nothing stands: white space of any script, and letters without a width
 EMPTY = r"[\s\x0b\x{85}\p{Z}\x{200b}-\x{200d}\x{2060}\x{feff}]*"
 T = TypeVar("T")
+Wrong = tuple[str, str]  # a mistake in a contract, and what was probably meant
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,9 @@ def opened(
     """The rows, and the checks of these dimensions in the order of the six and of the file. In a child.
 
     What does not fit into memory goes to the folder `spill`. `seeks`: `Rows.sought` is asked for.
-    Raises BadPipeline if a rule names a column that is not there, or is no expression.
+    Raises BadPipeline with every rule that names a column that is not there, or is no expression.
     """
-    _names_are_there(pipeline, raw.types)
+    wrong = _names_that_lack(pipeline, raw.types)
     _names_are_told_apart(raw.types)
 
     def mask_values(column: str, values: pl.Series) -> pl.Series:
@@ -101,15 +102,14 @@ def opened(
     with sandbox.open_duckdb(raw.timezone, spill) as connection:
         as_read = [rule.column for rule in pipeline.quality.completeness if rule.empty == "keep"]
         rows = Rows(connection, pipeline.name, replace(raw, mask_values=mask_values), as_read, seeks=seeks)
-        try:
-            planned = [
-                check
-                for name in DIMENSIONS
-                if name in dimensions
-                for check in parts.load("quality dimension", name).checks(pipeline.quality, rows)
-            ]
-        except BadPipeline as error:
-            raise BadPipeline(f"`{pipeline.name}.yml`: {error.message}", hint=error.hint) from error
+        contract = _whose_columns_are_there(pipeline.quality, raw.types) if wrong else pipeline.quality
+        planned = [
+            check
+            for name in DIMENSIONS
+            if name in dimensions
+            for check in parts.load("quality dimension", name).checks(contract, rows)
+        ]
+        _refuse(pipeline.name, [*wrong, *rows.wrong])
         rows.close()
         yield rows, [_tried(rows, check, pipeline.name, link) for check in planned]
 
@@ -126,20 +126,31 @@ def _has_no_key(*_: object) -> pl.Series:
     raise AssertionError("only the parent masks")
 
 
-def _names_are_there(pipeline: Pipeline, types: Mapping[str, ColumnType]) -> None:
-    contract = pipeline.quality
-    named = [rule.column for rule in contract.completeness] + [rule.column for rule in contract.validity]
-    named += [rule.column for rule in contract.accuracy if rule.column]
-    named += [rule.column for rule in contract.consistency if rule.column]
-    named += [column for rule in contract.uniqueness for column in rule.columns]
-    named += [contract.timeliness.column] if contract.timeliness else []
-    named += [*pipeline.key, *pipeline.subject.values(), *pipeline.privacy.columns]
-    for name in named:
-        if name not in types:
-            raise BadPipeline(
-                f"`{pipeline.name}.yml` names the column `{name}`, which the source does not have.",
-                hint=f"It has: {', '.join(types)}.",
-            )
+def _names_that_lack(pipeline: Pipeline, types: Mapping[str, ColumnType]) -> list[Wrong]:
+    own = (name for where, name in named.columns(pipeline) if where[0] != "source")
+    missing = dict.fromkeys(name for name in own if name not in types)
+    return [(f"it names the column `{n}`, which the source does not have", named.suggested(n, types)) for n in missing]
+
+
+def _whose_columns_are_there(contract: Quality, types: Mapping[str, ColumnType]) -> Quality:
+    """The rules whose other mistakes can be found."""
+    kept = {
+        name: [rule for rule in getattr(contract, name) if not rule.column or rule.column in types]
+        for name in ("completeness", "validity", "accuracy", "consistency")
+    }
+    unique = [rule for rule in contract.uniqueness if types.keys() >= set(rule.columns)]
+    age = contract.timeliness if contract.timeliness and contract.timeliness.column in types else None
+    return contract.model_copy(update={**kept, "uniqueness": unique, "timeliness": age})
+
+
+def _refuse(pipeline: str, wrong: list[Wrong]) -> None:
+    """Raises BadPipeline with every mistake."""
+    if len(wrong) == 1:
+        message, hint = wrong[0]
+        raise BadPipeline(f"`{pipeline}.yml`: {message}.", hint=hint or None)
+    if wrong:
+        told = "; ".join(f"({n}) {message}{f'. {hint}' if hint else ''}" for n, (message, hint) in enumerate(wrong, 1))
+        raise BadPipeline(f"`{pipeline}.yml` has {len(wrong)} mistakes: {told}", hint=f"atlas check {pipeline}")
 
 
 def _names_are_told_apart(types: Mapping[str, ColumnType]) -> None:
@@ -177,6 +188,9 @@ class Rows:
         self._compared = 0
         typed = [column for column, kind in raw.types.items() if kind.kind != "text" or column in as_read]
         self.seeks = seeks
+        if seeks:  # it would take what comes twice out of a TRY, and its error with it
+            connection.execute("SET disabled_optimizers = 'common_subexpressions'")
+        self.wrong: list[Wrong] = []  # what the rules of the contract say that cannot be
         self.sought: dict[tuple[str, str], Sought] = {}  # by column and target, of those that can be compared
         self.texts = {column: f"{LINE}_text_{number}" for number, column in enumerate(typed)}
         dated = [column for column in raw.types if raw.types[column].kind in ("date", "datetime")]
@@ -235,7 +249,11 @@ class Rows:
         return self.texts.get(column, quoted(column))
 
     def expression(self, sql: str) -> str:
-        return sandbox.check_expression(sql, list(self.types))
+        try:
+            return sandbox.check_expression(sql, list(self.types))
+        except BadPipeline as error:
+            self.wrong.append((error.message.removesuffix("."), error.hint or ""))
+            return "true"
 
     def missing_in(self, column: str, target: str) -> tuple[str | None, str | None]:
         """Numbers are compared as numbers, all else as text: masked with masked, if the other dataset's are masked."""
@@ -244,7 +262,8 @@ class Rows:
             return None, self.raw.absent.get(dataset, f"`{dataset}` has not run yet")
         table = self.others[dataset]
         if other not in table.columns:
-            raise BadPipeline(f"`{dataset}` has no column `{other}`.", hint=f"It has: {', '.join(table.columns)}.")
+            self.wrong.append((f"`{dataset}` has no column `{other}`", named.suggested(other, table.columns)))
+            return None, None
         name = f"{LINE}_missing_{self._compared}"
         self._compared += 1
         mine, masked = quoted(column), other in table.masked

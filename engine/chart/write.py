@@ -80,6 +80,14 @@ def keys(
     return _typed(_masked(rows, masker, own), masker, own, timezone)
 
 
+def picked(published: Path, rows: pl.Series) -> Iterator[pl.DataFrame]:
+    """Some rows of a charted file, by number."""
+    seen = 0
+    for batch in _batches(published):
+        yield batch.filter(pl.int_range(seen, seen + len(batch), eager=True).is_in(rows.implode()))
+        seen += len(batch)
+
+
 def without(published: Path, rows: pl.Series, target: Path, progress: Callable[[int], None]) -> int:
     """Writes a charted file anew without some of its rows, by number. Returns how many are left."""
     left, seen, writer = 0, 0, None

@@ -10,7 +10,7 @@ import polars as pl
 
 from core.models import LINE, ColumnType, RawFile, Verdict
 from engine import vault
-from engine.chart import marked, marks, merge, ruled, write
+from engine.chart import counted, marked, marks, merge, ruled, write
 from engine.chart.mask import Masker
 from engine.child import Limits
 from engine.home import masking_key
@@ -27,10 +27,12 @@ def do(job: Job) -> Done:
     rejected = _rejected_keys(job)
     files = [(c["path"], c["rows"]) for c in charted]
     before: Files = []
+    told: dict[str, Any] = {}
     if job.base:
         before = _before(job, job.base, charted[0]["columns"])
-        files = _merged(job, before, charted, rejected)
-    kept = _marks(job, before, charted, rejected)
+        files, left = _merged(job, before, charted, rejected)
+        told = {"left": left, "masked_again": _masked_again(job, before)}
+    kept = _marks(job, before, charted, rejected) | told
     return Done(
         {"files": [{"path": path, "rows": rows} for path, rows in files], **kept},
         rows=sum(c["rows"] for c in charted),
@@ -67,11 +69,27 @@ def _before(job: Job, base: Published, columns: dict[str, str]) -> Files:
     ]
 
 
-def _merged(job: Job, before: Files, charted: Specs, rejected: list[pl.DataFrame]) -> Files:
-    return merge.Merge(
+def _merged(
+    job: Job, before: Files, charted: Specs, rejected: list[pl.DataFrame]
+) -> tuple[Files, counted.Found]:  # fmt: skip
+    """The files of the version to come, and how many masked cells left with rows that were replaced."""
+    _, verdicts = job.decided()
+    left: list[counted.Found] = []
+    files = merge.Merge(
         before, [(c["path"], c["rows"]) for c in charted], pl.concat(rejected).drop(LINE), job.pipeline.key,
-        list(charted[0]["columns"]),
+        list(charted[0]["columns"]), leaving=lambda rows: left.append(counted.masked(rows, verdicts)),
     ).into(lambda n: _target(job, f"merged-{n:05d}"), job.progress, _spill(job))  # fmt: skip
+    return files, counted.together(left)
+
+
+def _masked_again(job: Job, before: Files) -> counted.Found:
+    """The masked cells of older rows in columns that hide more by now."""
+    again, (_, verdicts) = list(job.results("verdicts")[0]["again"]), job.decided()
+    found = []
+    for path, _ in before if again else ():
+        job.progress(0)
+        found.append(counted.masked(pl.read_parquet(path, columns=again), verdicts))
+    return {column: {} for column in again} | counted.together(found)
 
 
 def _target(job: Job, name: str) -> Path:
@@ -102,15 +120,16 @@ def _marks(job: Job, published: Files, charted: Specs, rejected: list[pl.DataFra
             before, lost = known["files"], known["lost"]
         else:
             lost = base.version.rows  # by another key they cannot be found again
-    with marked.opened(before, _spill(job), job.progress) as old:
+    with marked.opened(before, secret, _spill(job), job.progress) as old:
         if names := old.unknown(planned) if before else []:
             draft, keys = _drafted_again(job, published)
             before = [old.filled(written(draft, keys, "marks-new"), names, _target(job, "marks-filled")).path]
+            draft.unlink()
     files = [*before, fresh.path]
     rows = raw.rows(job)
-    with marked.opened(files, _spill(job), job.progress) as all_of_them:
+    with marked.opened(files, secret, _spill(job), job.progress) as all_of_them:
         name = job.pipeline.name
-        results = all_of_them.scored(planned, rows.others, personal, rows.now, secret, name, lost)
+        results = all_of_them.scored(planned, rows.others, personal, rows.now, name, lost)
         if len(files) > marked.MOST_FILES:
             files = [all_of_them.into_one(_target(job, "marks-joined")).path]
     return {"marks": {"key": form, "files": files, "lost": lost}, "results": [vars(result) for result in results]}

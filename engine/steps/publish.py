@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from core.errors import AtlasError
 from core.models import CheckResult, ColumnType, Verdict
 from engine import faults, increment, report, rulings
-from engine.chart import marked, score
+from engine.chart import counted, marked, score
 from engine.explore import cursor as cursors
 from engine.steps.job import Done, Job, Specs
 from engine.store import alerts, datasets, leases, lineage, privacy, quality, runs
@@ -37,7 +37,7 @@ def do(job: Job) -> Done:
         files = [(file["path"], file["rows"]) for file in merged["files"]]
         with job.home.database.read() as db:
             before = {row.column: dict(row.found) for row in privacy.verdicts(db, base.version.run_id)}
-        counts = _added(before, counts, verdicts, sum(rows for _, rows in files))
+        counts = _added(before | merged["masked_again"], counts, merged["left"])
     results = score.without_ages([CheckResult(**r) for r in (merged or contract)["results"]], verdicts)
     scores = score.scores(results)
     minimum = job.pipeline.quality.minimum_score
@@ -182,26 +182,19 @@ def _forget_ages(db: Session, dataset: str, verdicts: dict[str, Verdict]) -> Non
             alerts.forget_ages(db, dataset, score.personal(column))
 
 
-def _counts(charted: Specs) -> dict[str, dict[str, int]]:
+def _counts(charted: Specs) -> counted.Found:
     """The cells that were masked, by column and kind, of all parts together."""
-    found: dict[str, Counter[str]] = {}
-    for part in charted:
-        for column, kinds in part["found"].items():
-            found.setdefault(column, Counter()).update(kinds)
-    return {column: dict(kinds) for column, kinds in found.items()}
+    return counted.together([part["found"] for part in charted])
 
 
-def _added(
-    before: dict[str, dict[str, int]], now: dict[str, dict[str, int]], verdicts: dict[str, Verdict], rows: int
-) -> dict[str, dict[str, int]]:
-    """The cells masked in the published rows: those of rows that were replaced are not known one by one, so at most."""
-    found = {
-        column: dict(Counter(before.get(column, {})) + Counter(now.get(column, {})))
-        for column in verdicts
-        if column in before or column in now
-    }
-    whole = [column for column, verdict in verdicts.items() if verdict.scope == "column"]
-    return found | {c: {kind: min(n, rows) for kind, n in found[c].items()} for c in whole if c in found}
+def _added(before: counted.Found, now: counted.Found, left: counted.Found) -> counted.Found:
+    """The cells masked in the published rows: those before and those that came, without those that were replaced."""
+    found = {}
+    for column in before.keys() | now.keys():
+        kinds = Counter(before.get(column, {})) + Counter(now.get(column, {}))
+        kinds.subtract({kind: count for kind, count in left.get(column, {}).items() if kind in kinds})
+        found[column] = dict(+kinds)
+    return found
 
 
 def _cursor(job: Job, types: dict[str, ColumnType], charted: Specs) -> dict[str, Any] | None:

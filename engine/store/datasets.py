@@ -228,6 +228,11 @@ def tables(db: Session, names: Iterable[str] | None = None) -> dict[str, tuple[T
     return {dataset.name: (table(db, dataset, version), version.id) for dataset, version in current(db, names)}
 
 
+def columns(db: Session) -> dict[str, dict[str, str]]:
+    """The columns of everything that is published, with their types."""
+    return {dataset.name: dict(version.columns) for dataset, version in current(db)}
+
+
 def files_in_use(db: Session) -> set[str]:
     """The files of every version that is current."""
     query = select(VersionFile.path).join(Dataset, Dataset.current_version_id == VersionFile.version_id)

@@ -446,7 +446,7 @@ def test_a_key_a_subject_or_a_masking_decision_for_a_column_that_is_not_there_is
     raw = Raw([], {"a": ColumnType()}, "UTC", {}, hashed, NOW)
     for more in ({"key": ["b"]}, {"subject": {"customer": "b"}}, {"privacy": {"columns": {"b": "hash"}}}):
         pipeline = Pipeline.model_validate({"name": "orders", "owner": "x", "source": {}, **more})
-        with pytest.raises(BadPipeline, match=r"`orders\.yml` names the column `b`") as caught:
+        with pytest.raises(BadPipeline, match=r"`orders\.yml`: it names the column `b`") as caught:
             quality.measured(pipeline, raw, tmp_path / "contract.spill", wanted)
         assert caught.value.hint == "It has: a."
 
