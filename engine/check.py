@@ -106,7 +106,7 @@ def _rules(path: Path, found: pipeline_file.Parsed, pipeline: Pipeline, known: C
         unknown = f"there is no dataset `{target.partition('.')[0]}`" if target else None
         wrong = unknown if target and target.partition(".")[0] not in known else faults.get(rule)
         if wrong:
-            line, name = found.line(where), f"quality.{dimension}.{number}"
+            line, name = found.line(where), f"quality.{dimension}.{number + 1}"  # people count from one
             yield Mistake(file=path.name, line=line, message=f"{name}: {wrong}")
 
 

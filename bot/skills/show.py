@@ -19,7 +19,7 @@ MOST = 50
 @skill(
     "show {model}",
     right="read:models",
-    help=f"up to {MOST} rows of a table; of a dataset the first 20, masked",
+    help=f"up to {MOST} rows of a table, 20 masked of a dataset",
     example="show revenue_by_country",
     holds="rows",
 )

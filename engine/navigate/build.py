@@ -95,7 +95,7 @@ def rows(table: Table, limit: int = 50) -> Rows:
     whole = [bool(_WHOLE.fullmatch(kind)) for kind in table.columns.values()]
     for file in table.files:
         for batch in pq.ParquetFile(file).iter_batches(max(1, min(limit, ROWS_AT_ONCE)), columns=names):
-            for row in zip(*batch.slice(0, limit - len(found)).to_pydict().values(), strict=True):
+            for row in zip(*map(_values, batch.slice(0, limit - len(found)).columns), strict=True):
                 found.append(
                     [
                         int(value) if is_whole and value is not None else _json(value)
@@ -105,6 +105,16 @@ def rows(table: Table, limit: int = 50) -> Rows:
             if len(found) >= limit:
                 return Rows(names, found)
     return Rows(names, found)
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """The values of a column; times that Python has no years for are text."""
+    if pa.types.is_timestamp(column.type) and column.type.tz:
+        column = column.cast(pa.timestamp(column.type.unit, "UTC"))  # the last hour of 9999 is in the year after it
+    try:
+        return column.to_pylist()  # type: ignore[no-any-return]
+    except (OverflowError, ValueError):
+        return column.cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
 
 
 def _columns(

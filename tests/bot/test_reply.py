@@ -46,7 +46,7 @@ def test_numbers_stand_with_their_units() -> None:
     assert percent(999_999, 1_000_000) == "more than 99.9 %"
     assert percent(0, 0) == "–"
     assert change("94.1", "96.4") == "2.3 down"
-    assert change("100.0", "90.0") == "10 up"
+    assert change("100.0", "90.0") == "10.0 up"
     assert change("94.1", "94.1") == "unchanged"
     assert change(None, "94.1") == ""
     assert took("2.4") == "2.4 s"
