@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from bot.grammar import Command, Missing, parse
 from bot.main import Bot
 from bot.reply import Reply
 from bot.skill import skills
+from docs.conversation import steady
 from tests.bot import danish
 from tests.bot.test_skills import Person
 
@@ -181,6 +183,16 @@ def test_no_line_of_a_table_is_wider_than_the_terminal_and_no_name_is_cut(
     drawn = drawing.table(said["viewer", "datasets"].table, 80)
     assert "omsaetning_pr_by " in drawn
     assert "kreditmaksimum i kroner" in drawn
+
+
+def test_the_how_to_shows_what_is_said(said: dict[tuple[str, str], Reply]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "columns-and-models.md").read_text("utf-8")
+    blocks = re.findall(r"<!-- conversation: .*? -->\n```\n(.*?)```\n", page, re.DOTALL)
+    shown = [part.partition("\n") for block in blocks for part in block.split("> ")[1:]]
+    assert len(shown) == 4
+    for line, _, told in shown:
+        found = next(reply for (role, other), reply in said.items() if other == line and role != "dpo")
+        assert steady(told) == steady(f"{drawing.full(found)}\n"), line
 
 
 def test_the_remedy_leads_out_of_a_model_that_cannot_be_built(atlas: Embedded) -> None:
