@@ -60,7 +60,8 @@ def table(of: Table, most: int | None = None) -> str:
     """
     rows = [[one_line(name) for name in of.columns], *([cell(value) for value in row] for row in of.rows)]
     widths = [max(width(row[i]) for row in rows) for i in range(len(of.columns))]
-    right, below = of.right_aligned(), []
+    right = of.right_aligned()
+    below: list[int] = []  # columns that stand below their rows
     if most is not None:
         prose = [i for i, w in enumerate(widths) if w > NARROW and any(" " in row[i] for row in rows[1:])]
         while prose and _whole(widths, below) > most:
