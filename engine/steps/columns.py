@@ -30,7 +30,7 @@ def _nothing_is_lost(job: Job, columns: list[str], incremental: bool) -> None:
     with job.home.database.read() as db:
         version = datasets.current_version(db, job.pipeline.name)
     lost = [column for column in version.columns if column not in columns] if version else []
-    if lost:
+    if version is not None and lost:
         names = ", ".join(f"`{column}`" for column in lost)
         new = ", ".join(f"`{column}`" for column in dict.fromkeys(columns) if column not in version.columns)
         told = f" New in it: {new}." if new else ""
