@@ -68,7 +68,7 @@ async def _chat(settings: Settings, as_user: str | None, opening: list[str], hea
 
     async def converse(bot: "Bot") -> int:
         if screen.live:
-            screen.write("Atlas. Say help, or what you want to know. Ctrl-D ends.\n\n")
+            screen.write("Atlas. Say help to see what you can say. Ctrl-D ends.\n\n")
         await bot.closed()
         return 1 if opening and bot.platform("terminal").refused else 0
 
@@ -81,7 +81,13 @@ def server(settings: Settings) -> httpx.AsyncClient:
         raise Misconfigured("ATLAS_API_URL is not set.", hint="Say where `atlas serve` listens: http://127.0.0.1:8080")
     if settings.token is None:
         raise Misconfigured("ATLAS_API_URL is set and ATLAS_TOKEN is not.", hint="On the server: atlas token USER")
-    headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
+    token = settings.token.get_secret_value().strip()
+    if not token:
+        raise Misconfigured("ATLAS_TOKEN is empty.", hint="On the server: atlas token USER")
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise Misconfigured("ATLAS_TOKEN is not a token: it holds white space or letters that none has.",
+                            hint="On the server: atlas token USER")  # fmt: skip
+    headers = {"Authorization": f"Bearer {token}"}
     return httpx.AsyncClient(base_url=settings.api_url, headers=headers, timeout=60)
 
 

@@ -27,8 +27,8 @@ def in_words(cron: str) -> str:
             return "every minute"
         if minute.isdecimal():
             return f"every hour at :{int(minute):02}"
-        if (step := re.fullmatch(r"\*/([0-9]+)", minute)) and 60 % int(step[1]) == 0:
-            return f"every {int(step[1])} minutes"
+        if (step := re.fullmatch(r"\*/([1-9][0-9]*)", minute)) and 60 % int(step[1]) == 0:
+            return "every minute" if int(step[1]) == 1 else f"every {int(step[1])} minutes"
     return f"by `{cron}`"
 
 

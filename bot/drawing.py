@@ -12,6 +12,7 @@ from bot.words import clean, number, one_line
 
 NOTHING = "–"  # in a cell without a value
 NARROW = 24  # places that a sentence needs in a column
+_HASH = re.compile("h_[a-z2-7]{26}")
 _MARKED = re.compile(r"`([^`\n]+)`")
 
 
@@ -49,6 +50,8 @@ def cell(value: Cell) -> str:
         return number(value)
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, str) and _HASH.fullmatch(value):
+        return f"{value[:10]}…"  # nobody types one; the file of a table and the facts have it whole
     return one_line(str(value))
 
 
@@ -60,19 +63,17 @@ def table(of: Table, most: int | None = None) -> str:
     """
     rows = [[one_line(name) for name in of.columns], *([cell(value) for value in row] for row in of.rows)]
     widths = [max(width(row[i]) for row in rows) for i in range(len(of.columns))]
-    right, below = of.right_aligned(), []
+    right = of.right_aligned()
+    below: list[int] = []  # columns that stand below their rows
     if most is not None:
         prose = [i for i, w in enumerate(widths) if w > NARROW and any(" " in row[i] for row in rows[1:])]
-        while prose and _whole(widths, below) > most:
-            i = max(prose, key=lambda i: widths[i])
-            room = widths[i] - (_whole(widths, below) - most)
-            smallest = len(prose) == 1 or room >= NARROW
-            if room < NARROW and smallest:
-                below.append(i)
-                prose.remove(i)
+        while prose and (over := _whole(widths, below) - most) > 0:
+            widest = max(prose, key=lambda i: widths[i])
+            prose.remove(widest)
+            if prose or widths[widest] - over >= NARROW:
+                widths[widest] = max(widths[widest] - over, NARROW)
             else:
-                widths[i] = max(room, NARROW)
-                prose = [j for j in prose if widths[j] > NARROW]
+                below.append(widest)
     shown = [i for i in range(len(widths)) if i not in below]
     lines = []
     for nth, row in enumerate(rows):

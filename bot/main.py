@@ -23,7 +23,7 @@ from bot.posting import CannotPost
 from bot.reply import Action, Holds, Reply, misread
 from bot.skill import skills
 from bot.skills.pii import KINDS
-from bot.words import listing
+from bot.words import listing, sentence
 
 if TYPE_CHECKING:
     from bot.web import Web
@@ -285,7 +285,8 @@ class Bot:
                     yield strangers.unknown()
                     return
             except AtlasProblem as problem:
-                yield Reply(" ".join(filter(None, [problem.message, problem.hint])), ok=False, holds="counts")
+                told = " ".join(filter(None, [sentence(problem.message), problem.hint]))
+                yield Reply(told, ok=False, holds="counts")
                 return
         if isinstance(command, Missing):
             self._asked[who] = command.said
@@ -388,7 +389,7 @@ class Bot:
 
     def _told(self, problem: AtlasProblem, command: Command) -> Reply:
         """A problem as an answer: what happened, what would work, and that as a button."""
-        text, buttons = problem.message, []
+        text, buttons = sentence(problem.message), []
         wrong = next(
             (slot.name for slot in command.pattern.slots if f"`{command.values.get(slot.name)}`" in problem.message),
             None,

@@ -139,15 +139,20 @@ def _so_far(layer: Answer, noun: str) -> str:
 def _told_success(run: Answer) -> list[str]:
     if run.get("masking"):
         told = [f"Done in {took(run['seconds'])}: {many(run['rows_out'], 'published row')} masked anew.", personal(run)]
-        return [line for line in [*told, *(f"Note: {one_line(w)}" for w in run["warnings"])] if line]
+        return [line for line in [*told, *(noted(w) for w in run["warnings"])] if line]
     if run.get("rebuild"):
         built = [f"{one_line(t['name'])} has {many(t['rows'], 'row')}" for t in run["tables"] if t["state"] == "built"]
         told = [f"Done in {took(run['seconds'])}: {listing(built, last=', ')}."]
-        return told + [f"Note: {one_line(warning)}" for warning in run["warnings"]]
+        return told + [noted(warning) for warning in run["warnings"]]
     rows = f"{count(run['rows_in'])} in, {count(run['rows_out'])} out, {count(run['rows_rejected'])} rejected"
     told = [f"Done in {took(run['seconds'])}: {rows}.", _merged(run), quality(run), personal(run)]
-    told += [f"Note: {one_line(warning)}" for warning in run["warnings"]]
+    told += [noted(warning) for warning in run["warnings"]]
     return [line for line in told if line]
+
+
+def noted(warning: str) -> str:
+    """A warning of a run in an answer: a change says itself that it is one."""
+    return one_line(warning) if warning.startswith("Changed: ") else f"Note: {one_line(warning)}"
 
 
 def _merged(run: Answer) -> str:
@@ -219,7 +224,8 @@ def worst(check: Answer) -> str:
         said = one_line(note).rstrip(".")
         return f"{said[:1].upper()}{said[1:]}{_cost(check)}."
     share = percent(check["failed"], check["tested"])
-    return f"{one_line(check['fault'])} in {share} of {count(check['tested'])} rows{_cost(check)}."
+    rows = "row" if check["tested"] == 1 else "rows"
+    return f"{one_line(check['fault'])} in {share} of {count(check['tested'])} {rows}{_cost(check)}."
 
 
 def _cost(check: Answer) -> str:

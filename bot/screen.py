@@ -126,9 +126,10 @@ class Screen:
                 told_next = ""
             parts.append(body)
         if reply.table and reply.table.columns:
-            head, _, body = drawing.table(reply.table, most).partition("\n")
-            told = Text(head, style="dim", no_wrap=True, overflow="ignore")
-            parts.append(told.append(f"\n{body}", style="not dim") if body else told)
+            drawn = drawing.table(reply.table, most)
+            told = Text(drawn, no_wrap=True, overflow="ignore")  # it has its lines already
+            told.stylize("dim", 0, drawn.find("\n") if "\n" in drawn else len(drawn))
+            parts.append(told)
         for attachment, path in zip(reply.attachments, paths, strict=False):
             parts.append(Text.assemble(f"{clean(attachment.title)}: ", (drawing.place(path), "underline")))
         if told_next:

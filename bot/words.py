@@ -39,6 +39,11 @@ def one_line(text: str) -> str:
     return clean(" ".join(str(text).split("\n")))
 
 
+def sentence(text: str) -> str:
+    """The text with an end, so that another sentence can follow."""
+    return text if not text or text.rstrip("`\"')")[-1:] in ".:!?…" else f"{text}."
+
+
 def count(number: int | float | None) -> str:
     if number is None:
         return "–"

@@ -19,10 +19,10 @@ from core import cron
 NAME, COLUMN, TARGET = r"^[a-z][a-z0-9_]{0,62}$", r'^[^"\x00-\x1f]+$', r"^[a-z][a-z0-9_]*\..+$"
 CRON = r"^(?:[0-9*/,A-Za-z-]+ +){4}[0-9*/,A-Za-z-]+$"
 IN_WORDS = {
-    CRON: 'is no schedule; write five fields as cron does: "0 6 * * *"',
-    NAME: "is no name: a-z, 0-9 and _, a letter first, 63 at most",
-    COLUMN: 'is no name of a column: it holds a `"` or a control character',
-    TARGET: "is no column of a dataset: write dataset.column",
+    CRON: 'is not a schedule; write five fields as cron does: "0 6 * * *"',
+    NAME: "cannot be a name: use a-z, 0-9 and _, start with a letter, at most 63 characters",
+    COLUMN: 'cannot be the name of a column: it holds a `"` or a control character',
+    TARGET: "is not a column of a dataset: write dataset.column",
 }
 
 Name = Annotated[str, Field(pattern=NAME)]

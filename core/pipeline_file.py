@@ -240,8 +240,12 @@ def _mistake(path: Path, document: Any, details: Any, model: Any, *inside: str) 
     else:
         value = details.get("input")
         # a source may hold a password, if not where it should be
-        shown = "" if inside or not isinstance(value, str | int | float) else f" is `{_short(value)}`"
-        message = f"`{name}`{shown}: {_in_words(details)}" if where else _in_words(details)
+        shown = "" if inside or not isinstance(value, str | int | float) else f"`{_short(value)}`"
+        words = _in_words(details)
+        if shown and words.startswith(("is not ", "cannot be ")):
+            message = f"`{name}`: {shown} {words}"
+        else:
+            message = f"`{name}`{f' is {shown}' if shown else ''}: {words}" if where else words
     return Mistake(file=path.name, line=_line(document, where), message=message)
 
 

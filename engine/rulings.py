@@ -276,8 +276,17 @@ def changes(db: Session, dataset: str, verdicts: Verdicts) -> list[str]:
         was = before.get(column)
         same = was and (set(was.types), was.action, was.scope) == (set(now.types), now.action, now.scope)
         if was and not same and _words(was) != _words(now):  # a ruling may say of nothing that it is nothing
-            told.append(f"{column} was {_words(was)}; now it is {_words(now)}.")
+            told.append(_changed(column, was, now))
     return told
+
+
+def _changed(column: str, was: Verdict, now: Verdict) -> str:
+    """`email used to be hashed and is now replaced by tokens.`"""
+    if set(was.types) == set(now.types):
+        before, after = (_words(it).rpartition(", ")[2] for it in (was, now))
+        if before != after:
+            return f"Changed: `{column}` used to be {before} and is now {after}."
+    return f"Changed: `{column}` was {_words(was)}; now it is {_words(now)}."
 
 
 def _words(verdict: Verdict) -> str:

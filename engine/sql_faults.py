@@ -30,7 +30,7 @@ _CAST = "Convert one of them, for example `CAST(x AS VARCHAR)`."
 def planning(error: duckdb.Error, sql: str = "", schemas: Schemas | None = None) -> str:
     """One or more sentences to stand after a colon. `schemas` are the tables of the SQL, for names that are near."""
     told = _planning(error, sql, schemas)
-    return told if told[:2].isupper() else f"{told[0].lower()}{told[1:]}"
+    return told if told[1:2].isupper() else f"{told[0].lower()}{told[1:]}"
 
 
 def _planning(error: duckdb.Error, sql: str, schemas: Schemas | None) -> str:

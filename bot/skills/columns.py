@@ -18,7 +18,7 @@ TYPES = {
     "describe {table}",
     "schema {table}",
     right="read:catalog",
-    help="the columns of a dataset or table: type, empty rows, different values, what is personal",
+    help="the columns of a dataset or table, what is personal",
     example="columns customers",
     holds="rows",
 )

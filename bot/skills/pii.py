@@ -20,7 +20,7 @@ KINDS = {
 }  # fmt: skip
 
 
-@skill("pii {dataset}", right="read:pii", help="what was found personal, why, what was done; also DATASET.COLUMN",
+@skill("pii {dataset}", right="read:pii", help="what is personal, why and what is done; or .COLUMN",
        example="pii customers", holds="rows")  # fmt: skip
 async def pii(atlas: Atlas, dataset: str) -> Reply:
     name, _, column = dataset.partition(".")
@@ -63,7 +63,8 @@ def _one(name: str, column: str, found: list[Answer], zone: ZoneInfo) -> Reply:
     c = matching[0]
     reason, where = one_line(c["reason"]).rstrip("."), _quoted(name, c["column"])
     if c["types"]:
-        told = [f"{name}.{one_line(c['column'])} holds {kinds(c)} ({sure(c)} sure): {reason}."]
+        how = "ruled" if sure(c) == "ruled" else f"{sure(c)} sure"
+        told = [f"{name}.{one_line(c['column'])} holds {kinds(c)} ({how}): {reason}."]
         told += [f"{_done_sentence(c)} Wrong? Say: pii {where} is not pii because …"]
     else:
         told = [f"{name}.{one_line(c['column'])} is not personal{f': {reason}' if reason else ''}."]
@@ -97,6 +98,9 @@ def kinds(column: Answer) -> str:
 
 
 def sure(column: Answer) -> str:
+    """`98 %`; of what a person has decided, that."""
+    if column["ruling"] and column["ruling"]["applied"]:
+        return "ruled"
     return f"{min(99, round(100 * float(column['confidence'])))} %"
 
 

@@ -11,7 +11,7 @@ from bot.skill import skill
 @skill(
     "replay {pipeline}",
     right="run",
-    help="try the last rows again by the rules as they are now",
+    help="try the last rows again by the rules of now",
     example="replay customers",
     holds="counts",
 )

@@ -7,7 +7,7 @@ from bot.skill import skill
 
 
 @skill(
-    "resolve {alert}", right="handle:alerts", help="mark an alert as solved; it reopens if the problem returns",
+    "resolve {alert}", right="handle:alerts", help="mark an alert as solved; it reopens if it returns",
     example="resolve 12", holds="counts"
 )  # fmt: skip
 async def resolve(atlas: Atlas, alert: int) -> Reply:

@@ -17,7 +17,7 @@ from bot.words import one_line
     "pii {column} is {type} because {because...}",
     "pii {column} is not pii because {because...}",
     right="rule:pii",
-    help="rule what a column holds; the word of a person beats what is found, and what it hides is masked at once",
+    help="decide what a column holds; it is masked at once",
     example="pii customers.f3 is CPR",
     holds="rows",
 )

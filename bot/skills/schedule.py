@@ -24,7 +24,7 @@ async def schedule(atlas: Atlas, pipeline: str, cron: str) -> Reply:
         text = f"{problem.message} {problem.hint or ''}".strip()
         return Reply(text, ok=False, next=[again], facts={"code": problem.code}, holds="subjects")
     told = [f"{pipeline} runs {in_words(plan['cron'])}, next {next_time(plan, await atlas.zone())}."]
-    told += [f"Mind: {one_line(odd)}" for odd in plan["mind"]]
+    told += [f"Note: {one_line(odd)}" for odd in plan["mind"]]
     return Reply(
         "\n".join(told), facts=plan, next=["schedules", f"unschedule {pipeline}", f"run {pipeline}"], holds="counts"
     )

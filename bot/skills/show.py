@@ -1,6 +1,5 @@
 """Show the first rows of a table, or the first masked ones of a dataset."""
 
-import re
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +10,6 @@ from bot.skill import skill
 from bot.words import many, when
 
 ZONED = "TIMESTAMP WITH TIME ZONE"
-_HASH = re.compile("h_[a-z2-7]{26}")
 
 MOST = 50
 
@@ -19,7 +17,7 @@ MOST = 50
 @skill(
     "show {model}",
     right="read:models",
-    help=f"up to {MOST} rows of a table; of a dataset the first 20, masked",
+    help=f"up to {MOST} rows of a table, 20 masked of a dataset",
     example="show revenue_by_country",
     holds="rows",
 )
@@ -44,7 +42,7 @@ async def show(atlas: Atlas, model: str) -> Reply:
 
 
 def _drawn(table: Answer, zone: ZoneInfo) -> tuple[list[list[Any]], bool]:
-    """The rows as people read them: times in their zone, hashes cut, which nobody types; whether there are times."""
+    """The rows as people read them, with times in their zone; whether there are times."""
     kinds = table["types"]
     rows = [[_cell(value, kind, zone) for value, kind in zip(row, kinds, strict=True)] for row in table["rows"]]
     return rows, ZONED in kinds
@@ -58,6 +56,4 @@ def _cell(value: Any, kind: str, zone: ZoneInfo) -> Any:
             return value.replace("T", " ")
         local = there.astimezone(zone) if kind == ZONED and 1 < there.year < 9999 else there
         return f"{local:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
-    if isinstance(value, str) and _HASH.fullmatch(value):
-        return f"{value[:10]}…"
     return value

@@ -62,12 +62,12 @@ async def _everywhere(atlas: Atlas) -> Reply:
     elif bad:
         told = f"{listing([run['pipeline'] for run in bad])} {'needs' if len(bad) == 1 else 'need'} a look."
     else:
-        told = f"{'No' if wrong else 'All is well: no'} last run of {many(len(items), 'pipeline')} has failed."
+        told = _went(items, runs)
     if active:
         told += f" {many(len(active), 'run')} under way."
     idle = len(items) - len(runs)
-    if idle:
-        told += f" {many(idle, 'pipeline')} not run yet."
+    if idle and (bad or runs):
+        told += f" {many(idle, 'pipeline has', 'pipelines have')} not run yet."
     told = " ".join(part for part in (told, _who_works(processes), summary(wrong)) if part)
     rows = [
         [run["pipeline"], f"#{run['run']}", run["state"], when(run["created_at"], zone), run["score"]] for run in runs
@@ -81,6 +81,22 @@ async def _everywhere(atlas: Atlas) -> Reply:
         next=after or ["pipelines"],
         holds="counts",
     )
+
+
+def _went(items: list[Answer], runs: list[Answer]) -> str:
+    """`2 of 3 pipelines succeeded in their last run; cases was cancelled.`"""
+    good = sum(run["state"] == "succeeded" for run in runs)
+    cancelled = [run["pipeline"] for run in runs if run["state"] == "cancelled"]
+    if not runs:
+        return "No pipeline has run yet."
+    which = f"{good} of {many(len(items), 'pipeline')}" if good < len(items) else _all(good)
+    told = f"{which} succeeded in {'its' if len(items) == 1 else 'their'} last run"
+    was = "was" if len(cancelled) == 1 else "were"
+    return f"{told}; {listing(cancelled)} {was} cancelled." if cancelled else f"{told}."
+
+
+def _all(number: int) -> str:
+    return "The pipeline" if number == 1 else f"All {number:,} pipelines"
 
 
 def _who_works(processes: list[Answer]) -> str:

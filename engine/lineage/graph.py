@@ -11,7 +11,7 @@ from core.errors import NotFound
 from engine.lineage.columns import INDIRECT
 
 Layer = Literal["source", "explore", "chart", "navigate"]
-_COUNTS = ("the count of", "the number of different", "the count of rows of")  # say how many, not which
+COUNTS = ("the count of", "the number of different", "the count of rows of")  # say how many, not which
 
 
 ROWS = "*"  # in place of a column: only how many rows there are counts
@@ -182,7 +182,7 @@ class Graph:
             if at in targets:
                 arrived.add((plain, how))
             for way in self.out_of.get(at, []):
-                if way.direct and way.via not in _COUNTS:
+                if way.direct and way.via not in COUNTS:
                     step = (way.target, plain and not way.masked, how or (way.via if way.masked else ""))
                     if step not in seen:
                         seen.add(step)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from engine.lineage.graph import Graph, Node, Way
+from engine.lineage.graph import COUNTS, Graph, Node, Way
 
 _DECIDING = ("grouped by", "joined on", "filtered by", "depending on", "sorted by")
 _MOST = 6  # names in one sentence
@@ -123,7 +123,10 @@ def _dataset(graph: Graph, node: Node) -> list[str]:
 def _personal(graph: Graph, node: Node, personal: Iterable[str]) -> str:
     taint = graph.taint(node, personal)
     if not taint.masked and not taint.unmasked:
-        return "No personal data reaches it."
+        counted = _counted(graph, node, personal)
+        return (
+            f"Only counts of personal data reach it: {_names(counted)}." if counted else "No personal data reaches it."
+        )
     told = []
     if taint.unmasked:
         told.append(f"Personal data reaches it unmasked: {_names(taint.unmasked)}.")
@@ -131,6 +134,16 @@ def _personal(graph: Graph, node: Node, personal: Iterable[str]) -> str:
         shown = [f"{column} ({via})" for column, via in taint.masked.items()]
         told.append(f"Personal data reaches it masked: {_names(shown)}.")
     return " ".join(told)
+
+
+def _counted(graph: Graph, node: Node, personal: Iterable[str]) -> list[Node]:
+    """The personal columns of which only a count reaches a node."""
+    known = list(personal)
+    ends = [node] if node.column else [Node(node.dataset, column) for column in graph.columns(node.dataset)]
+    ways = [way for end in ends for way in graph.upstream(end)]
+    counts = dict.fromkeys(way.source for way in ways if way.via in COUNTS and way.source.is_column)
+    tainted = (graph.taint(source, known) for source in counts)
+    return list(dict.fromkeys(column for taint in tainted for column in (*taint.masked, *taint.unmasked)))
 
 
 def _names(names: Iterable[object]) -> str:

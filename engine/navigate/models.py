@@ -127,7 +127,9 @@ def without_owner(models: Mapping[str, Model], owners: Mapping[str, str], folder
 
 def _model(name: str, path: Path, known: Collection[str], datasets: Collection[str]) -> Model:
     if not NAME.fullmatch(name):
-        raise BadPipeline(f"`{name}` is no name for a model: a-z, 0-9 and _, a letter first, 63 at most.")
+        raise BadPipeline(
+            f"`{name}` cannot be the name of a model: use a-z, 0-9 and _, start with a letter, at most 63 characters."
+        )
     try:
         text = read_text(path)
     except UnicodeDecodeError as error:

@@ -77,9 +77,11 @@ def _nothing_is_lost(job: Job, columns: list[str], incremental: bool) -> None:
     with job.home.database.read() as db:
         version = datasets.current_version(db, job.pipeline.name)
     lost = [column for column in version.columns if column not in columns] if version else []
-    if lost:
+    if version is not None and lost:
         names = ", ".join(f"`{column}`" for column in lost)
+        new = ", ".join(f"`{column}`" for column in dict.fromkeys(columns) if column not in version.columns)
+        told = f" New in it: {new}." if new else ""
         raise SourceUnreadable(
-            f"The source of `{job.pipeline.name}` no longer has {names}. Nothing was published.",
+            f"The source of `{job.pipeline.name}` no longer has {names}.{told} Nothing was published.",
             hint=f"If that is meant: run {job.pipeline.name} --full",
         )

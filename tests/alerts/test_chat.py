@@ -143,7 +143,9 @@ def test_a_half_or_wrong_command_is_answered_with_what_works(atlas: Embedded) ->
     person = Person(atlas, "operator")
     assert person.says("ack").text == "Which alert? #3 and #1"
     assert [a.command for a in person.says("ack").actions] == ["ack #3", "ack #1"]
-    assert person.says("ack orders").text == "An alert is told by its number: ack 12. `orders` is none."
+    assert person.says("ack orders").text == (
+        "Give the number of the alert, for example `ack 12`. `orders` is not a number."
+    )
     assert person.says("snooze 1 soon").actions[0].command == "snooze 1 2h"
     assert person.says("ack 99").text.startswith("There is no alert `#99`.")
     assert person.says("subscribe custmers").actions[0].command == "subscribe customers"

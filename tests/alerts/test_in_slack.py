@@ -31,7 +31,7 @@ def test_a_failure_is_told_handled_and_over_in_one_message(tmp_path: Path, elsew
         assert "There is no file" in message.text
         sent = office.send(office.slack.click("ack 1", message))
         assert sent.status_code == 200
-        assert wait_for(lambda: "kim has seen it." in message.text)
+        assert wait_for(lambda: "Acknowledged by kim." in message.text)
         elsewhere.write_text(CUSTOMERS, encoding="utf-8")
         assert "Done in" in office.says("run customers").text
         assert wait_for(lambda: "It is over: closed by itself" in message.text)

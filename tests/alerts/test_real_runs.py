@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import AtlasError
 from core.settings import Settings, load
-from engine import alerting, catalog, pipeline, rulings
+from engine import alerting, catalog, pipeline, rebuild, rulings
 from engine.home import Home, open_home
 from engine.store import alerts, leases, runs
 from engine.store.database import Database
@@ -252,3 +252,94 @@ def test_a_pipeline_that_is_gone_gets_no_older(home: Home) -> None:
     (home.settings.pipelines / "orders.yml").unlink()
     alerting.look(home, datetime.now(UTC) + timedelta(hours=90))
     assert live(home) == set()
+
+
+LINES = """name: lines
+owner: web-team
+source: {connector: csv, path: lines.csv}
+key: [nr]
+quality: {consistency: [{column: order, references: orders.id}]}
+"""
+
+
+def both(home: Home, **columns: Any) -> None:
+    """orders, and lines that refer to its rows."""
+    write(home, **columns)
+    (home.settings.pipelines / "lines.yml").write_text(LINES, "utf-8")
+    lines = "\n".join(f"{n},{n}" for n in range(100))
+    (home.settings.pipelines / "lines.csv").write_text(f"nr,order\n{lines}\n", "utf-8")
+
+
+def test_a_score_that_falls_because_another_dataset_has_lost_its_rows_comes_of_that(home: Home) -> None:
+    both(home)
+    run(home)
+    run(home, "lines")
+    write(home, rows=30)
+    run(home)
+    run(home, "lines")
+    found = seen(home)
+    assert (found["falling_score"].dataset, found["falling_score"].root_id) == ("lines", found["lost_rows"].id)
+    run(home, "lines")  # as low as in the last good run, which was low for the same cause
+    assert seen(home)["falling_score"].root_id == found["lost_rows"].id
+
+
+def test_a_score_that_falls_because_data_are_old_comes_of_that(home: Home) -> None:
+    now = datetime.now(UTC)
+    write(home, hours=40)
+    run(home)
+    alerting.look(home, now + timedelta(hours=9))
+    write(home, hours=80)
+    run(home)
+    found = seen(home)
+    assert found["falling_score"].root_id == found["freshness"].id
+    assert found["freshness"].root_id is None
+
+
+def test_data_that_were_old_before_runs_failed_are_not_old_because_of_it(home: Home) -> None:
+    now = datetime.now(UTC)
+    write(home, hours=40)
+    run(home)
+    alerting.look(home, now + timedelta(hours=9))
+    with home.database.write() as db:
+        db.query(Alert).update({"opened_at": now - timedelta(hours=1)})
+    (home.settings.pipelines / "orders.csv").unlink()
+    run(home)
+    assert {alert.root_id for alert in seen(home).values()} == {None}
+
+
+def test_a_model_that_lacks_a_column_that_is_gone_comes_of_that_and_ends_when_any_run_builds_it(home: Home) -> None:
+    both(home, size=lambda n: n)
+    model = home.settings.pipelines / "navigate" / "sizes.sql"
+    model.parent.mkdir(exist_ok=True)
+    model.write_text('select sum(o.size) as size from orders o join lines l on l."order" = o.id', encoding="utf-8")
+    run(home)
+    run(home, "lines")
+    assert live(home) == set()
+    both(home)
+    run(home, full=True)
+    found = seen(home)
+    assert "`orders` has no column `size`." in found["unbuilt_model"].cause
+    assert "Correct navigate/sizes.sql, then: run sizes" in found["unbuilt_model"].cause
+    assert found["unbuilt_model"].root_id == found["schema_drift"].id
+    model.write_text('select count(*) as size from orders o join lines l on l."order" = o.id', encoding="utf-8")
+    run(home, "lines")
+    assert "unbuilt_model" not in live(home)
+
+
+def test_a_run_of_a_model_ends_its_alert_or_begins_one_and_touches_no_other(home: Home) -> None:
+    write(home, bad=20)
+    model = home.settings.pipelines / "navigate" / "shops.sql"
+    model.parent.mkdir(exist_ok=True)
+    model.write_text("select country::int as n from orders", encoding="utf-8")
+    run(home)
+    assert live(home) == {"dead_letters", "unbuilt_model"}
+    for sql, then in (("count(country)", {"dead_letters"}), ("country::int", {"dead_letters", "unbuilt_model"})):
+        model.write_text(f"select {sql} as n from orders", encoding="utf-8")
+        wanted = rebuild.wanted(home, "shops")
+        assert wanted
+        with home.database.write() as db:
+            number = rebuild.start(home, db, wanted, "bo")[0].id
+        assert finished(home, number).state == ("failed" if "::" in sql else "succeeded")
+        assert live(home) == then
+    with home.database.read() as db:
+        assert runs.get(db, number).error["message"] == "`shops` was not built: a value cannot be converted to INT32."

@@ -93,7 +93,7 @@ def test_a_typo_is_answered_with_the_nearest_command_as_a_button(typed: str, sug
 
 
 def test_a_command_that_cannot_be_said_with_these_words_is_not_suggested() -> None:
-    assert [action.command for action in answered("slet anna@mail.example").actions] == ["alerts"]
+    assert [action.command for action in answered("slet anna@mail.example").actions] == ["help"]
     assert [action.command for action in answered("alrt 12").actions] == ["alerts 12"]
 
 
@@ -133,7 +133,33 @@ def test_a_number_that_nothing_can_have_is_told_as_such(line: str) -> None:
 
 
 def test_a_run_that_is_no_number_is_told_so() -> None:
-    assert "told by its number" in answered("cancel abc").text
+    assert answered("cancel abc").text == (
+        "Give the number of the run, for example `cancel 12`. `abc` is not a number."
+    )
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["how good is customers?", "stop run 31", "explain kunder", "who am i", "who can see cpr?", "slet kunde 10001",
+     "quit", "kør kunder", "vis kunder", "hvorfor"],
+)  # fmt: skip
+def test_what_is_not_understood_is_not_guessed(said: str) -> None:
+    reply = answered(said)
+    assert reply.text == "I did not understand that. Say help to see what you can say."
+    assert [action.command for action in reply.actions] == ["help"]
+
+
+def test_a_command_with_much_else_is_told_what_it_takes() -> None:
+    reply = answered("why did the run fail")
+    assert reply.text.startswith("I did not understand that. `why PIPELINE|RUN`: ")
+    assert [action.command for action in reply.actions] == ["help why"]
+
+
+def test_single_quotes_quote_and_apostrophes_do_not() -> None:
+    assert meant("schedule orders '0 6 * * *'") == 'schedule orders "0 6 * * *"'
+    command = parse("pii kunder.navn is not pii because it's 'only' a shop", skills())
+    assert isinstance(command, Command)
+    assert command.values["because"] == "it's 'only' a shop"
 
 
 @pytest.mark.parametrize("typed", ["", "   ", "\n", "\x00", "\u200b", '""', "."])

@@ -42,7 +42,7 @@ def test_a_ruling_that_hides_is_followed_to_its_end(atlas: Embedded) -> None:
         "It is hashed, in what was published too."
     )
     assert "40 published rows masked anew" in lines[1]
-    assert "who was not personal, kept; now it is names, hashed." in reply.text
+    assert "Changed: `who` was not personal, kept; now it is names, hashed." in reply.text
     assert [step.name for step in reply.steps] == ["Chart", "Navigate"]
     column = reply.facts["columns"][0]
     assert (column["column"], column["types"], column["action"]) == ("who", ["PERSON"], "hash")

@@ -52,7 +52,7 @@ def test_a_schedule_is_said_shown_and_ended(atlas: Embedded) -> None:
 def test_without_quotes_and_with_odd_times_it_is_understood(atlas: Embedded) -> None:
     said = Person(atlas).says("schedule orders 30 2 * * *")
     assert said.text.startswith("orders runs every day at 02:30, next ")
-    assert "Mind: On 20" in said.text
+    assert "Note: On 20" in said.text
 
 
 def test_what_is_no_schedule_is_told_with_one_that_works(atlas: Embedded) -> None:

@@ -47,7 +47,7 @@ def read(folder: Path, text: str) -> Pipeline:
         ("owner: b", "4: `owner` is written twice"),
         ("quality:\n  completeness: [a]\n  completeness: [b]", "6: `completeness` is written twice"),
         ("key: order_id", "4: `key` is `order_id`: must be a list: [a, b]"),
-        ("key: ['a\"b']", '4: `key.1` is `a"b`: is no name of a column: it holds a `"` or a control character'),
+        ("key: ['a\"b']", '4: `key.1`: `a"b` cannot be the name of a column: it holds a `"` or a control character'),
         ("subject: [a]", "4: `subject`: must hold keys of its own: {key: value}"),
         ("quality:", "4: `quality`: is empty; fill it in or leave the key out"),
         ("quality: {timeliness: [a]}", "4: `quality.timeliness`: must hold keys of its own"),
@@ -119,7 +119,7 @@ def read(folder: Path, text: str) -> Pipeline:
         ),
         (
             "quality: {consistency: {column: a, references: b}}",
-            "4: `quality.consistency.1.references` is `b`: is no column",
+            "4: `quality.consistency.1.references`: `b` is not a column",
         ),
         (
             "quality: {timeliness: {column: a, max_age_hours: 0}}",
@@ -151,7 +151,7 @@ def test_a_mistake_is_told_with_its_line_and_what_is_allowed(tmp_path: Path, lin
         (GOOD.replace("web", "' '"), "2: `owner` is ` `: string should have at least 1 character"),
         (
             GOOD.replace("orders", "Orders"),
-            "1: `name` is `Orders`: is no name: a-z, 0-9 and _, a letter first, 63 at most",
+            "1: `name`: `Orders` cannot be a name: use a-z, 0-9 and _, start with a letter, at most 63 characters",
         ),
         (GOOD.replace("orders", "other"), "1: name `other` must be the file's own, `orders`"),
         (GOOD.replace("csv,", "cvs,"), "3: `source.connector` is `cvs`: there is no such connector; known: "),

@@ -75,7 +75,7 @@ def test_two_circles_are_told_apart_and_the_rest_still_holds(folder: Path) -> No
         ("m", "select *\nfrom orders\nwhere (", 3, ""),
         ("m", "", 1, "There must be exactly one statement; there are 0."),
         ("orders", "select * from customers", 1, "There is a dataset `orders` already"),
-        ("Big", "select * from customers", 1, "`Big` is no name for a model"),
+        ("Big", "select * from customers", 1, "`Big` cannot be the name of a model"),
     ],
 )  # fmt: skip
 def test_a_mistake_has_its_file_and_line(folder: Path, name: str, text: str, line: int, told: str) -> None:
@@ -136,7 +136,7 @@ def test_a_name_that_is_none_is_told(folder: Path, name: str) -> None:
     write(folder, **{name: "from orders"})
     found, (mistake,) = models.read(folder, DATASETS)
     assert found == {}
-    assert f"`{name}` is no name for a model" in mistake.message
+    assert f"`{name}` cannot be the name of a model" in mistake.message
 
 
 def test_a_run_tells_the_mistakes_of_what_it_changes_and_counts_the_others(folder: Path) -> None:
