@@ -122,15 +122,20 @@ def _dataset(graph: Graph, node: Node) -> list[str]:
 
 def _personal(graph: Graph, node: Node, personal: Iterable[str]) -> str:
     taint = graph.taint(node, personal)
-    if not taint.masked and not taint.unmasked:
-        return "No personal data reaches it."
     told = []
     if taint.unmasked:
         told.append(f"Personal data reaches it unmasked: {_names(taint.unmasked)}.")
-    if taint.masked:
+    if taint.masked and set(taint.masked.values()) == {"hashed"}:
+        told.append(f"{'Hashed' if told else 'Only hashed'} values of personal data reach it: {_names(taint.masked)}.")
+    elif taint.masked:
         shown = [f"{column} ({via})" for column, via in taint.masked.items()]
         told.append(f"Personal data reaches it masked: {_names(shown)}.")
-    return " ".join(told)
+    if taint.counted and not told:
+        told.append(f"Only counts of personal data reach it: {_names(taint.counted)}.")
+    if taint.deciding and not told:
+        verb = "decides" if len(taint.deciding) == 1 else "decide"
+        told.append(f"No value of personal data reaches it, but {_names(taint.deciding)} {verb} about it.")
+    return " ".join(told) or "No personal data reaches it."
 
 
 def _names(names: Iterable[object]) -> str:

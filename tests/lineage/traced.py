@@ -32,7 +32,7 @@ ROWS = 9
 OWN, SHARED = "own", "shared"  # each text column has texts of its own, or all have the same
 BASES = (OWN, SHARED)
 MORE = tuple(f"more{n}" for n in range(20))  # further tables for what did not change in these: few values, so that they meet
-TEXTS = ("DK", "SE", "no", "a1", "b2", "c3", "x")
+TEXTS = ("DK", "SE", "a1", "b2", "no", "c3", "x")
 Column = tuple[str, str]
 Rows = list[tuple[str, ...]]
 
@@ -169,7 +169,7 @@ class Copies:
 
     def _text(self, column: Column, base: str) -> str:
         if base != OWN or column[1] == "country":
-            return self.random.choice(TEXTS if base == SHARED else TEXTS[:3])
+            return self.random.choice(TEXTS if base == SHARED else TEXTS[:4])
         n = self.random.randrange(1, 5)
         return f"{'wbmf'[(n + _id(column)) % 4]}.{column[0]}.{n}"
 
