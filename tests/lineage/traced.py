@@ -54,12 +54,13 @@ class Copies:
 
     def variants(self, column: Column) -> Iterator[tuple[str, str, bool]]:
         """A base, a schema in which one column has other values, and whether these are markers; the telling ones first."""
-        for how in ("marked", "redrawn0", "turned", "mixed", "redrawn1", "redrawn2", "one0", "one3", "one6", "null"):
-            for base in BASES:
-                yield base, self._changed(base, column, how), how in ("marked", "mixed")
-        for base in MORE:
-            for how in ("redrawn0", "one0", "redrawn1", "one1", "turned"):
-                yield base, self._changed(base, column, how), False
+        for bases, hows in (
+            (BASES, ("marked", "redrawn0", "turned")), (MORE, ("redrawn0",)),
+            (BASES, ("mixed", "redrawn1", "one0", "null")), (MORE, ("one0", "turned")),
+        ):  # fmt: skip
+            for how in hows:
+                for base in bases:
+                    yield base, self._changed(base, column, how), how in ("marked", "mixed")
 
     def pair(self, base: str, pair: tuple[Column, Column]) -> str:
         """A schema in which both columns of a join have markers that still meet."""
