@@ -100,6 +100,12 @@ def place(source: Source) -> str:
     return f"postgres {_address(source).name}"
 
 
+def named(source: Source) -> tuple[str, str]:
+    """Its namespace and name by the naming rules of OpenLineage."""
+    at, _, database = _address(source).name.rpartition("/")
+    return f"postgres://{at}", ".".join((database, *_schema_and_table(source.table)))
+
+
 def check(source: Source) -> None:
     """Raises Misconfigured if the secret is not the address of a PostgreSQL database."""
     _address(source)
@@ -198,13 +204,7 @@ def _transaction(at: Address, table: str) -> "Iterator[Cursor[Any]]":
 
 def _found(cursor: "Cursor[Any]", at: Address, name: str) -> tuple[int, str, str, float]:
     """Its number, its names as the catalogue has them, and about how many rows it has."""
-    match = _NAME.fullmatch(name)
-    assert match is not None
-    quoted_schema, schema, quoted_table, table = match.groups()
-    wanted = {
-        "schema": quoted_schema.replace('""', '"') if quoted_schema else schema or "public",
-        "table": quoted_table.replace('""', '"') if quoted_table else table,
-    }
+    wanted = dict(zip(("schema", "table"), _schema_and_table(name), strict=True))
     if row := cursor.execute(_FIND, {**wanted, "row": _ROW_BYTES}).fetchone():
         return row[0], row[1], row[2], float(row[3])
     known = [found for (found,) in cursor.execute(_OTHERS).fetchall()]
@@ -214,6 +214,16 @@ def _found(cursor: "Cursor[Any]", at: Address, name: str) -> tuple[int, str, str
     raise SourceMissing(
         f"`{at.name}` has no table `{name}`.",
         hint=f"Near it: {', '.join(near)}." if near else "Correct `table`; capital letters count.",
+    )
+
+
+def _schema_and_table(name: str) -> tuple[str, str]:
+    match = _NAME.fullmatch(name)
+    assert match is not None
+    quoted_schema, schema, quoted_table, table = match.groups()
+    return (
+        quoted_schema.replace('""', '"') if quoted_schema else schema or "public",
+        quoted_table.replace('""', '"') if quoted_table else table,
     )
 
 

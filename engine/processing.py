@@ -9,6 +9,7 @@ from core.pipeline import Pipeline
 from engine import why
 from engine.chart.score import text
 from engine.compliance.record import Activity
+from engine.lineage import names
 from engine.store import datasets, lineage, privacy, quality
 
 log = logging.getLogger("atlas.processing")
@@ -53,7 +54,7 @@ def _activity(db: Session, pipeline: Pipeline, ways: set[tuple[str, str]]) -> Ac
         {"number": version.number, "run": version.run_id, "rows": version.rows, "published_at": version.published_at}
         if version
         else None,
-        sorted({source for source, target in ways if target == f"explore.{pipeline.name}"}),
+        sorted({names.shown(source) for source, target in ways if target == f"explore.{pipeline.name}"}),
         why.dependents(ways, pipeline.name),
         tuple(pipeline.subject.values()),
     )  # fmt: skip

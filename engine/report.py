@@ -13,7 +13,7 @@ from core.settings import Settings
 from engine import contained
 from engine.lineage import columns as sql_columns
 from engine.lineage import edges as ways
-from engine.lineage import events
+from engine.lineage import events, names
 from engine.store.datasets import Snapshot
 from engine.store.tables import Run
 
@@ -98,13 +98,13 @@ def rebuilding(settings: Settings, run: Run) -> Events:
 def explored(settings: Settings, run: Run, columns: Sequence[str], rows: int, files: int) -> Published:
     """Everything is read; charting begins."""
     reporter = _Reporter(settings, run)
-    space, source = events.source_name(run.definition["source"])
-    edges = ways.explore_edges(source, run.pipeline, columns)
+    source = names.source(run.definition["source"], settings)
+    edges = ways.explore_edges(str(source), run.pipeline, columns)
     raw = reporter.dataset(
         f"explore.{run.pipeline}", columns=dict.fromkeys(columns, "text"), edges=edges, owner=reporter.owner,
         rows=rows, files=files,
     )  # fmt: skip
-    read = reporter.layer("COMPLETE", "explore", [events.Dataset(source, space)], [raw])
+    read = reporter.layer("COMPLETE", "explore", [events.Dataset(source.name, source.namespace)], [raw])
     return Published([read, reporter.layer("START", "chart")], edges)
 
 

@@ -263,7 +263,9 @@ def get_lineage(
     from engine.lineage import marquez
 
     with home.database.read() as db:
-        found = marquez.marquez_lineage(_graph(db), node_id, depth, _about(db, home))
+        found = marquez.marquez_lineage(
+            _graph(db), node_id, depth, _about(db), home.settings.lineage_namespace
+        )
     return LineageGraph.model_validate(found)
 
 
@@ -279,7 +281,9 @@ def get_column_lineage(
     from engine.lineage import marquez
 
     with home.database.read() as db:
-        found = marquez.marquez_column_lineage(_graph(db), node_id, depth, with_downstream, _about(db, home))
+        found = marquez.marquez_column_lineage(
+            _graph(db), node_id, depth, with_downstream, _about(db), home.settings.lineage_namespace
+        )
     return ColumnLineageGraph.model_validate(found)
 
 
@@ -303,14 +307,14 @@ def _find(db: Session, home: Home, graph: "Graph", name: str) -> "Node":
         raise
 
 
-def _about(db: Session, home: Home) -> dict[str, Any]:
+def _about(db: Session) -> dict[str, Any]:
     """What Marquez's clients show beside the edges."""
     about: dict[str, Any] = {}
     for dataset, version in datasets.current(db):
         name = f"navigate.{dataset.name}" if dataset.kind == "model" else dataset.name
         at = version.published_at.isoformat()
         about[name] = {
-            "namespace": home.settings.lineage_namespace, "columns": version.columns, "tags": [],
+            "columns": version.columns, "tags": [],
             "description": dataset.description, "created_at": at, "updated_at": at, "version": str(version.number),
         }  # fmt: skip
     return about

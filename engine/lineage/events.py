@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import requests
 from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState, set_producer
@@ -35,6 +34,7 @@ from openlineage.client.serde import Serde
 from openlineage.client.transport.http import HttpConfig, HttpTransport
 
 from core.models import CheckResult
+from engine.lineage import names
 from engine.lineage.columns import INDIRECT
 from engine.lineage.edges import Edge
 
@@ -105,20 +105,6 @@ class Forwarded:
     reason: str | None = None
 
 
-def source_name(source: Mapping[str, Any]) -> tuple[str, str]:
-    """Namespace and name of what a pipeline's `source` reads: no folder of this machine, no secret."""
-    if "path" in source:
-        return "file", _plain(str(source["path"]).replace("\\", "/").rsplit("/", 1)[-1])
-    connector = str(source.get("connector", "source"))
-    address = urlsplit(str(source.get("dsn") or source.get("url") or ""))
-    if not address.hostname:  # a reference to a secret says nothing
-        return connector, _plain(str(source.get("table") or connector))
-    port = f":{address.port}" if address.port else ""
-    scheme = "postgres" if address.scheme == "postgresql" else address.scheme
-    parts = [address.path.strip("/"), str(source.get("table") or "")]
-    return f"{scheme}://{address.hostname}{port}", _plain(".".join(filter(None, parts)) or connector)
-
-
 def event(
     state: State,
     step: Step,
@@ -146,14 +132,13 @@ def event(
         run_facets["nominalTime"] = nominal_time_run.NominalTimeRunFacet(nominalStartTime=_time(nominal))
     if error:
         run_facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(message=error, programmingLanguage="Python")
-    spaces = {dataset.name: dataset.namespace for dataset in [*written, *read]}
     built = RunEvent(
         eventType=RunState(state),
         eventTime=_time(at),
         run=Run(runId=run_id, facets=run_facets),
         job=_job(step),
         inputs=[_input(dataset) for dataset in read],
-        outputs=[_output(dataset, spaces) for dataset in written],
+        outputs=[_output(dataset) for dataset in written],
     )
     return Serde.to_dict(built)
 
@@ -250,9 +235,9 @@ def _assertion(check: CheckResult) -> data_quality_assertions_dataset.Assertion:
     )
 
 
-def _output(dataset: Dataset, namespaces: Mapping[str, str]) -> OutputDataset:
+def _output(dataset: Dataset) -> OutputDataset:
     facets = _facets(dataset)
-    lineage = _column_lineage(dataset, namespaces)
+    lineage = _column_lineage(dataset)
     if lineage:
         facets["columnLineage"] = lineage
     if dataset.metrics:
@@ -273,9 +258,7 @@ def _output(dataset: Dataset, namespaces: Mapping[str, str]) -> OutputDataset:
     return OutputDataset(namespace=dataset.namespace, name=dataset.name, facets=facets, outputFacets=written or None)
 
 
-def _column_lineage(
-    dataset: Dataset, namespaces: Mapping[str, str]
-) -> column_lineage_dataset.ColumnLineageDatasetFacet | None:
+def _column_lineage(dataset: Dataset) -> column_lineage_dataset.ColumnLineageDatasetFacet | None:
     edges = [e for e in dataset.edges if e["to_dataset"] == dataset.name and e["from_column"] and e["to_column"]]
     by_column: dict[str, list[Edge]] = {}
     for edge in edges:
@@ -287,7 +270,7 @@ def _column_lineage(
         masked = [edge["via"] for edge in into if edge["masked"]]
         identity = len(into) == 1 and into[0]["via"] == "unchanged"
         fields[column] = column_lineage_dataset.Fields(
-            inputFields=[_input_field(edge, namespaces.get(edge["from_dataset"], dataset.namespace)) for edge in into],
+            inputFields=[_input_field(edge, dataset.namespace) for edge in into],
             transformationType="MASKED" if masked else "IDENTITY" if identity else None,  # all that Marquez reads
             transformationDescription=masked[0] if masked else min(into, key=lambda e: e["via"] in INDIRECT)["via"],
         )
@@ -304,14 +287,11 @@ def _input_field(edge: Edge, namespace: str) -> column_lineage_dataset.InputFiel
         description=via,
         masking=bool(edge["masked"]),
     )
+    read = names.read(edge["from_dataset"]) or names.Named(namespace, edge["from_dataset"])
     return column_lineage_dataset.InputField(
-        namespace=namespace, name=edge["from_dataset"], field=edge["from_column"], transformations=[transformation]
+        namespace=read.namespace, name=read.name, field=edge["from_column"], transformations=[transformation]
     )
 
 
 def _time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _plain(name: str) -> str:
-    return name.replace(":", "_")  # a lineage server splits its node names at colons

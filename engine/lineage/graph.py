@@ -8,10 +8,11 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 from core.errors import NotFound
+from engine.lineage import names
 from engine.lineage.columns import INDIRECT
 
 Layer = Literal["source", "explore", "chart", "navigate"]
-COUNTS = ("the count of", "the number of different", "the count of rows of")  # say how many, not which
+_COUNTS = ("the count of", "the number of different", "the count of rows of")  # say how many, not which
 
 
 ROWS = "*"  # in place of a column: only how many rows there are counts
@@ -50,21 +51,31 @@ class Way:
 
 @dataclass(frozen=True)
 class Taint:
-    """The personal columns whose values reach a node: masked (and how), or as they are."""
+    """The personal columns whose values reach a node: masked (and how), or as they are.
+
+    Of others only counts reach it, or they only decide about its values and rows.
+    """
 
     masked: dict[Node, str]
     unmasked: tuple[Node, ...]
+    counted: tuple[Node, ...] = ()
+    deciding: tuple[Node, ...] = ()
 
 
 class Graph:
     """Datasets and columns and the ways between them, from edges as they are stored.
 
     An edge is a dict: from_dataset, from_column, to_dataset, to_column, via, masked and, optionally, direct.
-    Columns are None between whole datasets; from_column alone is None where rows are counted.
+    Columns are None between whole datasets; from_column alone is None where rows are counted. Here, a dataset outside
+    Atlas has a short name; `outside` tells what it is called elsewhere.
     """
 
     def __init__(self, edges: Iterable[Mapping[str, Any]]) -> None:
-        ways = list(dict.fromkeys(_way(edge) for edge in edges))
+        edges = list(edges)
+        labels = names.labels(dict.fromkeys(edge[key] for edge in edges for key in ("from_dataset", "to_dataset")))
+        named = {label: names.read(dataset) for dataset, label in labels.items()}
+        self.outside = {label: found for label, found in named.items() if found}
+        ways = list(dict.fromkeys(_way(edge, labels) for edge in edges))
         known = {(way.source, way.target) for way in ways if not way.target.column}
         for way in list(ways):  # between two datasets there is always one way for all of their columns
             pair = (Node(way.source.dataset), Node(way.target.dataset))
@@ -81,13 +92,16 @@ class Graph:
 
     def find(self, name: str) -> Node:
         """The node that people mean: `customers`, `customers.email`, `explore.customers.email`, a model with or
-        without `navigate.`. Raises NotFound with the nearest names."""
+        without `navigate.`, a source by its short name or as events name it. Raises NotFound with the nearest names."""
+        called = {alias: dataset for dataset in self.datasets for alias in self._called(dataset)}
+        called |= {dataset.lower(): dataset for dataset in self.datasets}
         for candidate in (name, f"navigate.{name}"):
-            for dataset in sorted(self.datasets, key=len, reverse=True):
-                if candidate.lower() == dataset.lower():
+            for alias in sorted(called, key=len, reverse=True):
+                dataset = called[alias]
+                if candidate.lower() == alias:
                     return Node(dataset)
-                if candidate.lower().startswith(dataset.lower() + "."):
-                    rest = candidate[len(dataset) + 1 :].lower()
+                if candidate.lower().startswith(alias + "."):
+                    rest = candidate[len(alias) + 1 :].lower()
                     columns = [c for c in self.columns(dataset) if c.lower() == rest]
                     if columns:
                         return Node(dataset, columns[0])
@@ -96,6 +110,11 @@ class Graph:
         hint = f"Did you mean {' or '.join(close)}?" if close else "Say: datasets"
         raise NotFound(f"No lineage is known of `{name[:80]}`.", hint=hint)
 
+    def _called(self, dataset: str) -> list[str]:
+        """What a dataset outside Atlas is called in events."""
+        named = self.outside.get(dataset)
+        return [named.name.lower(), str(named).lower()] if named else []
+
     def columns(self, dataset: str) -> list[str]:
         """The columns of a dataset that the graph knows, in the order they came."""
         nodes = (node for node in [*self.into, *self.out_of] if node.dataset == dataset)
@@ -103,6 +122,8 @@ class Graph:
 
     def layer(self, dataset: str) -> Layer:
         """Where a dataset stands. A dataset made from its own raw version is charted; from others, a model."""
+        if dataset in self.outside:
+            return "source"
         inputs = {way.source.dataset for way in self.into.get(Node(dataset), [])}
         if dataset.startswith("explore."):
             return "explore"
@@ -150,18 +171,21 @@ class Graph:
         start = self.find(node) if isinstance(node, str) else node
         targets = {start} if start.column else {Node(start.dataset, column) for column in self.columns(start.dataset)}
         masked: dict[Node, str] = {}
-        unmasked: set[Node] = set()
+        found: dict[str, set[Node]] = {"plain": set(), "counted": set(), "deciding": set()}
         for name in sorted(set(personal)):
             try:
                 column = self.find(name)
             except NotFound:
                 continue  # a column that no lineage is known of reaches nothing
-            for plain, via in self._reached(self._origin(column), targets):
-                if plain:
-                    unmasked.add(column)
-                else:
+            for kind, via in self._reached(self._origin(column), targets):
+                if kind == "masked":
                     masked[column] = via
-        return Taint({n: via for n, via in masked.items() if n not in unmasked}, tuple(sorted(unmasked)))
+                else:
+                    found[kind].add(column)
+        masked = {column: via for column, via in masked.items() if column not in found["plain"]}
+        counted = found["counted"] - found["plain"] - masked.keys()
+        deciding = found["deciding"] - counted - found["plain"] - masked.keys()
+        return Taint(masked, tuple(sorted(found["plain"])), tuple(sorted(counted)), tuple(sorted(deciding)))
 
     def _origin(self, column: Node) -> Node:
         """Where a personal column was before it was masked, as far back as it is one column."""
@@ -173,26 +197,32 @@ class Graph:
             at = before[0] if len(before) == 1 else at
         return at
 
-    def _reached(self, root: Node, targets: set[Node]) -> set[tuple[bool, str]]:
-        """How a personal column arrives at one of the targets: as it is or masked, and by which masking."""
-        start = (root, True, "")
+    def _reached(self, root: Node, targets: set[Node]) -> set[tuple[str, str]]:
+        """How a personal column arrives at one of the targets: plain, masked (and by which masking), counted, or only
+        deciding."""
+        start = (root, "plain", "")
         seen, queue, arrived = {start}, deque([start]), set()
         while queue:
-            at, plain, how = queue.popleft()
+            at, kind, how = queue.popleft()
             if at in targets:
-                arrived.add((plain, how))
+                arrived.add((kind, how))
             for way in self.out_of.get(at, []):
-                if way.direct and way.via not in COUNTS:
-                    step = (way.target, plain and not way.masked, how or (way.via if way.masked else ""))
-                    if step not in seen:
-                        seen.add(step)
-                        queue.append(step)
+                if not way.direct or kind == "deciding":
+                    step = (way.target, "deciding", "")
+                elif way.via in _COUNTS or kind == "counted":
+                    step = (way.target, "counted", "")
+                else:
+                    by = how or (way.via if way.masked else "")
+                    step = (way.target, "masked" if by else "plain", by)
+                if step not in seen:
+                    seen.add(step)
+                    queue.append(step)
         return arrived
 
 
-def _way(edge: Mapping[str, Any]) -> Way:
-    target = Node(edge["to_dataset"], edge["to_column"] or "")
-    source = Node(edge["from_dataset"], edge["from_column"] or (ROWS if target.column else ""))
+def _way(edge: Mapping[str, Any], labels: Mapping[str, str]) -> Way:
+    target = Node(labels[edge["to_dataset"]], edge["to_column"] or "")
+    source = Node(labels[edge["from_dataset"]], edge["from_column"] or (ROWS if target.column else ""))
     via = str(edge["via"])
     return Way(source, target, via, bool(edge.get("direct", via not in INDIRECT)), bool(edge["masked"]))
 

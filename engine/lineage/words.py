@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from engine.lineage.graph import COUNTS, Graph, Node, Way
+from engine.lineage.graph import Graph, Node, Way
 
 _DECIDING = ("grouped by", "joined on", "filtered by", "depending on", "sorted by")
 _MOST = 6  # names in one sentence
@@ -122,28 +122,20 @@ def _dataset(graph: Graph, node: Node) -> list[str]:
 
 def _personal(graph: Graph, node: Node, personal: Iterable[str]) -> str:
     taint = graph.taint(node, personal)
-    if not taint.masked and not taint.unmasked:
-        counted = _counted(graph, node, personal)
-        return (
-            f"Only counts of personal data reach it: {_names(counted)}." if counted else "No personal data reaches it."
-        )
     told = []
     if taint.unmasked:
         told.append(f"Personal data reaches it unmasked: {_names(taint.unmasked)}.")
-    if taint.masked:
+    if taint.masked and set(taint.masked.values()) == {"hashed"}:
+        told.append(f"{'Hashed' if told else 'Only hashed'} values of personal data reach it: {_names(taint.masked)}.")
+    elif taint.masked:
         shown = [f"{column} ({via})" for column, via in taint.masked.items()]
         told.append(f"Personal data reaches it masked: {_names(shown)}.")
-    return " ".join(told)
-
-
-def _counted(graph: Graph, node: Node, personal: Iterable[str]) -> list[Node]:
-    """The personal columns of which only a count reaches a node."""
-    known = list(personal)
-    ends = [node] if node.column else [Node(node.dataset, column) for column in graph.columns(node.dataset)]
-    ways = [way for end in ends for way in graph.upstream(end)]
-    counts = dict.fromkeys(way.source for way in ways if way.via in COUNTS and way.source.is_column)
-    tainted = (graph.taint(source, known) for source in counts)
-    return list(dict.fromkeys(column for taint in tainted for column in (*taint.masked, *taint.unmasked)))
+    if taint.counted and not told:
+        told.append(f"Only counts of personal data reach it: {_names(taint.counted)}.")
+    if taint.deciding and not told:
+        verb = "decides" if len(taint.deciding) == 1 else "decide"
+        told.append(f"No value of personal data reaches it, but {_names(taint.deciding)} {verb} about it.")
+    return " ".join(told) or "No personal data reaches it."
 
 
 def _names(names: Iterable[object]) -> str:

@@ -82,13 +82,13 @@ class Generator:
             return name.upper() if self.chance(0.5) else f'"{name.title()}"'
         return name
 
-    def column(self, scope: list[Source], kind: str) -> str | None:
+    def column(self, scope: list[Source], kind: str, *, bare: bool = True) -> str | None:
         found = [(source, name) for source in scope for name, of in source.columns if of == kind]
         if not found:
             return None
         source, name = self.random.choice(found)
         same = sum(name.lower() == other.lower() for one in scope for other, _ in one.columns)
-        if same == 1 and self.chance(0.4) and all(name.lower() != one.alias.lower() for one in scope):
+        if bare and same == 1 and self.chance(0.4) and all(name.lower() != one.alias.lower() for one in scope):
             return self.spelled(name)
         return f"{self.spelled(source.alias)}.{self.spelled(name)}"
 
@@ -297,7 +297,7 @@ class Generator:
             return ""
         self.used("correlated subquery")
         kind = self.pick(*sorted(kinds, reverse=self.chance(0.9)))
-        return f"{self.column([inner], kind)} {self.pick('=', '=', '=', '<')} {self.column(scope, kind)}"
+        return f"{self.column([inner], kind)} {self.pick('=', '=', '=', '<')} {self.column(scope, kind, bare=False)}"
 
     def scalar_subquery(self, scope: list[Source], kind: str) -> str:
         self.used("scalar subquery")
@@ -675,11 +675,18 @@ class Generator:
         self.used("group by")
         text += self._where(scope, [])
         keys = [(self.new(), kind) for kind in self.random.choices("tnt", k=self.random.randrange(0, 3))]
-        values = [self.expression(scope, kind, 1) for _, kind in keys]
+        key = {kind: self.different(lambda of=kind: self.column(scope, of) or "1") for kind in "tn"}
+        values = [
+            self.expression(scope, kind, 1) if self.chance(0.2) else f"upper({key[kind]()})"
+            if kind == "t" and self.chance(0.15) else key[kind]() for _, kind in keys
+        ]  # fmt: skip
         parts = [f'{value} as "{name}"' for value, (name, _) in zip(values, keys, strict=True)]
         columns = list(keys)
         for _ in range(self.random.randrange(1, 4)):
-            value, kind = self._aggregate(scope)
+            for _ in range(5):
+                value, kind = self._aggregate(scope)
+                if not any(_bare(key) in value.lower() for key in values if key != "1"):
+                    break
             name = self.new()
             parts.append(f'{value} as "{name}"')
             columns.append((name, kind))

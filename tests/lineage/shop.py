@@ -41,7 +41,7 @@ def edges() -> list[Edge]:
     made: list[Edge] = []
     schemas = {}
     for dataset, (names, verdicts) in DATASETS.items():
-        made += explore_edges(f"{dataset}.csv", dataset, names)
+        made += explore_edges(f"file:/data/{dataset}.csv", dataset, names)
         made += chart_edges(dataset, names, {v.column: v for v in verdicts})
         schemas[dataset] = {name: _TYPES.get(name, "VARCHAR") for name in names}
     for model, sql in MODELS.items():

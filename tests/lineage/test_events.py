@@ -11,9 +11,11 @@ import pytest
 from openlineage.client.uuid import generate_new_uuid
 
 from core.models import CheckResult
+from core.settings import load
+from engine.lineage import names
 from engine.lineage.columns import columns
 from engine.lineage.edges import chart_edges, explore_edges, model_edges
-from engine.lineage.events import Dataset, Step, event, forward, source_name
+from engine.lineage.events import Dataset, Step, event, forward
 from tests.lineage.shop import verdict
 
 AT = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
@@ -138,31 +140,35 @@ def test_a_model_names_sources_groups_and_filters() -> None:
 
 
 def test_a_source_keeps_its_own_namespace() -> None:
-    namespace, name = source_name({"connector": "csv", "path": "data/customers.csv"})
-    target = Dataset("explore.customers", edges=explore_edges(name, "customers", ["id"]))
-    made = event("COMPLETE", Step.explore("customers"), RUN, AT, [Dataset(name, namespace)], [target])
+    found = names.source({"connector": "csv", "path": "data/customers.csv"}, load({"ATLAS_PIPELINES": "/srv/pipelines"}))
+    target = Dataset("explore.customers", edges=explore_edges(str(found), "customers", ["id"]))
+    made = event("COMPLETE", Step.explore("customers"), RUN, AT, [Dataset(found.name, found.namespace)], [target])
     [into] = made["outputs"][0]["facets"]["columnLineage"]["fields"]["id"]["inputFields"]
-    assert (into["namespace"], into["name"]) == ("file", "customers.csv")
+    assert (into["namespace"], into["name"]) == ("file", "/srv/pipelines/data/customers.csv")
 
 
 @pytest.mark.parametrize(
     ("source", "named"),
     [
-        ({"connector": "csv", "path": "/home/me/secret folder/a:b*.csv"}, ("file", "a_b*.csv")),
+        ({"connector": "csv", "path": "/srv/data/a:b*.csv"}, ("file", "/srv/data/a_b*.csv")),
+        ({"connector": "csv", "path": "../data/c.csv"}, ("file", "/srv/data/c.csv")),
+        ({"connector": "postgres", "dsn": "${secret:CRM}", "table": "c"}, ("postgres://db.example.com:5432", "crm.public.c")),
         (
-            {"connector": "postgres", "dsn": "postgresql://me:hush@db.example.com:5432/crm", "table": "public.c"},
-            ("postgres://db.example.com:5432", "crm.public.c"),
+            {"connector": "postgres", "dsn": "${secret:CRM}", "table": '"a b"."c"'},
+            ("postgres://db.example.com:5432", "crm.a b.c"),
         ),
-        ({"connector": "postgres", "dsn": "${secret:CRM_DSN}", "table": "public.c"}, ("postgres", "public.c")),
         (
             {"connector": "rest", "url": "https://api.example.com/v1/items?token=hush"},
             ("https://api.example.com", "v1/items"),
         ),
     ],
 )
-def test_a_source_is_named_without_folders_and_secrets(source: dict[str, Any], named: tuple[str, str]) -> None:
-    assert source_name(source) == named
-    assert "hush" not in str(source_name(source))
+def test_a_source_is_named_by_the_rules_of_openlineage(source: dict[str, Any], named: tuple[str, str]) -> None:
+    secret = "postgresql://me:hush@db.example.com/crm?sslmode=require"
+    found = names.source(source, load({"ATLAS_PIPELINES": "/srv/pipelines", "ATLAS_SECRET_CRM": secret}))
+    assert found == named
+    assert not [word for word in ("hush", "me:", "sslmode") if word in str(found)]
+    assert names.read(str(found)) == named
 
 
 class Server:

@@ -110,6 +110,35 @@ def test_a_count_carries_no_value_and_a_minimum_does() -> None:
     }
 
 
+def test_counts_and_conditions_are_told_apart_from_no_personal_data() -> None:
+    known = Graph([
+        *chart_edges("people", ["name", "city"], {"name": verdict("name", "PERSON")}),
+        edge("people/name", "navigate.m/n", "the number of different"), edge("people/name", "navigate.m/c", "filtered by"),
+        edge("people/city", "navigate.m/c"), edge("people/city", "navigate.m/d"),
+    ])  # fmt: skip
+    told = [explain(known, f"m.{column}", {"people.name"})[-1] for column in "ncd"]
+    assert told == [
+        "Only counts of personal data reach it: people.name.",
+        "No value of personal data reaches it, but people.name decides about it.",
+        "No personal data reaches it.",
+    ]
+
+
+def test_files_of_one_name_in_two_folders_are_two_nodes() -> None:
+    places = ["file:/srv/2024/data/c.csv", "file:/srv/2025/data/c.csv", "postgres://db:5432/crm.public.c", "c.csv"]
+    known = Graph(
+        {"from_dataset": place, "from_column": "x", "to_dataset": f"explore.d{number}", "to_column": "x",
+         "via": "unchanged", "masked": False}
+        for number, place in enumerate(places)
+    )  # fmt: skip
+    sources = [dataset for dataset in known.datasets if not dataset.startswith("explore.")]
+    assert sources == ["2024/data/c.csv", "2025/data/c.csv", "c.csv", "crm.public.c"]
+    assert known.find("/srv/2024/data/c.csv.x") == known.find("2024/data/c.csv.x") == Node("2024/data/c.csv", "x")
+    assert known.find("postgres://db:5432/crm.public.c") == Node("crm.public.c")
+    assert [known.layer(dataset) for dataset in sources] == ["source"] * 4
+    assert [str(way.target) for way in known.downstream("2025/data/c.csv.x")] == ["explore.d1.x"]
+
+
 def test_a_column_kept_by_decision_stays_unmasked_everywhere() -> None:
     kept = [
         *chart_edges("people", ["name"], {"name": verdict("name", "PERSON", "keep")}),
@@ -140,7 +169,7 @@ def test_a_column_is_explained_as_people_say_it() -> None:
     ]
     assert explain(graph(), "customers.email", PERSONAL) == [
         "customers.email comes from customers.csv and is hashed.",
-        "Personal data reaches it masked: customers.email (hashed).",
+        "Only hashed values of personal data reach it: customers.email.",
     ]
     assert explain(graph(), "revenue_by_country.invoices", PERSONAL)[0] == (
         "invoices is the count of rows of invoices, grouped by invoices.billing_country."

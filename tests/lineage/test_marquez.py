@@ -7,7 +7,6 @@ from engine.lineage.marquez import About, marquez_column_lineage, marquez_lineag
 from tests.lineage.shop import graph
 
 ABOUT: dict[str, About] = {
-    "customers.csv": {"namespace": "file"},
     "customers": {"columns": {"email": "VARCHAR"}, "version": "7", "updated_at": "2026-11-23T06:00:00Z"},
 }
 
@@ -28,8 +27,8 @@ def test_datasets_and_jobs_take_turns() -> None:
     answer = marquez_lineage(graph(), "dataset:atlas:customers", about=ABOUT)
     consistent(answer)
     by_id = {node["id"]: node for node in answer["graph"]}
-    assert by_id["dataset:file:customers.csv"]["outEdges"] == [
-        {"origin": "dataset:file:customers.csv", "destination": "job:atlas:customers.explore"}
+    assert by_id["dataset:file:/data/customers.csv"]["outEdges"] == [
+        {"origin": "dataset:file:/data/customers.csv", "destination": "job:atlas:customers.explore"}
     ]
     assert by_id["job:atlas:customers.chart"]["data"]["inputs"] == [{"namespace": "atlas", "name": "explore.customers"}]
     assert by_id["dataset:atlas:customers"]["data"]["fields"][0]["name"] == "email"
@@ -60,7 +59,7 @@ def test_columns_lead_to_columns_and_masking_is_told() -> None:
     assert by_id.keys() == {
         "datasetField:atlas:customers:email",
         "datasetField:atlas:explore.customers:email",
-        "datasetField:file:customers.csv:email",
+        "datasetField:file:/data/customers.csv:email",
     }
     down = marquez_column_lineage(graph(), "datasetField:atlas:customers:email", with_downstream=True)
     assert any(node["id"] == "datasetField:atlas:navigate.market:per_customer" for node in down["graph"])

@@ -32,9 +32,10 @@ ROWS = 9
 OWN, SHARED = "own", "shared"  # each text column has texts of its own, or all have the same
 BASES = (OWN, SHARED)
 MORE = tuple(f"more{n}" for n in range(20))  # further tables for what did not change in these: few values, so that they meet
-TEXTS = ("DK", "SE", "no", "a1", "b2", "c3", "x")
+TEXTS = ("DK", "SE", "a1", "b2", "no", "c3", "x")
 Column = tuple[str, str]
 Rows = list[tuple[str, ...]]
+Results = dict[str, Rows | None]
 
 
 class Copies:
@@ -54,12 +55,13 @@ class Copies:
 
     def variants(self, column: Column) -> Iterator[tuple[str, str, bool]]:
         """A base, a schema in which one column has other values, and whether these are markers; the telling ones first."""
-        for how in ("marked", "redrawn0", "turned", "mixed", "redrawn1", "redrawn2", "one0", "one3", "one6", "null"):
-            for base in BASES:
-                yield base, self._changed(base, column, how), how in ("marked", "mixed")
-        for base in MORE:
-            for how in ("redrawn0", "one0", "redrawn1", "one1", "turned"):
-                yield base, self._changed(base, column, how), False
+        for bases, hows in (
+            (BASES, ("marked", "redrawn0", "turned")), (MORE, ("redrawn0",)),
+            (BASES, ("mixed", "redrawn1", "one0", "null")), (MORE, ("one0", "turned")),
+        ):  # fmt: skip
+            for how in hows:
+                for base in bases:
+                    yield base, self._changed(base, column, how), how in ("marked", "mixed")
 
     def pair(self, base: str, pair: tuple[Column, Column]) -> str:
         """A schema in which both columns of a join have markers that still meet."""
@@ -135,8 +137,7 @@ class Copies:
             rows = zip(*(data[table, column] for column in names), strict=True)
             values = ", ".join(f"({', '.join(_literal(value) for value in row)})" for row in rows)
             types = ", ".join(f'"{column}" {kind}' for column, kind in names.items())
-            self.connection.execute(f"CREATE TABLE {schema}.{table} ({types})")
-            self.connection.execute(f"INSERT INTO {schema}.{table} VALUES {values}")
+            self.connection.execute(f"CREATE TABLE {schema}.{table} ({types}); INSERT INTO {schema}.{table} VALUES {values}")
 
     def _values(self, column: Column, base: str) -> list[Any]:
         kind = SCHEMAS[column[0]][column[1]]
@@ -169,9 +170,9 @@ class Copies:
 
     def _text(self, column: Column, base: str) -> str:
         if base != OWN or column[1] == "country":
-            return self.random.choice(TEXTS if base == SHARED else TEXTS[:3])
+            return self.random.choice(TEXTS if base == SHARED else TEXTS[:4])
         n = self.random.randrange(1, 5)
-        return f"{'wbmf'[(n + _id(column)) % 4]}.{column[0]}.{n}"
+        return f"{'wbmf'[(n + _id(column)) % 4]}.{column[0]}.{column[1].lower()}.{n}"
 
 
 def _id(column: Column) -> int:
@@ -226,13 +227,11 @@ class Truth:
     rows: set[tuple[str, int]] = field(default_factory=set)  # tables whose number of rows changes the result
 
 
-FEWEST = 6  # copies in which each column is changed, whatever is told of it
-
-
 def truth(copies: Copies, sql: str, width: int, told: set[tuple[Column, int]]) -> Truth | None:
     """What arrives where; None if the query fails over the tables as they are, or gives no row.
 
     `told` says where to look longer: a column is changed in all the copies there are before its edge is an extra one.
+    Columns of which the same is told are changed together to see that they change nothing else.
     """
     found = Truth()
     before = {base: copies.rows_of(base, sql) for base in BASES}
@@ -246,29 +245,17 @@ def truth(copies: Copies, sql: str, width: int, told: set[tuple[Column, int]]) -
         found.by_place = True
     words = set(re.findall(r"\w+", sql.lower()))
     here = [column for column in COLUMNS if column[0] in words]
-    silent = {column for column in here if column not in {c for c, _ in told}}
-    if not _changes(copies, sql, silent, before):
-        here = [column for column in here if column not in silent]
+    alike: dict[frozenset[int], set[Column]] = {}
     for column in here:
-        wanted = {i for c, i in told if c == column}
+        alike.setdefault(frozenset(i for c, i in told if c == column), set()).add(column)
+    for wanted, group in alike.items():
         free = [i for i in range(width) if i not in wanted]
-        for n, (base, schema, marked) in enumerate(copies.variants(column)):
-            if n >= (FEWEST if free else 3) and all((column, i) in found.changed for i in wanted):
-                break
-            if base not in before:
-                before[base] = copies.rows_of(base, sql)
-            was, after = before[base], copies.rows_of(schema, sql)
-            if was is None or after is None or was == after:
-                continue
-            same = _part(was, free) == _part(after, free)
-            if free and not same:
-                found.untold.add((column, tuple(i for i in free if _part(was, [i]) != _part(after, [i])) or tuple(free)))
-            for i in wanted:
-                # a column changes by itself, or against those that the edges leave alone
-                if _part(was, [i]) != _part(after, [i]) or (same and _part(was, [*free, i]) != _part(after, [*free, i])):
-                    found.changed.add((column, i))
-            if marked:
-                found.arrived |= {(column, i) for i in range(width) if _arrived(column, [row[i] for row in after])}
+        suspects = sorted(group) if free and _changes(copies, sql, group, before, free) else []
+        for column in suspects:
+            if places := _changes(copies, sql, {column}, before, free):
+                found.untold.add((column, places))
+        for column in sorted(group):
+            _look(copies, sql, column, sorted(wanted), free, before, found)
     for base in BASES:
         for left, right in KEYS:
             pair = (_named(left), _named(right))
@@ -285,16 +272,47 @@ def truth(copies: Copies, sql: str, width: int, told: set[tuple[Column, int]]) -
     return found
 
 
-def _changes(copies: Copies, sql: str, silent: set[Column], before: dict[str, Rows | None]) -> bool:
-    """Whether any of the columns of which nothing is told changes the result, when all of them are changed at once."""
+def _look(
+    copies: Copies, sql: str, column: Column, wanted: list[int], free: list[int], before: Results, found: Truth
+) -> None:
+    """Changes one column until each of its edges is seen to hold, and looks where its values arrive."""
+    own = _own(column)
+    for i in range(len((before[OWN] or [()])[0])) if own else ():
+        if any(own in row[i].lower() for row in before[OWN] or ()):
+            found.arrived.add((column, i))
+            found.changed.add((column, i))
+    for n, (base, schema, marked) in enumerate(copies.variants(column)):
+        if (own or n > 1) and all((column, i) in found.changed for i in wanted):
+            break
+        if base not in before:
+            before[base] = copies.rows_of(base, sql)
+        was, after = before[base], copies.rows_of(schema, sql)
+        if was is None or after is None or was == after:
+            continue
+        same = _part(was, free) == _part(after, free)
+        for i in wanted:
+            # a column changes by itself, or against those that the edges leave alone
+            if _part(was, [i]) != _part(after, [i]) or (same and _part(was, [*free, i]) != _part(after, [*free, i])):
+                found.changed.add((column, i))
+        if marked:
+            found.arrived |= {(column, i) for i in [*wanted, *free] if _arrived(column, [row[i] for row in after])}
+
+
+def _own(column: Column) -> str | None:
+    """What stands in all texts of a column that has texts of its own."""
+    kind = SCHEMAS[column[0]][column[1]]
+    return f".{column[0]}.{column[1].lower()}." if "VARCHAR" in kind and column[1] != "country" else None
+
+
+def _changes(copies: Copies, sql: str, group: set[Column], before: Results, free: list[int]) -> tuple[int, ...]:
+    """Which columns of the result change among those of which nothing is told, when a group is changed at once."""
     for how in ("marked", "redrawn0", "turned"):
         for base in BASES:
-            if silent:
-                with copies.together(base, silent, how) as schema:
-                    after = copies.rows_of(schema, sql)
-                if after is not None and Counter(after) != Counter(before[base]):
-                    return True
-    return False
+            with copies.together(base, group, how) as schema:
+                was, after = before[base] or [], copies.rows_of(schema, sql)
+            if after is not None and _part(was, free) != _part(after, free):
+                return tuple(i for i in free if _part(was, [i]) != _part(after, [i])) or tuple(free)
+    return ()
 
 
 def _part(rows: Rows, places: Sequence[int]) -> Counter[tuple[str, ...]]:
@@ -355,6 +373,12 @@ class Measured:
     def extra(self) -> list[str]:
         return [f"{what}: {verdict.query.sql}" for verdict in self.verdicts for what in verdict.extra]
 
+    def __str__(self) -> str:
+        return (
+            f"{len(self.verdicts)} queries, {self.told} edges, {len(self.missing)} missing, "
+            f"{len(self.extra)} extra ({100 * self.extra_share:.2f} %)"
+        )
+
     @property
     def extra_share(self) -> float:
         return len(self.extra) / max(self.told, 1)
@@ -362,7 +386,7 @@ class Measured:
 
 def measure(queries: int, seed: int) -> Measured:
     """Traces that many generated queries that run and that people may write."""
-    copies, generator, measured = Copies(seed), Generator(seed), Measured()
+    copies, generator, measured, began = Copies(seed), Generator(seed), Measured(), time.monotonic()
     while len(measured.verdicts) < queries:
         query = generator.query()
         try:
@@ -388,6 +412,8 @@ def measure(queries: int, seed: int) -> Measured:
             continue
         measured.by_place += found.by_place
         measured.verdicts.append(judge(query, edges, names, found))
+        if len(measured.verdicts) % 50 == 0:
+            print(f"{measured}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return measured
 
 
@@ -404,8 +430,7 @@ def main() -> None:
         features.update(verdict.query.features)
     for what in [*measured.missing[: asked.show], *measured.extra[: asked.show]]:
         print(what)
-    print(f"seed {asked.seed}: {len(measured.verdicts)} queries, {measured.told} edges, {len(measured.missing)} missing, "
-          f"{len(measured.extra)} extra ({100 * measured.extra_share:.2f} %), {time.monotonic() - began:.0f} s")  # fmt: skip
+    print(f"seed {asked.seed}: {measured}, {time.monotonic() - began:.0f} s")
     print(f"left out: {dict(measured.left_out)}; {measured.by_place} depend on the order of rows in a table, of these "
           "only what arrives is asked for")  # fmt: skip
     print("features:", ", ".join(f"{name} {count}" for name, count in features.most_common()))
