@@ -1,0 +1,97 @@
+"""One Atlas in this process that runs pipelines over made sources; what it published, and what it answered."""
+
+import asyncio
+import re
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from atlas.embedded import Embedded
+from bot.client import Atlas, AtlasProblem
+from bot.runs import follow
+from core.settings import load
+from engine.store import datasets
+
+# what an answer says about every run; the rest of it are notes
+_ALWAYS = re.compile(
+    r"^Done in [^:\n]*: [\d,.]+ in, [\d,.]+ out, [\d,.]+ rejected\.?|^(Quality|Personal data|Merged by key|Nothing was"
+    r" published|Version \d+ of)\b.*$",
+    re.M,
+)
+
+
+@dataclass
+class Outcome:
+    """What came of a run."""
+
+    state: str  # succeeded, refused, failed
+    answer: str
+    rejected: int = 0
+    masked: set[str] = field(default_factory=set)  # columns of which cells are masked
+    names: list[str] = field(default_factory=list)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+
+    @property
+    def notes(self) -> str:
+        """The answer without what every answer says."""
+        return "\n".join(line for line in _ALWAYS.sub("", self.answer).splitlines() if line.strip())
+
+
+class Reader:
+    """An Atlas with a folder for pipelines and their files."""
+
+    def __init__(self, folder: Path, **more: str) -> None:
+        self.pipelines = folder / "pipelines"
+        self.pipelines.mkdir(parents=True)
+        given = {"ATLAS_HOME": str(folder / "home"), "ATLAS_PIPELINES": str(self.pipelines)}
+        many = {"ATLAS_LIMIT_PER_ADDRESS": "999999/minute", "ATLAS_LIMIT_PER_TOKEN": "999999/minute"}
+        self.atlas = Embedded(load({**given, **many, **more}))
+
+    def close(self) -> None:
+        self.atlas.close()
+
+    def write(self, name: str, source: str, files: dict[str, bytes] | None = None, more: str = "") -> None:
+        """A pipeline and the files that it reads."""
+        folder = self.pipelines / "data" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, content in (files or {}).items():
+            (folder / file).write_bytes(content)
+        text = f"name: {name}\nowner: tests\nsource: {source}\n{more}"
+        (self.pipelines / f"{name}.yml").write_text(text, encoding="utf-8")
+
+    def forget(self, name: str) -> None:
+        """Removes a pipeline and its files, so that the next is not slower for it."""
+        (self.pipelines / f"{name}.yml").unlink()
+        shutil.rmtree(self.pipelines / "data" / name)
+
+    def run(self, name: str, *, full: bool = False) -> Outcome:
+        return asyncio.run(self._run(name, full))
+
+    async def _run(self, name: str, full: bool) -> Outcome:
+        async with self.atlas.client() as http:
+            atlas = Atlas(http)
+            try:
+                run = await atlas.start(name, full=full)
+                async for reply in follow(atlas, run):
+                    last = reply
+                seen = await atlas.run(run["run"])
+            except AtlasProblem as problem:
+                return Outcome("refused", f"{problem.message}\n{problem.hint or ''}")
+        found = seen["personal_columns"] + seen["found_elsewhere"]
+        masked = {column["column"] for column in found if column["action"] != "keep"}
+        outcome = Outcome(seen["state"], last.text, seen["rows_rejected"] or 0, masked)
+        if outcome.state == "succeeded":
+            outcome.names, outcome.rows = self.published(name)
+        return outcome
+
+    def published(self, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Names and rows of the version that people see."""
+        with self.atlas.home.database.read() as db:
+            _, version = datasets.get(db, name)
+            paths = [path for path, _ in datasets.files(db, version.id)]
+        parts = [pl.read_parquet(path) for path in paths]
+        whole = pl.concat(parts, how="diagonal_relaxed") if parts else pl.DataFrame()
+        return whole.columns, whole.rows()
