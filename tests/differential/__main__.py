@@ -1,6 +1,7 @@
-"""Reads made sources with the real Atlas and prints what is not as it is: `python -m tests.differential csv --seed 7`."""
+"""Reads made sources with the real Atlas and prints what differs: `python -m tests.differential csv --seed 7`."""
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("POLARS_MAX_THREADS", "1")  # for tables this small, threads cost more than they save
 
 from tests.differential import csv_files
 from tests.differential.reading import Outcome, Reader

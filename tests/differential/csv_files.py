@@ -91,7 +91,7 @@ def _locale(r: Random) -> Locale:
 
 
 def _columns(r: Random, where: Locale, how: Written) -> list[Column]:
-    n = r.choices([r.randint(3, 12), r.randint(13, 60), r.randint(100, 400), r.randint(1000, 2000)], [20, 52, 25, 3])[0]
+    n = r.choices((r.randint(3, 12), r.randint(13, 60), r.randint(100, 250), r.randint(1000, 1200)), (25, 55, 18, 2))[0]
     first, coded = r.choice((1, 1, 100, 5000)), chance(r, 0.5)
     keys = [f"{r.choice('KLM')}-{row:04}" if coded else str(first + row) for row in range(n)]
     mades: list[Made] = []
@@ -100,7 +100,7 @@ def _columns(r: Random, where: Locale, how: Written) -> list[Column]:
         maker = r.choices([one for one, _ in KINDS], [weight for _, weight in KINDS])[0]
         mades.append(integers(r, n, where) if wide else maker(r, n, where))
     if how.quoting != "none" and chance(r, 0.3):
-        mades.append(texts(r, n, where, how.delimiter, how.quote))
+        mades.append(texts(r, n, how.delimiter, how.quote, slashes=how.quoting != "backslash"))
     if not how.encoding.startswith("utf-8") or wide:
         mades.insert(0, words(r, n, where, plain="utf-16" in how.encoding and chance(r, 0.5)))
     for made in mades:

@@ -121,7 +121,7 @@ def _line(r: Random, cells: Line, how: Written, table: Table, header: bool = Fal
         special = any(c in text for c in (how.delimiter, how.quote, "\n", "\r")) or text != text.strip()
         texts = column.kind in ("words", "sentences", "codes", "key") or header
         if how.quoting == "backslash":
-            text = text.replace("\\", "\\\\").replace(how.quote, f"\\{how.quote}")
+            text = text.replace(how.quote, f"\\{how.quote}")
         else:
             text = text.replace(how.quote, how.quote * 2)
         wrap = special or how.quoting == "all" or (how.quoting == "texts" and texts and cell is not None)
