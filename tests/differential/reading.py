@@ -80,8 +80,8 @@ class Reader:
                 seen = await atlas.run(run["run"])
             except AtlasProblem as problem:
                 return Outcome("refused", f"{problem.message}\n{problem.hint or ''}")
-        found = seen["personal_columns"] + seen["found_elsewhere"]
-        masked = {column["column"] for column in found if column["action"] != "keep"}
+        masked = {found["column"] for found in seen["personal_columns"] if found["action"] != "keep" or found["masked"]}
+        masked |= {found["column"] for found in seen["found_elsewhere"]}
         outcome = Outcome(seen["state"], last.text, seen["rows_rejected"] or 0, masked)
         if outcome.state == "succeeded":
             outcome.names, outcome.rows = self.published(name)

@@ -6,6 +6,7 @@ Refused   nothing was published, and the answer says why.
 Different something differs, and no word about it.
 """
 
+import json
 import math
 import re
 import unicodedata
@@ -26,6 +27,10 @@ SHAPE = r"\blines?\b|\brows? \d|delimiter|separator|header|footer|total|comment|
 LETTERS = r"encod|utf|windows-|latin|iso-8859|cp\d{3,4}|code ?page"
 TWICE = r"duplicate|twice|same name|more than once|several columns|\b_2\b|_2`?"
 ROWS = SHAPE + r"|key\b|not a\b|is no\b|cannot be|does not fit|too (many|few)"
+
+
+class Json(str):
+    """JSON text: its spaces and the order of its keys do not matter."""
 
 
 @dataclass
@@ -59,6 +64,8 @@ class Table:
     key: int = 0  # the column whose text is another in each row
     quirks: list[str] = field(default_factory=list)  # what makes it hard to read
     order: bool = True  # whether its columns have an order
+    doubles: bool = False  # whether a key may come more than once, as in what the source gave
+    must_say: str = ""  # what the answer must say, whatever is published
     headless: bool = False  # it names no columns, and nobody said so: the answer must
     refusal: bool = False  # whether a refusal with a reason is as right as reading it
 
@@ -119,6 +126,11 @@ def same(got: Any, right: Any) -> bool:
         return type(got) is date and got == right
     if isinstance(right, time | timedelta):
         return bool(got == right)
+    if isinstance(right, Json):
+        try:
+            return isinstance(got, str) and json.loads(got) == json.loads(right)
+        except ValueError:
+            return False
     return isinstance(got, str) and plain(got) == plain(str(right))
 
 
@@ -151,6 +163,8 @@ def deviations(table: Table, out: Outcome) -> tuple[list[Deviation], int]:
     pairs = _pair(table, out, found)
     rows = _align(table, out, pairs, found)
     masked = 0
+    if table.must_say:
+        found.append(Deviation("nothing said about it", table.must_say, table.must_say))
     for right, at in pairs:
         if out.names[at] in out.masked:
             masked += 1
@@ -162,9 +176,8 @@ def deviations(table: Table, out: Outcome) -> tuple[list[Deviation], int]:
 def _pair(table: Table, out: Outcome, found: list[Deviation]) -> list[tuple[Column, int]]:
     """Which published column is which of the source's."""
     published = [name_of(name) for name in out.names]
-    wanted = [column for column in table.columns if not column.optional]
-    if len(published) == len(table.columns):
-        wanted = table.columns
+    whole = len(published) == len(table.columns)
+    wanted = [c for c in table.columns if not c.optional or (name_of(c.name) in published if c.name else whole)]
     known = Counter(name_of(column.name) for column in wanted if column.name is not None)
     anonymous = any(column.name is None for column in wanted)
     if not anonymous and Counter(published) == known:
@@ -226,7 +239,7 @@ def _align(
         detail = f"{len(lost)} of {table.size} rows are not published, the first is {key.cells[lost[0]]!r}"
         how = "rows rejected without a cause" if out.rejected else "rows lost"
         found.append(Deviation(how, detail, _any_of(ROWS, *columns)))
-    if doubled:
+    if doubled and not table.doubles:
         found.append(Deviation("rows doubled", f"{doubled} rows are published twice", _any_of(TWICE, "key")))
     if strange:
         detail = f"{len(strange)} published rows are none of the source's: {strange[0][:6]!r}"
