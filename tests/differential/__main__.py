@@ -14,11 +14,11 @@ from typing import Any
 
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # for tables this small, threads cost more than they save
 
-from tests.differential import csv_files, rest_lists
+from tests.differential import csv_files, postgres_tables, rest_lists
 from tests.differential.reading import Outcome, Reader
 from tests.differential.truth import Verdict
 
-FAMILIES: dict[str, Any] = {"csv": csv_files, "rest": rest_lists}
+FAMILIES: dict[str, Any] = {"csv": csv_files, "rest": rest_lists, "postgres": postgres_tables}
 
 
 @dataclass

@@ -220,16 +220,19 @@ def _align(
         lost = len(out.rows) < table.size
         found.append(Deviation("rows lost" if lost else "rows too many", detail, ROWS))
         return []
-    numbers = {str(text).strip(): row for row, text in enumerate(key.cells)}
+    places: dict[str, list[int]] = {}
+    for place, text in enumerate(key.cells):
+        places.setdefault(str(text).strip(), []).append(place)
     rows, strange, doubled, seen = [], [], 0, set()
     for row in out.rows:
-        number = numbers.get(str(row[at]).strip())
-        if number is None:
+        of = places.get(str(row[at]).strip())
+        if of is None:
             strange.append(row)
         else:
-            doubled += number in seen
-            seen.add(number)
-            rows.append((number, row))
+            place = of.pop(0) if len(of) > 1 else of[0]
+            doubled += place in seen
+            seen.add(place)
+            rows.append((place, row))
     lost = [row for row in range(table.size) if row not in seen]
     if len(lost) > table.size / 2:
         told = r"(?!)"  # no word makes it right to publish what is left
