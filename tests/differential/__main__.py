@@ -88,7 +88,7 @@ def run(
 ) -> Report:
     """Reads the cases of these numbers."""
     made, report, began = FAMILIES[family], Report(family, seed), time.monotonic()
-    with made.opened(readers) as new:
+    with made.beside() as settings, readers(**settings) as new:
         reader = None
         for done, number in enumerate(numbers):
             if done % 200 == 0:  # a home with few datasets is as quick for the last as for the first

@@ -1,11 +1,10 @@
 """Made CSV files: a table of known truth, written in one of the many ways in which CSV files come."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
-from typing import Any
 
 from tests.differential.csv_columns import KINDS, Locale, Made, decide, integers, spoil, texts, words
 from tests.differential.csv_shape import Written, chance, pick, shape
@@ -151,7 +150,6 @@ def _written(r: Random, number: int, table: Table, how: Written) -> Case:
 
 
 @contextmanager
-def opened(readers: Callable[..., Any]) -> Iterator[Callable[[], Reader]]:
-    """Makes readers for these cases."""
-    with readers() as new:
-        yield new
+def beside() -> Iterator[dict[str, str]]:
+    """What these cases need beside Atlas, as settings of it."""
+    yield {}

@@ -3,7 +3,7 @@
 import gzip
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -60,12 +60,11 @@ SERVERS: list[Server] = []
 
 
 @contextmanager
-def opened(readers: Callable[..., Any]) -> Iterator[Callable[[], Reader]]:
-    """Makes readers for these cases, with a server beside them."""
+def beside() -> Iterator[dict[str, str]]:
+    """A server as long as it is needed; the settings with which Atlas may read from it."""
     SERVERS.append(Server())
     try:
-        with readers(ATLAS_REST_ALLOW_PRIVATE="127.0.0.1") as new:
-            yield new
+        yield {"ATLAS_REST_ALLOW_PRIVATE": "127.0.0.1"}
     finally:
         SERVERS.pop().close()
 
