@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.differential.truth import Table
+from tests.differential.truth import Column, Table
 
 Line = list[str | None]
 PYTHON = {
@@ -45,11 +45,21 @@ def shape(r: Random, table: Table, how: Written) -> tuple[dict[str, bytes], list
     rows: list[Line] = [list(row) for row in zip(*(column.cells for column in table.columns), strict=True)]
     lines = [_line(r, row, how, table) for row in rows]
     head = None if header is None else _line(r, header, how, table, header=True)
-    lines = _odd_lines(r, table, how, lines, head)
+    plain = len(how.quirks)
+    lines, head = _odd_lines(r, table, how, lines, head)
+    plain = plain == len(how.quirks)
     above, below = _around(r, table, how)
     options = _options(r, table, how, header is not None)
     texts: dict[str, str] = {}
-    if chance(r, 0.04) and len(lines) >= 6 and head is not None and header is not None and not above and not below:
+    if (
+        plain
+        and chance(r, 0.05)
+        and len(lines) >= 6
+        and head is not None
+        and header is not None
+        and not above
+        and not below
+    ):
         cut = r.randint(2, len(lines) - 2)
         second = _second(r, table, how, rows[cut:], header)
         if second is not None:
@@ -131,29 +141,52 @@ def _line(r: Random, cells: Line, how: Written, table: Table, header: bool = Fal
     return how.delimiter.join(written)
 
 
-def _odd_lines(r: Random, table: Table, how: Written, lines: list[str], head: str | None) -> list[str]:
+def _without(table: Table, row: int) -> None:
+    """Takes a row out of the truth: nobody can say what it holds."""
+    for column in table.columns:
+        column.cells = [*column.cells[:row], *column.cells[row + 1 :]]
+        for reading in column.readings:
+            reading.values = [*reading.values[:row], *reading.values[row + 1 :]]
+
+
+def _odd_lines(
+    r: Random, table: Table, how: Written, lines: list[str], head: str | None
+) -> tuple[list[str], str | None]:
     """Lines that are not as wide as the others, and what else is between them."""
     d = how.delimiter
+    n = len(lines)
     if chance(r, 0.03):
         how.quirks.append("rows end with the delimiter")
         lines = [line + d for line in lines]
+    elif chance(r, 0.03) and head is not None:
+        how.quirks.append("all lines end with the delimiter")
+        head, lines = head + d, [line + d for line in lines]
+        table.columns.append(Column(None, "nothing", [None] * n, optional=True))
     elif chance(r, 0.03):
         last = table.columns[-1]
-        if any(cell is None for cell in last.cells) and how.quoting == "minimal":
+        if any(cell is None for cell in last.cells) and how.quoting == "minimal" and len(table.columns) > 2:
             how.quirks.append("empty cells at the end are left out")
             lines = [line[: -len(d)] if cell is None else line for line, cell in zip(lines, last.cells, strict=True)]
     elif chance(r, 0.03):
         how.quirks.append("a row with a cell too many")
-        row = r.randrange(len(lines))
+        row = r.randrange(n)
         lines[row] += f"{d}x"
-        for column in table.columns:
-            column.cells = [*column.cells[:row], *column.cells[row + 1 :]]
-            for reading in column.readings:
-                reading.values = [*reading.values[:row], *reading.values[row + 1 :]]
+        _without(table, row)
     elif chance(r, 0.03):
         how.quirks.append("blank lines")
         for _ in range(r.randint(1, 4)):
             lines.insert(r.randint(1, len(lines)), "")
+    elif chance(r, 0.01):
+        how.quirks.append("a quote that is not closed")
+        row = r.randrange(n)
+        lines[row] = lines[row].replace(how.quote, "") + f"{d}{how.quote}x"  # as wide as no other line
+        _without(table, row)
+        table.refusal = True
+    elif chance(r, 0.02):
+        how.quirks.append("different line ends")
+        other = "\r\n" if how.end == "\n" else "\n"
+        for row in r.sample(range(n), n // 3):
+            lines[row] += other.removesuffix(how.end) if how.end == "\n" else ""
     elif chance(r, 0.03) and how.quoting == "minimal":
         inch = [i for i, c in enumerate(table.columns) if c.kind == "words"]
         if inch:
@@ -168,12 +201,10 @@ def _odd_lines(r: Random, table: Table, how: Written, lines: list[str], head: st
         how.quirks.append("the header again in the middle")
         lines.insert(r.randint(1, len(lines)), head)
     elif chance(r, 0.01) and how.delimiter in ";,":
-        if how.quoting == "minimal" and not any(
-            c.kind == "sentences" or how.delimiter in str(c.name) for c in table.columns
-        ):
+        if how.quoting == "minimal" and not any(how.quote in line for line in lines):
             how.quirks.append("a space after the delimiter")
-            lines = [line.replace(d, f"{d} ") if how.quote not in line else line for line in lines]
-    return lines
+            lines = [line.replace(d, f"{d} ") for line in lines]
+    return lines, head
 
 
 def _around(r: Random, table: Table, how: Written) -> tuple[list[str], list[str]]:

@@ -272,7 +272,7 @@ def make(seed: int, number: int) -> Case:
     if paging in ("page", "offset"):
         api.end = r.choices(("empty", "404", "204", "null"), (65, 15, 12, 8 if api.envelope != "$" else 0))[0]
     api.gzip, api.bom = r.random() < 0.1, r.random() < 0.05
-    keyed, incremental = r.random() < 0.6, r.random() < 0.3
+    keyed, incremental = r.random() < 0.6, r.random() < 0.45
     keyed |= incremental
     many = r.randint(api.size + 1, api.size * 5)
     list_ = records(r, many, times=incremental)
@@ -292,22 +292,22 @@ def _fault(r: Random, case: Case, list_: list[Record]) -> None:
     told = bool(api.total or api.pages) and api.envelope != "$"
     faults = ["", "", "", "", "503 once", "429 once", "cut once", "a record that is none", "html", "401"]
     if paged:
-        faults += [*["doubled"] * 4, *["null and errors", "error in 200", "error beside an empty list"] * 2]
+        faults += [*["doubled"] * 4, "error in 200"]
+    if paged and api.envelope != "$":
+        faults += ["null and errors", "error beside an empty list"] * 2
     if told and api.paging in ("page", "offset"):
-        faults += ["empty page"] * 2
+        faults += ["empty page"] * 5
     if api.paging in ("token", "address", "link"):
         faults += ["empty page", "another host"]
     if api.paging == "token":
         faults += ["the same token again"]
     if api.paging == "offset":
-        faults += ["hidden"] * 3
+        faults += ["hidden"] * 8
     if api.paging == "offset" and told:
-        faults += ["capped"] * 3
+        faults += ["capped"] * 12
     if api.paging == "page":
-        faults += ["repeats"]
+        faults += ["repeats"] * 3
     api.fault = fault = r.choice(faults)
-    if fault in ("null and errors", "error beside an empty list") and api.envelope == "$":
-        api.fault = fault = "error in 200"
     pages = -(-len(list_) // api.size)
     api.at = r.randint(2, max(2, pages - 1)) if paged else 1
     if fault == "empty page" and api.at >= pages:
