@@ -42,7 +42,7 @@ class Report:
         noise, masked = sum(v.noise for v in all_), sum(v.masked for v in all_)
         lines = [
             f"{self.family}: {len(all_)} cases, seed {self.seed}, {self.seconds:.0f} s",
-            f"  equal               {told['equal']:5}   ({noise} of them with a note although there was nothing to say)",
+            f"  equal               {told['equal']:5}   ({noise} with a note although there was nothing to say)",
             f"  told                {told['told']:5}",
             f"  refused             {told['refused']:5}   ({could} of them could be read)",
             f"  SILENTLY DIFFERENT  {told['different']:5}   ({text} of them only kept as text)",

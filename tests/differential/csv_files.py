@@ -1,8 +1,9 @@
 """Made CSV files: a table of known truth, written in one of the many ways in which CSV files come."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from random import Random
 
@@ -12,10 +13,11 @@ from tests.differential.reading import Outcome, Reader
 from tests.differential.truth import Column, Reading, Table, Verdict, judge
 
 COUNT = 2000
+DECLARED = range(1900, 2000)  # cases whose pipeline file says what the ambiguous columns are
 NAMES = (
-    "Antal,Beløb,Beløb (kr.),Pris/stk,Rabat,Status,Lager,Vægt kg,Ændret den,Oprettet dato,Måned,Enhed,Note,Farve,Årstal,"
+    "Antal,Beløb,Beløb (kr.),Pris/stk,Rabat,Status,Lager,Vægt kg,Ændret den,Oprettet dato,Måned,Enhed,Bemærk,Farve,Årstal,"
     "amount,quantity,unit_price,status,created,updated_at,weight,colour,batch,Order Date,Ship Mode,Size,Grade,Größe,Total kr,"
-    "lat,lon,rate,Level,Kategori,Parti,Omsætning,Dækningsbidrag,value,stock"
+    "lat,lon,rate,Level,Kategori,Parti,Omsætning,Dækningsbidrag,worth,stock"
 ).split(",")
 ODD_NAMES = (
     "Størrelse \"L\"", "% af total", "Pris; inkl. moms", "Antal, stk.", "Q1 2024", "Beløb\n(kr.)", "select", "a.b", "x'y", "#",
@@ -36,13 +38,14 @@ class Case:
     table: Table
     files: dict[str, bytes]
     source: str
+    more: str = ""  # of the pipeline file
 
     @property
     def name(self) -> str:
         return f"t{self.number}"
 
     def read(self, reader: Reader) -> tuple[Outcome, Verdict]:
-        reader.write(self.name, self.source.replace("FOLDER", f"data/{self.name}"), self.files)
+        reader.write(self.name, self.source.replace("FOLDER", f"data/{self.name}"), self.files, self.more)
         try:
             outcome = reader.run(self.name)
         finally:
@@ -51,7 +54,11 @@ class Case:
 
     def shape(self) -> str:
         """What the files look like."""
-        told = [f"source: {self.source}", f"quirks: {', '.join(self.table.quirks) or 'none'}"]
+        told = [
+            f"source: {self.source}",
+            *([self.more] if self.more else []),
+            f"quirks: {', '.join(self.table.quirks) or 'none'}",
+        ]
         for name, content in self.files.items():
             lines = content.splitlines(keepends=True)
             shown = lines if len(lines) < 16 else [*lines[:10], b"...", *lines[-4:]]
@@ -77,7 +84,36 @@ def make(seed: int, number: int) -> Case:
     how.quirks += ["line ends CR"] if how.end == "\r" else []
     columns = _columns(r, where, how)
     table = Table(columns, key=next(i for i, c in enumerate(columns) if c.kind == "key"), quirks=how.quirks)
-    return _written(r, number, table, how)
+    case = _written(r, number, table, how)
+    if number in DECLARED:
+        case.more = _declared(table, where)
+    return case
+
+
+def _declared(table: Table, where: Locale) -> str:
+    """What the pipeline file says of columns that nobody could decide, and of codes that look like numbers."""
+    said = []
+    for column in table.columns:
+        if column.name is None or any(c is not column and c.file_name == column.name for c in table.columns):
+            continue
+        numbers = column.kind.startswith(("decimals", "whole numbers with thousands"))
+        days = column.kind.startswith("dates") and where.date != "iso"
+        if (numbers or days) and len(column.readings) > 1:
+            parts = {"dmy": ("%d", "%m", "%Y"), "mdy": ("%m", "%d", "%Y")}
+            how = (
+                f'decimal, decimal: "{where.decimal}"'
+                if numbers
+                else f'date, format: "{where.mark.join(parts[where.date])}"'
+            )
+            said.append(f"{json.dumps(column.name, ensure_ascii=False)}: {{type: {how}}}")
+            column.kind = f"declared {column.kind.removesuffix(' (ambiguous)')}"
+            column.readings, column.text = [replace(column.readings[0], told=False)], False
+        elif column.kind == "codes with leading zeros":
+            said.append(f"{json.dumps(column.name, ensure_ascii=False)}: text")
+    if not said:
+        return ""
+    table.quirks.append("declared")
+    return f"columns: {{{', '.join(said)}}}\n"
 
 
 def _locale(r: Random) -> Locale:

@@ -200,10 +200,9 @@ def _odd_lines(
     elif chance(r, 0.01) and head is not None:
         how.quirks.append("the header again in the middle")
         lines.insert(r.randint(1, len(lines)), head)
-    elif chance(r, 0.01) and how.delimiter in ";,":
-        if how.quoting == "minimal" and not any(how.quote in line for line in lines):
-            how.quirks.append("a space after the delimiter")
-            lines = [line.replace(d, f"{d} ") for line in lines]
+    elif chance(r, 0.01) and d in ";," and how.quoting == "minimal" and not any(how.quote in line for line in lines):
+        how.quirks.append("a space after the delimiter")
+        lines = [line.replace(d, f"{d} ") for line in lines]
     return lines, head
 
 
@@ -234,7 +233,7 @@ def _around(r: Random, table: Table, how: Written) -> tuple[list[str], list[str]
         sums = ["" for _ in range(wide)]
         sums[table.key] = r.choice(("I alt", "Total", "Sum"))
         below = {
-            "totals": [d.join(sums)], "count": ["", f"Antal rækker: {table.size}".replace("æ", "a" if how.encoding == "utf-8" else "æ")],
+            "totals": [d.join(sums)], "count": ["", f"Antal rækker: {table.size}"],
             "affected": ["", f"({table.size} rows affected)"], "end": ["-- end of report --"],
         }[kind]  # fmt: skip
         how.quirks.append(f"below the rows: {kind}")

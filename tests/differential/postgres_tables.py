@@ -20,7 +20,7 @@ from tests.differential.truth import BAD, Column, Json, Reading, Table, Verdict,
 
 COUNT = 300
 NAMES = (
-    "quantity,amount,unit_price,status,created,Weight kg,kategori,mærke,tags,rate,level,due,code,note,value,Beløb,ratio,"
+    "quantity,amount,unit_price,status,created,Weight kg,kategori,mærke,tags,rate,level,deadline,code,remark,worth,Beløb,ratio,"
     "flag,batch,shelf,order,select,UPPER,1st,x-y,a.b,ÆØÅ,total %,is_open,Unit"
 ).split(",")
 ENUM = ("ny", "åben", "lukket, afvist")

@@ -1,4 +1,4 @@
-"""Made REST APIs on a real HTTP server: records of known truth, given out page by page, with the faults of real ones."""
+"""Made REST APIs on a real HTTP server: known records, given out page by page, with the faults of real ones."""
 
 import gzip
 import json

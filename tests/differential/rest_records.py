@@ -14,8 +14,8 @@ from tests.differential.truth import Column, Json, Reading
 
 MISSING = object()
 NAMES = (
-    "quantity,amount,unitPrice,status,is_open,size,Weight kg,kategori,mærke,tags,dimensions,rate,level,created,due,code,"
-    "note,value,Beløb,ratio,flag,batch,shelf,unit"
+    "quantity,amount,unitPrice,status,is_open,size,Weight kg,kategori,mærke,tags,dimensions,rate,level,created,deadline,"
+    "code,remark,worth,Beløb,ratio,flag,batch,shelf,unit"
 ).split(",")
 
 
@@ -117,7 +117,9 @@ MAKERS = {
     "whole numbers of 19 digits": lambda r: _number(str(r.randint(10**18, 10**19 - 1))),
     "decimals": lambda r: _number(f"{r.randint(0, 10**5) / 100:.2f}"),
     "decimals of 7 to 18 places": lambda r: _number(f"{r.randint(0, 90)}.{r.randint(10**8, 10**9 - 1)}"),
-    "numbers with exponents": lambda r: _number(f"{r.randint(1, 9)}.5{r.choice('eE')}{r.choice(('-0', '+', '-'))}{r.randint(1, 6)}"),
+    "numbers with exponents": lambda r: _number(
+        f"{r.randint(1, 9)}.5{r.choice('eE')}{r.choice(('-0', '+', '-'))}{r.randint(1, 6)}"
+    ),
     "yes and no": _bool,
     "words": lambda r: _string(r.choice(THINGS)),
     "sentences": _sentence,

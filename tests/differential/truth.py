@@ -23,7 +23,10 @@ Status = Literal["equal", "told", "refused", "different"]
 
 BAD = object()  # the value of a cell that is none of its column's type: its row is rejected, or the column is text
 HEADER = r"header|column_\d|column names|names? the columns|named|no names"
-SHAPE = r"\blines?\b|\brows? \d|delimiter|separator|header|footer|total|comment|preamble|title|quot|encod|fields?\b|values\b"
+SHAPE = (
+    r"\blines?\b|\brows? \d|delimiter|separator|header|footer|total|comment|preamble|title|quot|encod|fields?\b"
+    r"|values\b"
+)
 LETTERS = r"encod|utf|windows-|latin|iso-8859|cp\d{3,4}|code ?page"
 TWICE = r"duplicate|twice|same name|more than once|several columns|\b_2\b|_2`?"
 ROWS = SHAPE + r"|key\b|not a\b|is no\b|cannot be|does not fit|too (many|few)"
@@ -72,6 +75,28 @@ class Table:
     @property
     def size(self) -> int:
         return len(self.columns[self.key].cells)
+
+
+# what seldom is the cause, and what mostly is
+_LEAST = (
+    "bad cells",
+    "few bad cells",
+    "odd name",
+    "paging",
+    "gzip",
+    "bom",
+    "name with spaces",
+    "sep=",
+    "run 2",
+    "view",
+)
+_MOST = ("wrong", "above", "no header", "rows end", "all lines", "a quote", "below", "the header again", "two files")
+
+
+def blamed(quirks: Sequence[str]) -> str:
+    """What is told as the cause of a difference: the quirk that most likely is."""
+    causes = [quirk for quirk in quirks if not quirk.startswith(_LEAST)] or quirks
+    return next((q for most in _MOST for q in causes if q.startswith(most)), causes[0] if causes else "plain")
 
 
 @dataclass
@@ -136,7 +161,7 @@ def same(got: Any, right: Any) -> bool:
 
 def judge(table: Table, out: Outcome) -> Verdict:
     """The verdict on what a run published."""
-    quirks = "+".join(table.quirks) or "plain"
+    quirks = blamed(table.quirks)
     if out.state != "succeeded":
         if "bug in Atlas" in out.answer or not out.answer.strip():
             return Verdict("different", f"a bug in Atlas [{quirks}]", out.answer)
@@ -149,11 +174,13 @@ def judge(table: Table, out: Outcome) -> Verdict:
         # what went wrong with the shape explains what went wrong in it
         order = sorted(silent, key=lambda one: not one.kind.startswith(("rows", "names", "columns")))
         of_text = all(one.kind.startswith("kept as text") for one in silent)
-        kind = order[0].kind if of_text or order[0].kind.startswith("values") else f"{order[0].kind} [{quirks}]"
+        shape = not order[0].kind.startswith(("kept as text", "values"))
+        kind = f"{order[0].kind} [{quirks}]" if shape or "words" in order[0].kind else order[0].kind
         return Verdict("different", kind, "; ".join(one.detail for one in order[:4]), text=of_text, masked=masked)
     if found:
         return Verdict("told", found[0].kind, found[0].detail, masked=masked)
-    noise = bool(out.notes) and not table.quirks
+    clear = not table.quirks and not any("ambiguous" in column.kind for column in table.columns)
+    noise = bool(out.notes) and clear
     return Verdict("equal", detail=out.notes if noise else "", noise=noise, masked=masked)
 
 
