@@ -6,12 +6,13 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from atlas.embedded import Embedded
-from bot.client import Atlas, AtlasProblem
-from bot.runs import follow
+from bot.client import ENDED, Atlas, AtlasProblem
+from bot.runs import outcome
 from core.settings import load
 from engine.store import datasets, runs
 
@@ -69,7 +70,13 @@ class Reader:
         many = {"ATLAS_LIMIT_PER_ADDRESS": "999999/minute", "ATLAS_LIMIT_PER_TOKEN": "999999/minute"}
         self.atlas = _InTurn(load({**given, **many, **more}))
 
+        self._loop = asyncio.Runner()
+        self._http = self.atlas.client()
+        self._bot = Atlas(self._http)
+
     def close(self) -> None:
+        self._loop.run(self._http.aclose())
+        self._loop.close()
         self.atlas.close()
 
     def write(self, name: str, source: str, files: dict[str, bytes] | None = None, more: str = "") -> None:
@@ -86,26 +93,25 @@ class Reader:
         (self.pipelines / f"{name}.yml").unlink()
         shutil.rmtree(self.pipelines / "data" / name)
 
-    def run(self, name: str, *, full: bool = False) -> Outcome:
-        return asyncio.run(self._run(name, full))
+    def run(self, name: str) -> Outcome:
+        return self._loop.run(self._run(name))
 
-    async def _run(self, name: str, full: bool) -> Outcome:
-        async with self.atlas.client() as http:
-            atlas = Atlas(http)
-            try:
-                run = await atlas.start(name, full=full)
-                self.atlas.work(run["run"])
-                async for reply in follow(atlas, run):
-                    last = reply
-                seen = await atlas.run(run["run"])
-            except AtlasProblem as problem:
-                return Outcome("refused", f"{problem.message}\n{problem.hint or ''}")
+    async def _run(self, name: str) -> Outcome:
+        try:
+            seen = await self._bot.start(name)
+            self.atlas.work(seen["run"])
+            seen = await self._bot.run(seen["run"])
+            if seen["state"] not in ENDED:
+                seen = [run async for run in self._bot.watch(seen)][-1]
+            reply = await outcome(self._bot, seen, ZoneInfo("UTC"))
+        except AtlasProblem as problem:
+            return Outcome("refused", f"{problem.message}\n{problem.hint or ''}")
         masked = {found["column"] for found in seen["personal_columns"] if found["action"] != "keep" or found["masked"]}
         masked |= {found["column"] for found in seen["found_elsewhere"]}
-        outcome = Outcome(seen["state"], last.text, seen["rows_rejected"] or 0, masked)
-        if outcome.state == "succeeded":
-            outcome.names, outcome.rows = self.published(name)
-        return outcome
+        out = Outcome(seen["state"], reply.text, seen["rows_rejected"] or 0, masked)
+        if out.state == "succeeded":
+            out.names, out.rows = self.published(name)
+        return out
 
     def published(self, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Names and rows of the version that people see."""

@@ -14,8 +14,8 @@ from tests.differential.truth import Column, Json, Reading
 
 MISSING = object()
 NAMES = (
-    "quantity,amount,unitPrice,status,is_open,size,Weight kg,kategori,mærke,tags,dimensions,rate,level,created,deadline,"
-    "code,remark,worth,Beløb,ratio,flag,batch,shelf,unit"
+    "quantity,amount,unitPrice,status,is_open,size,Weight kg,kategori,mærke,tags,dimensions,rate,level,created,"
+    "deadline,code,remark,worth,Beløb,ratio,flag,batch,shelf,unit"
 ).split(",")
 
 

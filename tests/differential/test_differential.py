@@ -22,12 +22,12 @@ def test_csv_files_are_published_as_they_are_or_something_is_said() -> None:
 
 
 def test_rest_lists_are_published_as_they_are_or_something_is_said() -> None:
-    judged("rest", 10, SHORT)
+    judged("rest", 8, SHORT)
 
 
 @pytest.mark.services
 def test_postgres_tables_are_published_as_they_are_or_something_is_said(url: str) -> None:
-    judged("postgres", 10, SHORT)
+    judged("postgres", 8, SHORT)
 
 
 @pytest.mark.long
