@@ -84,6 +84,7 @@ def make(seed: int, number: int) -> Case:
     how.quirks += ["line ends CR"] if how.end == "\r" else []
     columns = _columns(r, where, how)
     table = Table(columns, key=next(i for i, c in enumerate(columns) if c.kind == "key"), quirks=how.quirks)
+    table.refusal = how.encoding in ("macintosh", "iso-8859-15", "utf-16-le without BOM")  # hardly to be decided
     case = _written(r, number, table, how)
     if number in DECLARED:
         case.more = _declared(table, where)

@@ -193,7 +193,7 @@ class Case:
     def _page(self, texts: list[str], begin: int, size: int, page: int, many: int, past: bool) -> Answer:
         api, headers = self.api, {}
         faulty = page == api.at
-        if api.fault == "empty page" and faulty:
+        if (api.fault == "empty page" and faulty) or (api.fault == "ends early" and page >= api.at):
             texts = []
         if faulty and api.fault == "html":
             return 200, {"Content-Type": "text/html"}, b"<html><body>Sign in</body></html>"
@@ -309,6 +309,8 @@ def _fault(r: Random, case: Case, list_: list[Record]) -> None:
         faults += ["repeats"] * 3
     api.fault = fault = r.choice(faults)
     pages = -(-len(list_) // api.size)
+    if not fault and told and api.paging in ("page", "offset") and api.end == "empty" and pages > 2:
+        api.fault = fault = "ends early"
     api.at = r.randint(2, max(2, pages - 1)) if paged else 1
     if fault == "empty page" and api.at >= pages:
         api.fault = fault = ""
@@ -327,6 +329,9 @@ def _fault(r: Random, case: Case, list_: list[Record]) -> None:
             api.fault = "doubled, changed" if which else "doubled"
     elif fault == "hidden":
         step.hidden = set(r.sample(range(len(list_)), max(1, len(list_) // 5)))
+        for begin in range(0, 0 if told else len(list_), api.size):  # an empty page would be the end
+            if step.hidden.issuperset(range(begin, min(begin + api.size, len(list_)))):
+                step.hidden.remove(begin)
         step.right = [record for n, record in enumerate(list_) if n not in step.hidden]
         if not told:
             case.refusal = True
@@ -336,6 +341,10 @@ def _fault(r: Random, case: Case, list_: list[Record]) -> None:
     elif fault == "empty page":
         at = api.at
         step.right = [record for n, record in enumerate(list_) if n // api.size + 1 != at]
+    elif fault == "ends early":
+        step.right = list_[: (api.at - 1) * api.size]
+        case.must_say = r"total|\d+ of \d+|fewer|announce|promise|missing|short of|says|tells"
+        case.refusal = True
     elif fault == "repeats":
         api.end, case.refusal = "repeats", True
     elif fault == "another host" or (fault == "the same token again"):
@@ -349,7 +358,7 @@ def _later(r: Random, case: Case, list_: list[Record]) -> None:
     if (
         case.steps[0].hidden
         or case.steps[0].nulls
-        or case.api.fault in ("empty page", "repeats")
+        or case.api.fault in ("empty page", "ends early", "repeats")
         or case.api.fault.startswith("doubled")
     ):
         return

@@ -288,6 +288,7 @@ def _compare(column: Column, at: int, rows: list[tuple[int, tuple[Any, ...]]], o
             if not way.told:
                 return []
             detail = f"`{column.name}` is read as {way.name}"
+            about = _any_of(r"\b(is|stays?|kept as|as|remains?) text\b", about) if way.name == "text" else about
             kind = (
                 f"kept as text: {column.kind}" if way.name == "text" else f"values: {column.kind}, read as {way.name}"
             )
