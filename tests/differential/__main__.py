@@ -119,7 +119,6 @@ def main() -> None:
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--count", type=int, help="cases of each family; by default all")
     asked.add_argument("--only", type=int, action="append", help="only these numbers; shows the source and the answer")
-    asked.add_argument("--kind", help="only show cases whose kind of fault holds this text")
     wanted = asked.parse_args()
     bad = 0
     for family in wanted.family or FAMILIES:

@@ -90,7 +90,18 @@ _LEAST = (
     "run 2",
     "view",
 )
-_MOST = ("wrong", "above", "no header", "rows end", "all lines", "a quote", "below", "the header again", "two files")
+_MOST = (
+    "wrong",
+    "above",
+    "no header",
+    "rows end",
+    "all lines",
+    "a quote",
+    "below",
+    "the header again",
+    "two files",
+    "ends with",
+)
 
 
 def blamed(quirks: Sequence[str]) -> str:
@@ -191,7 +202,7 @@ def deviations(table: Table, out: Outcome) -> tuple[list[Deviation], int]:
     rows = _align(table, out, pairs, found)
     masked = 0
     if table.must_say:
-        found.append(Deviation("nothing said about it", table.must_say, table.must_say))
+        found.append(Deviation("nothing said about it", f"the answer has no word of: {table.must_say}", table.must_say))
     for right, at in pairs:
         if out.names[at] in out.masked:
             masked += 1
