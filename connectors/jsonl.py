@@ -23,6 +23,8 @@ KEPT = 1 << 16  # bytes of a line that is rejected
 
 
 class Source(FileSource):
+    """`path` is relative to the pipeline file; a glob reads many files."""
+
     connector: Literal["jsonl"]
 
 

@@ -19,6 +19,8 @@ from core.models import LINE, Remark, SourcePart
 
 
 class Source(FileSource):
+    """`path` is relative to the pipeline file; a glob reads many files."""
+
     connector: Literal["parquet"]
 
 

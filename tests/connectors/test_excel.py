@@ -54,7 +54,7 @@ def test_dates_are_dates_and_numbers_are_what_excel_holds(book: Any) -> None:
         sheet.write_row(0, 0, ["dato", "oprettet", "kl", "timer", "tal", "stor", "lille", "aktiv", "cpr", "formel"])
         for row in (1, 2):
             sheet.write_datetime(row, 0, dt.date(2026, 3, row), kind["date"])
-            sheet.write_datetime(row, 1, dt.datetime(2026, 3, 1, 12, 30, 15, 250000), kind["moment"])
+            sheet.write_datetime(row, 1, dt.datetime(2026, 3, 1, 12, 30, 15, 250000), kind["moment"])  # noqa: DTZ001
             sheet.write_datetime(row, 2, dt.time(8, 5), kind["time"])
             sheet.write_number(row, 3, [0.5, 68.75][row - 1], kind["hours"])
             sheet.write_row(row, 4, [row + 0.5, 12345678901234, 1e-7, row == 1, "0102031234"])

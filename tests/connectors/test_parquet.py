@@ -25,7 +25,7 @@ COLUMNS = {
     "truth": (pa.array([True, False]), ["true", "false"]),
     "date": (pa.array([dt.date(2026, 3, 1), dt.date(9999, 12, 31)]), ["2026-03-01", "9999-12-31"]),
     "moment": (
-        pa.array([dt.datetime(2026, 3, 1, 12, 30, 15, 250000), dt.datetime(2026, 3, 1)], pa.timestamp("us")),
+        pa.array([dt.datetime(2026, 3, 1, 12, 30, 15, 250000), dt.datetime(2026, 3, 1)], pa.timestamp("us")),  # noqa: DTZ001
         ["2026-03-01 12:30:15.25", "2026-03-01 00:00:00"],
     ),
     "zoned": (
@@ -68,7 +68,7 @@ def test_a_broken_file_is_refused_by_name(tmp_path: Path, how: str) -> None:
         "empty": b"", "cut": whole[:-20], "no end": whole[:-4], "text": b"a;b\n1;2\n",
         "zeros": whole[:100] + bytes(4000) + whole[4100:],
     }[how])  # fmt: skip
-    with pytest.raises(SourceUnreadable, match="`.*broken.parquet` "):
+    with pytest.raises(SourceUnreadable, match=r"`.*broken.parquet` "):
         reading(parquet, path)
 
 
@@ -77,5 +77,5 @@ def test_a_short_file_that_would_fill_the_memory_is_refused(tmp_path: Path) -> N
     long = pa.DictionaryArray.from_arrays(pa.array([0] * 60_000, pa.int32()), pa.array(["y" * 4_000_000]))
     pq.write_table(pa.table({"a": long}), path)
     assert path.stat().st_size < 1_000_000
-    with pytest.raises(SourceUnreadable, match="needs more memory than a source may take|is broken"):
+    with pytest.raises(SourceUnreadable, match=r"needs more memory than a source may take|is broken"):
         reading(parquet, path)
