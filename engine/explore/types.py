@@ -152,7 +152,7 @@ def pattern(type_: ColumnType) -> str:
 
 
 def _number(type_: ColumnType) -> str:
-    """`1.234,5` with the format `,` and `1,234.5` with `.`; with a blank after it, blanks or apostrophes group digits."""
+    """`1.234,5` with the format `,` and `1,234.5` with `.`; a blank after it: blanks or apostrophes group digits."""
     scale = f"{{1,{type_.scale or SCALE}}}"
     digits = f"0|[1-9][0-9]{{0,{WIDE - 1}}}"
     match type_.format:
