@@ -205,9 +205,11 @@ class _Deciding:
                 way = _way(before)
             if way is None and not number and marks == {","}:
                 way = "day first"  # nobody writes decimal commas and the month first
-            if way is None and number and self.known.native:
+            if number and self.known.native and "," not in marks:
                 way = "."
-            if way is None and name in self.known.declared:
+            elif number and self.known.native:
+                way = None if before is None or before.kind == "text" else _way(before)  # a text may hold either
+            if way is None and name in self.known.declared:  # it is no text
                 way = "." if number else "day first"
             like = {kind: f for kind, f in ways.items() if _way(kind) == way}
             if like:

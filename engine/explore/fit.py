@@ -69,10 +69,10 @@ class Fit:
 
     def merge(self, other: "Fit") -> "Fit":
         def both(name: str) -> int:
-            one, two = getattr(self, name), getattr(other, name)
+            one, two = int(getattr(self, name)), int(getattr(other, name))
             if name in ("whole", "scale", "longest"):
                 return max(one, two)
-            return min(one, two) if name == "shortest" else int(one + two)
+            return min(one, two) if name == "shortest" else one + two
 
         return Fit(**{field.name: both(field.name) for field in fields(Fit)})
 
@@ -100,7 +100,7 @@ def unit_of(values: pl.Series) -> str | None:
 
 
 def _share(which: pl.Series) -> float:
-    return which.sum() / len(which) if len(which) else 0.0
+    return float(which.sum()) / len(which) if len(which) else 0.0
 
 
 def likely(values: pl.Series) -> list[ColumnType]:

@@ -36,7 +36,7 @@ class ColumnProfile:
     """Counts of one column, and the kinds that all of its text fits so far.
 
     `whole` and `scale` are the digits before and after the decimal point, by kind of decimal. `marked` counts values
-    that could be read in another way, too, by a kind, and `proven` those of them that cannot: 1,234 alone may be a
+    that a kind might read in two ways, and `proven` those of them that can be seen to have one: 1,234 alone may be a
     thousand, and 03-04 a day of April or of March. `beyond`: some whole number does not fit a BIGINT.
     """
 
@@ -213,7 +213,7 @@ def _measured(frame: pl.DataFrame, open_: dict[str, frozenset[str]]) -> dict[str
         sign = column.str.starts_with("-")
         for kind in sorted(kinds & _DAY_OR_MONTH):
             cells[name, "marked", kind] = column.count()
-            cells[name, "proven", kind] = (column.str.slice(0, 2) > "12").sum()
+            cells[name, "proven", kind] = (column >= "13").sum()  # as text
         if "integer" in kinds:
             cells |= {(name, "whole", kind): (column.str.len_bytes() - sign).max() for kind in kinds & _DECIMAL.keys()}
             continue
@@ -227,8 +227,7 @@ def _measured(frame: pl.DataFrame, open_: dict[str, frozenset[str]]) -> dict[str
                 marked = column.str.contains("[.,]")
                 proven = marked & ~column.str.contains(_TWO_WAYS)
             else:
-                marked, first = point.is_not_null(), column.str.slice(0, 2)
-                proven = marked & ((scale != 3) | (whole > 3) | (first == "0.") | (first == "-0"))
+                marked, proven = point.is_not_null(), scale != 3  # enough for most, and quick
             cells |= {(name, "marked", kind): marked.sum(), (name, "proven", kind): proven.sum()}
     numbers = frame.lazy().select(expr.alias(str(i)) for i, expr in enumerate(cells.values())).collect()
     found: dict[str, dict[str, dict[str, int]]] = {name: {} for name in open_}

@@ -96,7 +96,9 @@ def fits(column: pl.Expr, type_: ColumnType, *, whole: bool = False) -> pl.Expr:
         wanted = wanted.replace("[0-9]{1,9}", "[0-9]{1,6}")  # of a second
     looks_right = column.str.contains(f"^(?:{wanted})$")
     if type_.kind in ("date", "datetime"):
-        day = column.str.extract("^([^T ]*)") if _is_loose(type_) else column.str.slice(0, 10)
+        day = column
+        if type_.kind == "datetime":
+            day = column.str.extract("^([^T ]*)") if _is_loose(type_) else column.str.slice(0, 10)
         return looks_right & (_day(day, _day_format(type_)).is_not_null() | column.is_null())
     if type_.kind == "decimal" and type_.scale is None:
         return looks_right & ((needed(column) <= SCALE) if type_.format == "e" else True)
@@ -152,7 +154,7 @@ def pattern(type_: ColumnType) -> str:
 
 
 def _number(type_: ColumnType) -> str:
-    """`1.234,5` with the format `,` and `1,234.5` with `.`; with a blank after it, blanks or apostrophes group digits."""
+    """`1.234,5` with the format `,` and `1,234.5` with `.`; a blank after it: blanks or apostrophes group digits."""
     scale = f"{{1,{type_.scale or SCALE}}}"
     digits = f"0|[1-9][0-9]{{0,{WIDE - 1}}}"
     match type_.format:

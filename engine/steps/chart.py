@@ -51,7 +51,8 @@ def _misfit(job: Job, misfit: write.Misfit, before: ColumnType) -> SourceUnreada
     names = [part_name(result, read) for result in read for _ in result["files"]]
     place = place_of(names[job.claim.spec["index"]], misfit.line)
     return SourceUnreadable(
-        f"`{misfit.column}` of `{job.pipeline.name}` was published as {before} and holds something else now: "
-        f"look at line {place}.",
-        hint=f"Correct it, or reject such rows by a rule; if it is meant: run {job.pipeline.name} --full",
+        f"`{misfit.column}` of `{job.pipeline.name}` was published as {before}, and too many of its "
+        f"values are something else now: look at line {place}.",
+        hint=f"Correct them, or declare the column in {job.pipeline.name}.yml; if it is meant: "
+        f"run {job.pipeline.name} --full",
     )

@@ -31,7 +31,9 @@ def do(job: Job) -> Done:
     told: list[str] = []
     if base:
         verdicts, again, told = increment.joined(base.verdicts, verdicts, types)
-    shown = {column: what for column, what in made.told.items() if verdicts[column].action == "keep"}
+    # nobody reads masked values as numbers or dates; what is declared holds all the same
+    read_so = {c for c, verdict in verdicts.items() if verdict.action == "keep" or c in job.pipeline.columns}
+    shown = {column: what for column, what in made.told.items() if column in read_so}
     _can_be_read_on(job, whole, types, verdicts, again)
     events = report.explored(job.home.settings, job.run, list(types), sum(r.rows for r in read), len(read))
     return Done(
@@ -42,7 +44,7 @@ def do(job: Job) -> Done:
             "again": {column: verdict.as_json() for column, verdict in again.items()},
             "told": [*told, *decide.sentences(shown)],
             "spoilt": sorted(made.spoilt),
-            "bad": sorted(column for column in made.bad if verdicts[column].action == "keep"),
+            "bad": sorted(read_so.intersection(made.bad)),
             "edges": events.edges,
         },
         save=lambda db: lineage.save_events(db, job.run.id, events.events),
