@@ -14,8 +14,9 @@ PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 
 
 def example(page: str, name: str) -> str:
-    """The block of a page that is the pipeline file of that name, without the two keys that every file begins with."""
-    (block,) = re.findall(rf"```yaml\nname: {name}\nowner: .*\n((?:(?!```).*\n)+)```", (PAGES / page).read_text("utf-8"))
+    """The block of a page that is the pipeline file of that name, without its first two lines."""
+    text = (PAGES / page).read_text("utf-8")
+    (block,) = re.findall(rf"```yaml\nname: {name}\nowner: .*\n((?:(?!```).*\n)+)```", text)
     return str(block)
 
 
