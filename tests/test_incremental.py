@@ -315,3 +315,20 @@ def test_a_text_cannot_be_a_cursor(club: Club) -> None:
     answer = club.run()
     assert answer["state"] == "failed"
     assert "which cannot be a cursor" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(("kind", "values"), [
+    ("bigint", ["1352171357891584011", "999999999999999999", "1352171357891584012"]),
+    ("timestamptz", ["2026-01-01", "infinity", "-infinity", "2026-01-02"]),
+])  # fmt: skip
+def test_a_cursor_may_be_longer_than_any_number_and_infinite(club: Club, kind: str, values: list[str]) -> None:
+    club.db.execute(f"ALTER TABLE members DROP updated_at, ADD updated_at {kind}; TRUNCATE members")
+    for number, value in enumerate(values):
+        club.db.execute("INSERT INTO members VALUES (%s, NULL, 'Norway', 1, %s)", [number, value])
+    assert club.good()["rows_in"] == len(values)
+    newer = "1352171357891584013" if kind == "bigint" else "2026-01-03"
+    club.db.execute("INSERT INTO members VALUES (99, NULL, 'Norway', 1, %s)", [newer])
+    club.db.execute("UPDATE members SET paid = 2 WHERE updated_at::text LIKE '%infinity'")
+    assert club.good()["rows_in"] < len(values) + 1
+    assert len(club.rows()) == len(values) + 1
+    equals_a_full_one(club)

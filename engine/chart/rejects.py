@@ -129,8 +129,9 @@ def _list_twice(rows: Rows, pipeline: Pipeline, later: bool) -> bool:
     if not rows.connection.execute(f"SELECT count(*) FROM {TWICE}_keys").fetchall()[0][0]:
         return False
     cursor = pipeline.source.get("cursor")
-    order = [f"{quoted(cursor)} DESC NULLS LAST"] if cursor in rows.types else []
-    way = "DESC" if later or order else "ASC"
+    ordered = cursor in rows.types and rows.types[cursor].kind != "text"
+    order = [f"{quoted(cursor)} DESC NULLS LAST"] if ordered else []
+    way = "DESC" if later or cursor else "ASC"
     order += [f"{FILE} {way}", f"{LINE} {way}"]
     rows.connection.execute(
         f"CREATE TEMP TABLE {TWICE} AS SELECT {FILE} AS file, {LINE} AS line FROM ("
