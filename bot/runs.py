@@ -205,11 +205,11 @@ def quality(run: Answer) -> str:
 
 
 def changed(moved: Answer | None, *, since: str = "") -> str:
-    """`, 2.3 down`, over the rules that both runs have; nothing of a first run."""
+    """`, 2.3 down`, over the rules that both runs have, and whether the contract changed; nothing of a first run."""
     said = change(moved["score"]) if moved else ""
     if moved and moved["contract"]:
-        both = f"{said} by the rules that both have" if said else "no rule is in both"
-        return f"; the contract is another one than in run #{moved['since']}, {both}"
+        both = f"by the rules that both runs have the score is {said}" if said else "no rule was measured in both"
+        return f". The contract has changed since run #{moved['since']}; {both}"
     return f", {said}{since}" if said else ""
 
 

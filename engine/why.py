@@ -97,9 +97,9 @@ def _moved(compared: Compared) -> str:
 
 def _other_contract(compared: Compared) -> str:
     if compared.now.overall is None:
-        return f"The contract is another one than in run #{compared.since}; no rule was measured in both."
+        return f"The contract has changed since run #{compared.since}; no rule was measured in both."
     moved = _moved(compared) or f"stayed at {score.text(compared.now.overall)}"
-    return f"The contract is another one than in run #{compared.since}. By the rules that both have the score {moved}."
+    return f"The contract has changed since run #{compared.since}. By the rules that both runs have the score {moved}."
 
 
 def nothing_measured(dataset: str, checks: Sequence[Check]) -> str:

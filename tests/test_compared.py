@@ -46,8 +46,8 @@ def test_another_contract_is_told_and_compared_over_the_rules_that_both_have(sho
         assert moved.contract
         assert (moved.now.overall, moved.before.overall) == (50, 50)
         assert text.startswith(f"orders has {score} in run #")
-        assert "The contract is another one than in run #" in text
-        assert "By the rules that both have the score stayed at 50.0." in text
+        assert "The contract has changed since run #" in text
+        assert "By the rules that both runs have the score stayed at 50.0." in text
         assert "rose" not in text
     shop.change("2", mail="b@firma.dk")
     text, moved = told(shop, shop.run())

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import floor
 from pathlib import Path
@@ -27,14 +26,6 @@ MOST_FILES = 25  # of one version: from here on they are written into one
 _BYTES = 16  # of a hash: among a billion values two are equal by chance once in 10^21 times
 _NO_VALUE = "''::BLOB"  # the hash of a row that has no value to compare
 Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Marked:
-    """The marks of one run, or of some that were written into one."""
-
-    path: str
-    rows: int
 
 
 def salt(masking_key: bytes) -> str:
@@ -61,7 +52,7 @@ def key_texts(keys: pl.DataFrame) -> pl.Series:
 def write(
     draft: Path, keys: Iterator[tuple[int, pl.DataFrame]], planned: Sequence[Planned], personal: frozenset[str],
     secret: str, target: Path, spill: Path, progress: Progress,
-) -> Marked:  # fmt: skip
+) -> str:  # fmt: skip
     """Writes the marks of a run from their draft and the keys of its rows (LINE, `key`), by number of the raw file.
 
     The times of columns that are `personal` are left out.
@@ -89,7 +80,7 @@ def write(
     finally:
         if writer:
             writer.close()
-    return Marked(str(target), rows if writer else 0)
+    return str(target)
 
 
 def _written(name: str) -> str:
@@ -153,11 +144,11 @@ class Marks:
         known = [f"{name} IS NOT NULL" if name in self.columns else "false" for name in names]
         return int(self._one(f"count(*) FILTER (NOT ({' AND '.join(known)}))")[0])
 
-    def filled(self, found: Marked, names: Sequence[str], target: Path) -> Marked:
+    def filled(self, found: str, names: Sequence[str], target: Path) -> str:
         """These marks in one file, those that were unknown taken from others by key, where a key has one row."""
-        there = [name for name in pq.read_schema(found.path).names if name in names]
+        there = [name for name in pq.read_schema(found).names if name in names]
         self.connection.execute(
-            f"CREATE TABLE found AS FROM read_parquet({quoted_text(found.path)}) "
+            f"CREATE TABLE found AS FROM read_parquet({quoted_text(found)}) "
             f"QUALIFY count(*) OVER (PARTITION BY {KEY}) = 1"
         )
         once = f"SELECT {KEY}, count(*) AS rows FROM marks GROUP BY {KEY}"
@@ -172,12 +163,12 @@ class Marks:
         self.connection.execute(f"CREATE TABLE whole AS SELECT {columns} FROM {both}")
         return self._kept("whole", target)
 
-    def into_one(self, target: Path) -> Marked:
+    def into_one(self, target: Path) -> str:
         return self._kept("marks", target)
 
-    def _kept(self, table: str, target: Path) -> Marked:
+    def _kept(self, table: str, target: Path) -> str:
         self.connection.execute(f"COPY {table} TO {quoted_text(str(target))} (FORMAT parquet, COMPRESSION zstd)")
-        return Marked(str(target), pq.read_metadata(target).num_rows)
+        return str(target)
 
     def scored(
         self, planned: Sequence[Planned], others: Mapping[str, Table], personal: frozenset[str], now: datetime,

@@ -43,7 +43,7 @@ class Planned(TypedDict):
     own: str  # value: the column of marks in which a dataset that references itself keeps the other side
 
 
-Marked = tuple[Planned, dict[str, str]]  # how a check is marked, and the SQL of its columns by name
+Plan = tuple[Planned, dict[str, str]]  # how a check is marked, and the SQL of its columns by name
 
 
 def marked(
@@ -67,7 +67,7 @@ def mark(pipeline: Pipeline, raw: Raw, path: Path, spill: Path, link: Link) -> l
     return [one for one, _ in planned]
 
 
-def _planned(rows: Rows, check: Check) -> Marked:
+def _planned(rows: Rows, check: Check) -> Plan:
     one = Planned(
         check=check.name, dimension=check.dimension, column=check.column, weight=check.weight, fault=check.fault,
         note=check.note, allowed=check.allowed, kind="", mark="", target=check.target, sought_as="", masked=False,
@@ -144,7 +144,7 @@ def _together(texts: list[str]) -> str:
     return " || ".join(f"length({text}) || ':' || {text}" for text in texts)
 
 
-def _that_runs(rows: Rows, one: Planned, columns: dict[str, str]) -> Marked:
+def _that_runs(rows: Rows, one: Planned, columns: dict[str, str]) -> Plan:
     """The same, or why its rows cannot be marked. Where a rule fails over a row, the row is marked so, and no other."""
     for name, sql in columns.items():
         try:
@@ -165,8 +165,8 @@ def _runs(rows: Rows, columns: list[str]) -> bool:
     return True
 
 
-def _without(marked: Marked, why: str | None) -> Marked:
-    return {**marked[0], "kind": "", "note": why or marked[0]["note"]}, {}
+def _without(plan: Plan, why: str | None) -> Plan:
+    return {**plan[0], "kind": "", "note": why or plan[0]["note"]}, {}
 
 
 def _whole(rows: Rows, key: list[str]) -> str:

@@ -108,7 +108,7 @@ def _marks(job: Job, published: Files, charted: Specs, rejected: list[pl.DataFra
     personal = frozenset(column for column, verdict in verdicts.items() if verdict.action != "keep")
     form = json.dumps([raw.form(verdicts[column]) for column in job.pipeline.key])
 
-    def written(draft: Path, keys: Iterator[tuple[int, pl.DataFrame]], name: str) -> marked.Marked:
+    def written(draft: Path, keys: Iterator[tuple[int, pl.DataFrame]], name: str) -> str:
         return marked.write(draft, keys, planned, personal, secret, _target(job, name), _spill(job), job.progress)
 
     fresh = written(Path(contract["draft"]), _keys(job, charted, rejected), "marks")
@@ -123,15 +123,15 @@ def _marks(job: Job, published: Files, charted: Specs, rejected: list[pl.DataFra
     with marked.opened(before, secret, _spill(job), job.progress) as old:
         if names := old.unknown(planned) if before else []:
             draft, keys = _drafted_again(job, published)
-            before = [old.filled(written(draft, keys, "marks-new"), names, _target(job, "marks-filled")).path]
+            before = [old.filled(written(draft, keys, "marks-new"), names, _target(job, "marks-filled"))]
             draft.unlink()
-    files = [*before, fresh.path]
+    files = [*before, fresh]
     rows = raw.rows(job)
     with marked.opened(files, secret, _spill(job), job.progress) as all_of_them:
         name = job.pipeline.name
         results = all_of_them.scored(planned, rows.others, personal, rows.now, name, lost)
         if len(files) > marked.MOST_FILES:
-            files = [all_of_them.into_one(_target(job, "marks-joined")).path]
+            files = [all_of_them.into_one(_target(job, "marks-joined"))]
     return {"marks": {"key": form, "files": files, "lost": lost}, "results": [vars(result) for result in results]}
 
 
