@@ -167,6 +167,6 @@ def ended(settings: Settings, run: Run) -> Events:
     error = run.error["message"] if run.error else None
     step = (run.error or {}).get("step", "plan")
     told = [reporter.whole(state, error)]
-    if step != "navigate":
+    if step != "navigate" and run.definition.get("source"):  # a run of a model has no other layer
         told.insert(0, reporter.layer(state, LAYER.get(step, "chart"), error=error))
     return told

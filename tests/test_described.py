@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from api.main import IN_PROCESS
 from atlas.embedded import Embedded
+from bot.skills.columns import _personal
 from core.models import Table
 from engine import described
 from engine.store import access, audit
@@ -134,3 +135,10 @@ def test_a_run_of_a_model_says_nothing_of_the_datasets(atlas: Embedded) -> None:
     assert [person.says(said).facts for said in ("pipelines", "quality kunder")] == before
     assert person.says(f"retry {number}").text.startswith(f"Run `#{number}` succeeded: there is nothing to retry.")
     assert [a["title"] for a in person.says("alerts").facts["items"]] == ["forkert could not be built"]
+
+
+def test_a_column_with_a_few_personal_values_is_not_told_as_kept() -> None:
+    column = {"personal": ["EMAIL"], "action": None, "scope": None, "reached_by": []}
+    assert _personal(column) == "single values masked: e-mail addresses"
+    assert _personal({**column, "action": "keep", "scope": "column"}) == "e-mail addresses, kept by decision"
+    assert _personal({**column, "action": "redact", "scope": "spans"}) == "e-mail addresses, redacted where found"

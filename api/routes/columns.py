@@ -23,8 +23,8 @@ class Column(BaseModel):
 
     There is an example only in datasets, if nothing personal is in the column and it joins nothing, for those who may
     read rows.
-    `personal` are the kinds of personal data found in it, `action` is what is done about them; `reached_by` are the
-    personal columns whose values reach a column of a model.
+    `personal` are the kinds of personal data found in it, `action` is what is done about them, null where only single
+    values were found, which are masked. `reached_by` are the personal columns whose values reach a column of a model.
     """
 
     name: str
@@ -100,7 +100,8 @@ def _charted(db: Session, version: Version) -> dict[str, dict[str, Any]]:
         verdict = privacy.verdict(row)
         held = verdict.types or tuple(kind for kind, count in row.found.items() if count)
         if held or row.masked:
-            told[row.column] = {"personal": list(held), "action": verdict.action, "scope": verdict.scope}
+            whole = {"action": verdict.action, "scope": verdict.scope} if verdict.types else {}
+            told[row.column] = {"personal": list(held), **whole}
     return told
 
 

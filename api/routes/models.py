@@ -11,8 +11,8 @@ from api.asked import Name
 from api.deps import Caller, HomeDep, needs
 from api.slow import slow
 from core.errors import Refused
-from engine import rulings, standing
-from engine.store import datasets
+from engine import alerting, rulings, standing
+from engine.store import alerts, datasets
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"])
 
@@ -26,7 +26,7 @@ class Rows(BaseModel):
     model_config = answers.example(
         model="customers_by_city", kind="model", columns=["city", "customers", "spent"],
         types=["VARCHAR", "BIGINT", "DECIMAL(18,2)"], rows=[["Vejle", 12, "310.50"]],
-        total_rows=12, version=3, built_at="2026-03-02T05:00:02.300Z",
+        total_rows=12, version=3, built_at="2026-03-02T05:00:02.300Z", note=None,
     )  # fmt: skip
 
     model: str
@@ -37,6 +37,7 @@ class Rows(BaseModel):
     total_rows: int
     version: int
     built_at: answers.Time
+    note: str | None  # why it is not newer, if a model could not be built since
 
 
 BOTH: dict[int | str, dict[str, Any]] = {200: {"model": Rows, "content": {"text/csv": {"schema": {"type": "string"}}}}}
@@ -66,6 +67,8 @@ def get_rows(
             raise Refused(f"`{name}` is a dataset: only the tables of models are given as CSV.", hint=f"impact {name}")
         rulings.must_not_be_shown(db, name, version)
         table = datasets.table(db, dataset, version)
+        unbuilt = (a.cause for a in alerts.live(db) if is_model and a.rule == alerting.OF_MODELS and a.what == name)
+        note = next(unbuilt, None)
     caller.saw("rows.read", f"{'model' if is_model else 'dataset'} {name}")
     if "text/csv" in accept:
         file = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name)
@@ -81,5 +84,6 @@ def get_rows(
         total_rows=version.rows,
         version=version.number,
         built_at=answers.time(version.published_at),
+        note=note,
     )
     return Response(told.model_dump_json(), media_type="application/json")

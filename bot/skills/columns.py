@@ -66,5 +66,7 @@ def _personal(column: Answer) -> str | None:
     if not column["personal"]:
         return None
     kinds = listing([KINDS.get(kind, kind) for kind in column["personal"]], most=3)
+    if column["action"] is None:
+        return f"single values masked: {kinds}"
     where = "" if column["scope"] == "column" or column["action"] == "keep" else " where found"
     return f"{kinds}, {DONE_TO[column['action']]}{where}"

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from bot.client import Answer, Atlas
 from bot.reply import Reply, Table
 from bot.skill import skill
-from bot.words import many, when
+from bot.words import many, one_line, when
 
 ZONED = "TIMESTAMP WITH TIME ZONE"
 
@@ -32,6 +32,8 @@ async def show(atlas: Atlas, model: str) -> Reply:
     rows, local = _drawn(table, zone)
     if local:
         told += f" Times are in {zone.key}."
+    if table["note"]:
+        told += f"\nNote: this is the table from before. {one_line(table['note'])}"
     return Reply(
         told,
         table=Table(table["columns"], rows) if rows else None,

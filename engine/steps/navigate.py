@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from core.errors import AtlasError, BadPipeline, Cancelled, LeaseLost
+from core.errors import AtlasError, BadPipeline, Cancelled, LeaseLost, Refused
 from core.models import Table
 from engine import catalog, faults, rebuild, report, rulings, warehouse
 from engine.child import Limits
@@ -22,7 +22,10 @@ def do(job: Job) -> Done:
     for model in downstream:
         job.progress(len(tables))
         try:
-            tables.append(_build(job, model, set(known)))
+            built = _build(job, model, set(known))
+            if built["state"] == "waits" and rebuild.is_one(job.run) and model.name == job.run.pipeline:
+                raise Refused(f"`{model.name}` was not built: it {built['note']}.", hint=f"why {model.name}")
+            tables.append(built)
         except (LeaseLost, Cancelled):
             raise
         except AtlasError as error:
