@@ -113,7 +113,9 @@ class Plan:
                 around = each([*around, *deciding(columns, "grouped by")])
             rows = tuple(dict.fromkeys([*found.rows, *step.rows]))
             more = Relation(columns, around, rows=rows)
-            if [set(c.own) for c in columns] == [set(c.own) for c in found.columns] and set(around) == set(found.around):
+            if [set(c.own) for c in columns] == [set(c.own) for c in found.columns] and set(around) == set(
+                found.around
+            ):
                 return more
             found = more
 
@@ -281,7 +283,9 @@ class Plan:
         decides = deciding([*left.columns, *right.columns], "filtered by")
         return replace(self._set(node, left, right, left.columns, decides), rows=left.rows)
 
-    def _set(self, node: Node, left: Relation, right: Relation, columns: list[Value], decides: Iterable[Flow]) -> Relation:
+    def _set(
+        self, node: Node, left: Relation, right: Relation, columns: list[Value], decides: Iterable[Flow]
+    ) -> Relation:
         alike = not node.get("setop_all")
         grouped = deciding(columns, "grouped by") if alike and not decides else ()
         around = each([*left.around, *right.around, *decides, *grouped])

@@ -46,7 +46,7 @@ class Generator:
     """One query a call of `query`; the same seed writes the same queries."""
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        self.random = random.Random(seed)
         self.features: set[str] = set()
         self.names = 0
 

@@ -202,7 +202,9 @@ def test_a_join_that_only_looks_up_takes_no_row_away() -> None:
     assert "(t: joined on customers.customer_id)" in told(sql)
 
 
-@pytest.mark.parametrize("sql", ["select unknown_column from invoices", "this is no sql at all", "select ((( from invoices"])
+@pytest.mark.parametrize(
+    "sql", ["select unknown_column from invoices", "this is no sql at all", "select ((( from invoices"]
+)
 def test_what_cannot_be_followed_comes_from_every_column(sql: str) -> None:
     edges = columns(sql, {"invoices": SCHEMAS["invoices"]}, ["out"])
     assert {(e.from_column, e.via, e.direct) for e in edges} == {
