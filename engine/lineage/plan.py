@@ -47,11 +47,12 @@ class Plan:
 
     def relation(self, node: Node) -> Relation:
         while node["type"] == "LOGICAL_MATERIALIZED_CTE":  # one in the other, as many as there are WITH
-            made, rest = node["children"]
-            found = self.relation(made)
-            if str(node.get("ctename", "")).startswith("__duckdb_delim_dedup"):
-                found = Relation([replace(value, outer=True) for value in found.columns], key=found.key)
-            self.common[node["table_index"]] = found
+            inner, rest = node["children"]
+            made = self.relation(inner)
+            if inner["type"] == "LOGICAL_AGGREGATE_AND_GROUP_BY":  # of a WITH that people write, it is a projection
+                # the different rows around a correlated subquery: they are its parameters, and take nothing away
+                made = Relation([replace(value, outer=True) for value in made.columns], key=made.key)
+            self.common[node["table_index"]] = made
             node = rest
         follow = getattr(self, "_" + node["type"].removeprefix("LOGICAL_").lower(), None)
         if follow is None:

@@ -182,8 +182,8 @@ class Expressions:
         if kind == "BOUND_REF":
             return self.inputs[node.get("index", 0)]
         if kind == "BOUND_COLUMN_REF":
-            at = node["binding"]
-            return self.bindings[at["table_index"]][at["column_index"]]
+            table, column = int(node["binding"]["table_index"]), int(node["binding"]["column_index"])
+            return self.bindings[table][column]
         if kind == "BOUND_CONSTANT":
             return NOTHING
         if kind == "BOUND_FUNCTION":
@@ -353,7 +353,7 @@ def _is_list(node: Node) -> bool:
 def _constant_node(node: Node) -> bool:
     if _name(node) == "__cast":
         return _constant_node(node["children"][0])
-    return node.get("expression_class") == "BOUND_CONSTANT"
+    return bool(node.get("expression_class") == "BOUND_CONSTANT")
 
 
 def _constant(node: Node) -> Any:
