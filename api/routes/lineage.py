@@ -263,9 +263,7 @@ def get_lineage(
     from engine.lineage import marquez
 
     with home.database.read() as db:
-        found = marquez.marquez_lineage(
-            _graph(db), node_id, depth, _about(db), home.settings.lineage_namespace
-        )
+        found = marquez.marquez_lineage(_graph(db), node_id, depth, _about(db), home.settings.lineage_namespace)
     return LineageGraph.model_validate(found)
 
 

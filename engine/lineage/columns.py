@@ -87,9 +87,7 @@ def _tables(schemas: Schemas) -> Iterator[duckdb.DuckDBPyConnection]:
             for table, names in schemas.items():
                 types = ", ".join(f"{sandbox.quoted(name)} {kind}" for name, kind in names.items())
                 connection.execute(f"CREATE TABLE {sandbox.quoted(table)} ({types})")
-                connection.execute(
-                    f"CREATE VIEW navigate.{sandbox.quoted(table)} AS FROM main.{sandbox.quoted(table)}"
-                )
+                connection.execute(f"CREATE VIEW navigate.{sandbox.quoted(table)} AS FROM main.{sandbox.quoted(table)}")
             yield connection
         finally:
             connection.execute("ROLLBACK")

@@ -47,11 +47,12 @@ class Plan:
 
     def relation(self, node: Node) -> Relation:
         while node["type"] == "LOGICAL_MATERIALIZED_CTE":  # one in the other, as many as there are WITH
-            made, rest = node["children"]
-            found = self.relation(made)
-            if str(node.get("ctename", "")).startswith("__duckdb_delim_dedup"):
-                found = Relation([replace(value, outer=True) for value in found.columns], key=found.key)
-            self.common[node["table_index"]] = found
+            inner, rest = node["children"]
+            made = self.relation(inner)
+            if inner["type"] == "LOGICAL_AGGREGATE_AND_GROUP_BY":  # of a WITH that people write, it is a projection
+                # the different rows around a correlated subquery: they are its parameters, and take nothing away
+                made = Relation([replace(value, outer=True) for value in made.columns], key=made.key)
+            self.common[node["table_index"]] = made
             node = rest
         follow = getattr(self, "_" + node["type"].removeprefix("LOGICAL_").lower(), None)
         if follow is None:
@@ -113,7 +114,9 @@ class Plan:
                 around = each([*around, *deciding(columns, "grouped by")])
             rows = tuple(dict.fromkeys([*found.rows, *step.rows]))
             more = Relation(columns, around, rows=rows)
-            if [set(c.own) for c in columns] == [set(c.own) for c in found.columns] and set(around) == set(found.around):
+            if [set(c.own) for c in columns] == [set(c.own) for c in found.columns] and set(around) == set(
+                found.around
+            ):
                 return more
             found = more
 
@@ -281,7 +284,9 @@ class Plan:
         decides = deciding([*left.columns, *right.columns], "filtered by")
         return replace(self._set(node, left, right, left.columns, decides), rows=left.rows)
 
-    def _set(self, node: Node, left: Relation, right: Relation, columns: list[Value], decides: Iterable[Flow]) -> Relation:
+    def _set(
+        self, node: Node, left: Relation, right: Relation, columns: list[Value], decides: Iterable[Flow]
+    ) -> Relation:
         alike = not node.get("setop_all")
         grouped = deciding(columns, "grouped by") if alike and not decides else ()
         around = each([*left.around, *right.around, *decides, *grouped])

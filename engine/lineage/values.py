@@ -182,8 +182,8 @@ class Expressions:
         if kind == "BOUND_REF":
             return self.inputs[node.get("index", 0)]
         if kind == "BOUND_COLUMN_REF":
-            at = node["binding"]
-            return self.bindings[at["table_index"]][at["column_index"]]
+            table, column = int(node["binding"]["table_index"]), int(node["binding"]["column_index"])
+            return self.bindings[table][column]
         if kind == "BOUND_CONSTANT":
             return NOTHING
         if kind == "BOUND_FUNCTION":
@@ -224,7 +224,9 @@ class Expressions:
         if name == "struct_insert" and arguments[0].fields is not None:
             before = len(arguments[0].fields)
             names = _names(node, before + len(arguments) - 1)
-            return Value(arguments[0].own, {**arguments[0].fields, **dict(zip(names[before:], arguments[1:], strict=True))})
+            return Value(
+                arguments[0].own, {**arguments[0].fields, **dict(zip(names[before:], arguments[1:], strict=True))}
+            )
         if name in _LISTS:
             return Value(items=either(arguments))
         if name in _SAME_ITEMS:
@@ -234,7 +236,9 @@ class Expressions:
         if name in _TO_JSON and len(arguments) == 1:
             return arguments[0].map(light)
         if name == "json_object" and len(arguments) % 2 == 0 and all(map(_constant, nodes[::2])):
-            return Value(fields={str(_constant(key)): value for key, value in zip(nodes[::2], arguments[1::2], strict=True)})
+            return Value(
+                fields={str(_constant(key)): value for key, value in zip(nodes[::2], arguments[1::2], strict=True)}
+            )
         if name in _OF_JSON and len(arguments) == 2 and (found := _at(arguments[0], _constant(nodes[1]))):
             return found.map(light)
         return self._mixed(name, arguments)
@@ -263,7 +267,7 @@ class Expressions:
         return value.item().plus(deciding(arguments[1:], "depending on"))
 
     def _with_lambda(self, name: str, nodes: Sequence[Node]) -> Value:
-        """A function of a list and a lambda. The lambda reads its parameters, the last one first, then what it captures."""
+        """A function of a list and a lambda, which reads its parameters, the last one first, and what it captures."""
         at = next(i for i, node in enumerate(nodes) if node.get("expression_class") == "BOUND_LAMBDA")
         values = [self(node) for i, node in enumerate(nodes) if i != at]
         source, captured = values[0], values[at:]
@@ -349,7 +353,7 @@ def _is_list(node: Node) -> bool:
 def _constant_node(node: Node) -> bool:
     if _name(node) == "__cast":
         return _constant_node(node["children"][0])
-    return node.get("expression_class") == "BOUND_CONSTANT"
+    return bool(node.get("expression_class") == "BOUND_CONSTANT")
 
 
 def _constant(node: Node) -> Any:

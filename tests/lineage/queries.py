@@ -46,7 +46,7 @@ class Generator:
     """One query a call of `query`; the same seed writes the same queries."""
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        self.random = random.Random(seed)
         self.features: set[str] = set()
         self.names = 0
 
@@ -483,10 +483,8 @@ class Generator:
     def _query(self, ctes: dict[str, list[tuple[str, str]]], depth: int, outer: list[Source]) -> Query:
         ctes = dict(ctes)
         head = self._with(ctes, depth) if depth < 2 and self.chance(0.07 if depth else 0.32) else ""
-        if depth < 2 and self.chance(0.12):
-            made = self._set_operation(ctes, depth)
-        else:
-            made = self._select(ctes, depth)
+        several = depth < 2 and self.chance(0.12)
+        made = self._set_operation(ctes, depth) if several else self._select(ctes, depth)
         return Query(head + made.sql, made.columns)
 
     def _with(self, ctes: dict[str, list[tuple[str, str]]], depth: int) -> str:
@@ -494,7 +492,7 @@ class Generator:
         for _ in range(self.random.randrange(1, 3)):
             choice = self.random.random()
             if choice < 0.35 and depth == 0:
-                table = self.random.choice([name for name in TABLES])
+                table = self.random.choice(list(TABLES))
                 if table in ctes:
                     continue
                 self.used("import CTE")

@@ -33,7 +33,9 @@ MODELS = {
     "tickets_by_customer": "select c.email, count(t.ticket_id) as tickets "
     "from customers c left join tickets t on t.customer_email = c.email group by all",
 }
-_TYPES = dict.fromkeys(("total", "revenue", "per_customer"), "DOUBLE") | dict.fromkeys(("invoices", "customers"), "BIGINT")
+_TYPES = dict.fromkeys(("total", "revenue", "per_customer"), "DOUBLE") | dict.fromkeys(
+    ("invoices", "customers"), "BIGINT"
+)
 PERSONAL = {f"{dataset}.{v.column}" for dataset, (_, verdicts) in DATASETS.items() for v in verdicts}
 
 

@@ -1,4 +1,6 @@
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -202,7 +204,9 @@ def test_a_join_that_only_looks_up_takes_no_row_away() -> None:
     assert "(t: joined on customers.customer_id)" in told(sql)
 
 
-@pytest.mark.parametrize("sql", ["select unknown_column from invoices", "this is no sql at all", "select ((( from invoices"])
+@pytest.mark.parametrize(
+    "sql", ["select unknown_column from invoices", "this is no sql at all", "select ((( from invoices"]
+)
 def test_what_cannot_be_followed_comes_from_every_column(sql: str) -> None:
     edges = columns(sql, {"invoices": SCHEMAS["invoices"]}, ["out"])
     assert {(e.from_column, e.via, e.direct) for e in edges} == {
@@ -315,3 +319,18 @@ def test_a_column_that_is_named_often_in_query_upon_query_is_one_edge() -> None:
     steps = ", ".join(f"c{n} as (select {often} as id from c{n - 1})" for n in range(1, 7))
     sql = f"with c0 as (select * from t), {steps} select id from c6"
     assert columns(sql, {"t": {"id": "INTEGER"}}) == [ColumnEdge("t", "id", "id", "computed from", True)]
+
+
+def test_the_examples_of_the_docs_hold() -> None:
+    page = Path(__file__).parents[2] / "docs/how-to/follow-a-figure-back.md"
+    schemas = {
+        "orders": {"customer_id": "INTEGER", "country": "VARCHAR", "total": "DECIMAL(18,2)", "ordered_at": "TIMESTAMP"}
+    }
+    examples = re.findall(r"\| `((?:select|with) .+)` \| (.+) \|", page.read_text(encoding="utf-8"))
+    assert len(examples) > 5
+    for sql, lines in examples:
+        edges = columns(sql, schemas)
+        told = [
+            f"{e.to_column}: {e.via} {e.from_table}{'.' if e.from_column else ''}{e.from_column or ''}" for e in edges
+        ]
+        assert told == lines.split("; "), sql

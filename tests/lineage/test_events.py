@@ -140,7 +140,9 @@ def test_a_model_names_sources_groups_and_filters() -> None:
 
 
 def test_a_source_keeps_its_own_namespace() -> None:
-    found = names.source({"connector": "csv", "path": "data/customers.csv"}, load({"ATLAS_PIPELINES": "/srv/pipelines"}))
+    found = names.source(
+        {"connector": "csv", "path": "data/customers.csv"}, load({"ATLAS_PIPELINES": "/srv/pipelines"})
+    )
     target = Dataset("explore.customers", edges=explore_edges(str(found), "customers", ["id"]))
     made = event("COMPLETE", Step.explore("customers"), RUN, AT, [Dataset(found.name, found.namespace)], [target])
     [into] = made["outputs"][0]["facets"]["columnLineage"]["fields"]["id"]["inputFields"]
@@ -152,7 +154,10 @@ def test_a_source_keeps_its_own_namespace() -> None:
     [
         ({"connector": "csv", "path": "/srv/data/a:b*.csv"}, ("file", "/srv/data/a_b*.csv")),
         ({"connector": "csv", "path": "../data/c.csv"}, ("file", "/srv/data/c.csv")),
-        ({"connector": "postgres", "dsn": "${secret:CRM}", "table": "c"}, ("postgres://db.example.com:5432", "crm.public.c")),
+        (
+            {"connector": "postgres", "dsn": "${secret:CRM}", "table": "c"},
+            ("postgres://db.example.com:5432", "crm.public.c"),
+        ),
         (
             {"connector": "postgres", "dsn": "${secret:CRM}", "table": '"a b"."c"'},
             ("postgres://db.example.com:5432", "crm.a b.c"),

@@ -113,7 +113,8 @@ def test_a_count_carries_no_value_and_a_minimum_does() -> None:
 def test_counts_and_conditions_are_told_apart_from_no_personal_data() -> None:
     known = Graph([
         *chart_edges("people", ["name", "city"], {"name": verdict("name", "PERSON")}),
-        edge("people/name", "navigate.m/n", "the number of different"), edge("people/name", "navigate.m/c", "filtered by"),
+        edge("people/name", "navigate.m/n", "the number of different"),
+        edge("people/name", "navigate.m/c", "filtered by"),
         edge("people/city", "navigate.m/c"), edge("people/city", "navigate.m/d"),
     ])  # fmt: skip
     told = [explain(known, f"m.{column}", {"people.name"})[-1] for column in "ncd"]
