@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("POLARS_MAX_THREADS", "1")  # for tables this small, threads cost more than they save
+if __name__ == "__main__":
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # for tables this small, threads cost more than they save
 
 from tests.differential import csv_files, postgres_tables, rest_lists
 from tests.differential.reading import Outcome, Reader
@@ -83,9 +84,7 @@ def readers(**settings: str) -> Iterator[Callable[[], Reader]]:
         close()
 
 
-def run(
-    family: str, numbers: Iterator[int] | range | list[int], seed: int, show: bool = False, say: Any = None
-) -> Report:
+def run(family: str, numbers: range | list[int], seed: int, show: bool = False, say: Any = None) -> Report:
     """Reads the cases of these numbers."""
     made, report, began = FAMILIES[family], Report(family, seed), time.monotonic()
     with made.beside() as settings, readers(**settings) as new:
