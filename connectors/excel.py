@@ -20,7 +20,7 @@ from connectors._header import called, names_of
 from connectors._layout import is_total, layout
 from connectors._rows import scan
 from core.errors import SourceUnreadable
-from core.models import LINE, MOST_COLUMNS, Remark, Rejects, SourcePart
+from core.models import LINE, MOST_COLUMNS, Rejects, Remark, SourcePart
 
 _SAMPLE_ROWS = 1000
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from core.models import LINE, Remark, Rejects
+from core.models import LINE, Rejects, Remark
 from core.roots import Roots
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from connectors import csv
-from core.models import LINE, Remark, Rejects
+from core.models import LINE, Rejects, Remark
 from core.roots import Roots
 
 

@@ -144,7 +144,11 @@ class Generator:
         if choice < 18 and (struct := self.column(scope, "s")):
             self.used("struct field")
             city = self.pick("city", "street", "CITY")
-            options = [f"({struct}).{city}", f"struct_extract({struct}, '{city.lower()}')", f"{struct}['{city.lower()}']"]
+            options = [
+                f"({struct}).{city}",
+                f"struct_extract({struct}, '{city.lower()}')",
+                f"{struct}['{city.lower()}']",
+            ]
             return self.random.choice([*options, f"{struct}.{city}"] if "." in struct else options)
         if choice < 20 and (items := self.column(scope, "l")):
             self.used("list")
@@ -292,7 +296,9 @@ class Generator:
         return f"{self.spelled(name)} {self.pick('as ', '')}{self.spelled(alias)}", Source(alias, columns)
 
     def correlated(self, scope: list[Source], inner: Source) -> str:
-        kinds = {kind for source in scope for _, kind in source.columns} & {kind for _, kind in inner.columns} & {"n", "t"}
+        kinds = (
+            {kind for source in scope for _, kind in source.columns} & {kind for _, kind in inner.columns} & {"n", "t"}
+        )
         if not kinds or not self.chance(0.75):
             return ""
         self.used("correlated subquery")
@@ -309,7 +315,11 @@ class Generator:
             order = self.column([inner], "n") or "1"
             return f"(select {value} from {text}{where} order by {order} limit 1)"
         if self.chance(0.15):
-            return f"(select count(*) from {text}{where})" if kind == "n" else f"(select list({self.spelled(inner.alias)} order by {self.column([inner], 'n') or 1}) from {text}{where})::varchar"
+            return (
+                f"(select count(*) from {text}{where})"
+                if kind == "n"
+                else f"(select list({self.spelled(inner.alias)} order by {self.column([inner], 'n') or 1}) from {text}{where})::varchar"
+            )
         return f"(select {self.pick('max', 'min', 'max')}({value}) from {text}{where})"
 
     def subquery_condition(self, scope: list[Source]) -> str:
@@ -325,7 +335,9 @@ class Generator:
             return f"{mine} {self.pick('= any', '>= all', '<> all')} (select {its} from {text} where {its} is not null)"
         if choice == 3 and self.column([inner], "n"):
             other = self.column(scope, "n") or "3"
-            return f"({mine}, {other}) {self.pick('', 'not ')}in (select {its}, {self.column([inner], 'n')} from {text})"
+            return (
+                f"({mine}, {other}) {self.pick('', 'not ')}in (select {its}, {self.column([inner], 'n')} from {text})"
+            )
         where = f" where {joined}" if self.chance(0.5) else ""
         return f"{mine} {self.pick('', 'not ')}in (select {its} from {text}{where})"
 
@@ -388,7 +400,9 @@ class Generator:
             return f"{text} {self.spelled(alias)}", Source(alias, columns)
         nulls = self.pick("", "include nulls ")
         inner = "(select id, name, country from customers)"
-        return f"{inner} unpivot {nulls}(value for what in (name, country)) {self.spelled(alias)}", Source(alias, columns)
+        return f"{inner} unpivot {nulls}(value for what in (name, country)) {self.spelled(alias)}", Source(
+            alias, columns
+        )
 
     def joined(self, ctes: dict[str, list[tuple[str, str]]], depth: int) -> tuple[str, list[Source]]:
         text, first = self.source(ctes, depth)
@@ -548,17 +562,24 @@ class Generator:
             columns += [(name, of) for name, of in zip(others, wanted, strict=True) if name not in names]
         return Query(f"{left} {kind} {right}", columns)
 
-    def _plain_select(self, ctes: dict[str, list[tuple[str, str]]], columns: list[tuple[str, str]], *, easy: bool) -> str:
+    def _plain_select(
+        self, ctes: dict[str, list[tuple[str, str]]], columns: list[tuple[str, str]], *, easy: bool
+    ) -> str:
         text, source = self.source(ctes, 2)
         if easy:
             table, alias = self.pick("customers", "orders"), self.new("t").replace(" №", "n")
-            text, source = f"{table} {alias}", Source(alias, [(name, kind) for name, (_, kind) in TABLES[table].items()])
+            text, source = (
+                f"{table} {alias}",
+                Source(alias, [(name, kind) for name, (_, kind) in TABLES[table].items()]),
+            )
         shared = {"t": "country", "n": "id"}
         parts = []
         for name, kind in columns:
             has = any(column == shared[kind] for column, _ in source.columns)
             value = f"{source.alias}.{shared[kind]}" if easy and has else None
-            parts.append(f"{value or self.expression([source], kind, 1)} as {self.spelled(name) if not easy else chr(34) + name + chr(34)}")
+            parts.append(
+                f"{value or self.expression([source], kind, 1)} as {self.spelled(name) if not easy else chr(34) + name + chr(34)}"
+            )
         where = f" where {self.condition([source], 1)}" if self.chance(0.3) else ""
         return f"select {', '.join(parts)} from {text}{where}"
 
@@ -594,7 +615,11 @@ class Generator:
             elif self.chance(0.05) and (items := self.column(scope, "l")) and "unnest" not in " ".join(parts):
                 self.used("unnest in select")
                 value, kind = f"unnest({items})", "t"
-            elif kind in "tn" and self.chance(0.1) and (before := [n for n, of in columns if of == kind and " " not in n]):
+            elif (
+                kind in "tn"
+                and self.chance(0.1)
+                and (before := [n for n, of in columns if of == kind and " " not in n])
+            ):
                 self.used("alias used again")
                 before_name = self.random.choice(before)
                 value = f"({before_name} || '!')" if kind == "t" else f"({before_name} + 1)"
@@ -725,7 +750,9 @@ class Generator:
             (f"any_value({text})", "t"), (f"last({text} order by {order} desc)", "t"), (f"histogram({text})", "o"),
             (f"array_agg({text})", "l"), (f"list({text} order by {order})[1]", "t"),
         ]  # fmt: skip
-        value, kind = self.random.choice([("count(*)", "n"), (f"sum({number})", "n")] if numbers else count + others * 2)
+        value, kind = self.random.choice(
+            [("count(*)", "n"), (f"sum({number})", "n")] if numbers else count + others * 2
+        )
         rows = [source for source in scope if source.row]
         if not numbers and rows and self.chance(0.1):
             self.used("row as a value")
