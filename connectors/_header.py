@@ -198,13 +198,14 @@ def _going_on(top: list[str], kinds: list[str | None]) -> set[int]:
     """The columns of three and more numbers or dates, side by side, that grow by equal steps: 10, 20, 30."""
     going: set[int] = set()
     values = [_place(cell, kind) for cell, kind in zip(top, kinds, strict=True)]
+    numbers = [value[1] if value else 0.0 for value in values]
     start = 0
     while start < len(values):
         end = start + 1
         while (
             end < len(values) and (value := values[end]) is not None and (before := values[end - 1]) is not None
             and value[0] == before[0] and value[1] > before[1]
-            and (value[0] == "date" or end - start < 2 or abs(value[1] - 2 * before[1] + values[end - 2][1]) < 1e-9)
+            and (value[0] == "date" or end - start < 2 or abs(value[1] - 2 * before[1] + numbers[end - 2]) < 1e-9)
         ):  # fmt: skip
             end += 1
         if end - start >= 3 or (end - start == 2 and kinds[start] == "date"):

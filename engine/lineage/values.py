@@ -347,7 +347,7 @@ def _names(node: Node, count: int) -> list[str]:
 
 
 def _is_list(node: Node) -> bool:
-    return node.get("return_type", {}).get("id") == "LIST"
+    return bool(node.get("return_type", {}).get("id") == "LIST")
 
 
 def _constant_node(node: Node) -> bool:
