@@ -22,9 +22,10 @@ async def quality(atlas: Atlas, dataset: str) -> Reply:
         told = [f"{dataset} was not measured in run #{answer['run']}: {one_line(answer['unmeasured'])}."]
     else:
         by = changed(answer["change"], since=" since the run before")
+        by, after = ("", by) if by.startswith(".") else (by, "")  # a sentence of its own
         at = when(answer["checked_at"], zone)
         measured = f"{answer['measured']} of 6 measured"
-        told = [f"{dataset} has {answer['score']} of 100 ({measured}){by}: run #{answer['run']}, {at}."]
+        told = [f"{dataset} has {answer['score']} of 100 ({measured}){by}: run #{answer['run']}, {at}{after}."]
     if answer.get("state") == "refused":
         told.append(f"That run was refused; the minimum is {answer['minimum_score']:g}. People see the version before.")
     told += [f"{number}. {worst(check)}" for number, check in enumerate(answer["worst"], 1)]
