@@ -201,16 +201,21 @@ def _going_on(top: list[str], kinds: list[str | None]) -> set[int]:
     start = 0
     while start < len(values):
         end = start + 1
-        while (
-            end < len(values) and (value := values[end]) is not None and (before := values[end - 1]) is not None
-            and value[0] == before[0] and value[1] > before[1]
-            and (value[0] == "date" or end - start < 2 or abs(value[1] - 2 * before[1] + values[end - 2][1]) < 1e-9)
-        ):  # fmt: skip
+        while end < len(values) and _goes_on(values[start : end + 1]):
             end += 1
         if end - start >= 3 or (end - start == 2 and kinds[start] == "date"):
             going |= set(range(start, end))
         start = end
     return going
+
+
+def _goes_on(values: list[tuple[str, float] | None]) -> bool:
+    """Whether the last value follows those before it."""
+    before, last = values[-2], values[-1]
+    if before is None or last is None or before[0] != last[0] or last[1] <= before[1]:
+        return False
+    first = values[-3] if len(values) > 2 else None
+    return last[0] == "date" or first is None or abs(last[1] - 2 * before[1] + first[1]) < 1e-9
 
 
 def _place(cell: str, found: str | None) -> tuple[str, float] | None:
