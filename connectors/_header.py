@@ -198,20 +198,24 @@ def _going_on(top: list[str], kinds: list[str | None]) -> set[int]:
     """The columns of three and more numbers or dates, side by side, that grow by equal steps: 10, 20, 30."""
     going: set[int] = set()
     values = [_place(cell, kind) for cell, kind in zip(top, kinds, strict=True)]
-    numbers = [value[1] if value else 0.0 for value in values]
     start = 0
     while start < len(values):
         end = start + 1
-        while (
-            end < len(values) and (value := values[end]) is not None and (before := values[end - 1]) is not None
-            and value[0] == before[0] and value[1] > before[1]
-            and (value[0] == "date" or end - start < 2 or abs(value[1] - 2 * before[1] + numbers[end - 2]) < 1e-9)
-        ):  # fmt: skip
+        while end < len(values) and _goes_on(values[start : end + 1]):
             end += 1
         if end - start >= 3 or (end - start == 2 and kinds[start] == "date"):
             going |= set(range(start, end))
         start = end
     return going
+
+
+def _goes_on(values: list[tuple[str, float] | None]) -> bool:
+    """Whether the last value follows those before it."""
+    before, last = values[-2], values[-1]
+    if before is None or last is None or before[0] != last[0] or last[1] <= before[1]:
+        return False
+    first = values[-3] if len(values) > 2 else None
+    return last[0] == "date" or first is None or abs(last[1] - 2 * before[1] + first[1]) < 1e-9
 
 
 def _place(cell: str, found: str | None) -> tuple[str, float] | None:

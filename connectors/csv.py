@@ -5,9 +5,7 @@ cannot be read is rejected with its line and the reason, and the next one is rea
 """
 
 import os
-import re
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
 
@@ -214,10 +212,7 @@ def _wrong(rows: Rows, how: Dialect) -> dict[int, str]:
     """What is wrong with the text of which row."""
     wrong: dict[int, str] = {}
     for text, why in how.no_rows:
-        for found in _whole_line(text).finditer(rows.data):
-            row = int(np.searchsorted(rows.starts, found.start()))
-            if row < len(rows) and rows.starts[row] == found.start():
-                wrong[row] = why
+        wrong |= dict.fromkeys(_rows_of(rows, text.encode(), b"\r" if how.returns else b"\n"), why)
     for row in _not_utf8(rows):
         wrong[row] = f"has bytes that are not {how.encoding.upper()}"
     if b"\0" in rows.data:
@@ -228,9 +223,16 @@ def _wrong(rows: Rows, how: Dialect) -> dict[int, str]:
     return wrong | rows.broken
 
 
-@cache
-def _whole_line(text: str) -> re.Pattern[bytes]:
-    return re.compile(rb"(?:\A|(?<=[\r\n]))" + re.escape(text.encode()) + rb"(?=[\r\n]|\Z)")
+def _rows_of(rows: Rows, text: bytes, line_end: bytes) -> Iterator[int]:
+    """The rows that are this text."""
+    at = int(rows.starts[0]) if len(rows) else -1  # the first may stand at the beginning of a block
+    while at >= 0:
+        row = int(np.searchsorted(rows.starts, at))
+        ends = int(rows.ends[row]) if row < len(rows) and rows.starts[row] == at else -1
+        if ends == at + len(text) and rows.data.startswith(text, at):
+            yield row
+        found = rows.data.find(line_end + text, at)
+        at = found + 1 if found >= 0 else -1
 
 
 def _row_of(rows: Rows, positions: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -30,6 +30,23 @@ def test_delimiter_encoding_header_and_order_stay(tmp_path: Path, encoding: str,
     assert (found["kunder.csv"]["e-mail"]["rows"], found["kunder.csv"]["e-mail"]["masked"]) == (40, 40)
 
 
+def test_a_file_is_read_as_a_run_reads_it_and_what_was_assumed_is_said(tmp_path: Path) -> None:
+    rows = "".join(f"{n};Ida Holm;20 12 34 {n};12,50\n" for n in range(10, 40))
+    text = f"Løn til Bo Lund\n\nnr;navn;tlf;beløb\n{rows}I alt;;;375,00\n"
+    (tmp_path / "løn.csv").write_bytes(text.encode("cp865"))
+    said: list[tuple[str, str]] = []
+    left: list[int] = []
+    mask_files([tmp_path / "løn.csv"], tmp_path / "out", KEY, lambda _, bad: left.extend(bad.lines), None,
+               lambda name, what: said.append((name, what)))  # fmt: skip
+    masked = (tmp_path / "out" / "løn.csv").read_text("cp865").splitlines()
+    assert (masked[0], len(masked), left) == ("nr;navn;tlf;beløb", 31, [34])
+    assert not any("Bo Lund" in line or "Ida" in line for line in masked)
+    assert [(name, what.split(";")[0]) for name, what in said] == [
+        ("løn.csv", "its letters were taken for code page 850 (DOS)"),
+        ("løn.csv", "lines 1 to 2 were left out as a title, and line 3 taken for the header"),
+    ]
+
+
 def test_jsonl_keeps_everything_but_the_personal_words(tmp_path: Path) -> None:
     source = tmp_path / "t.jsonl"
     source.write_text('{"id": 7, "text": "Mvh Bodil Quist, bodil@example.dk", "ok": true}\n{"id": 8, "text": null}\n')
