@@ -54,9 +54,10 @@ class Pages:
     def __init__(self, how: Pagination | None, start: Address) -> None:
         self._how, self._start = how, start
         usual = 1 if how is not None and how.by == "page" else 0
-        self._first = self._count = usual if how is None or how.first is None else how.first
+        self._count = usual if how is None or how.first is None else how.first
         self._counts = how is not None and how.by in ("page", "offset")
-        self._came = self._pages = self._empty = self._longest = 0  # in turn, with pages that are empty
+        self._came = self._pages = self._longest = 0  # records, pages, and the records of the longest page
+        self._empty = 0  # pages without a record since the last one with some
         self._gap = False  # a page that the server said is not there
         self._told: list[int] = []  # how many records the answers told of, in turn
         self._told_pages = 0
@@ -131,13 +132,11 @@ class Pages:
             place = {"link": "the header `Link`", "cursor": f"`{self._how.next}`"}.get(self._how.by, "counting")
             raise SourceUnreadable(
                 f"`{self._start.name}` says by {told.more} that more pages follow, and {place} does not lead to them.",
-                hint="Correct `pagination`.",
+                hint="Correct `pagination`. If the answers always say so, to the end: total: none",
             )
 
     def _short(self, tells: str, gives: str) -> SourceUnreadable:
-        first = (
-            "Look at `pagination`." if self._how else "There may be more pages: say by `pagination` how to get them."
-        )
+        first = "Look at `pagination`." if self._how else "Say by `pagination` how to get further pages."
         return SourceUnreadable(f"`{self._start.name}` tells of {tells} and {gives}.", hint=f"{first} {_TOTAL}")
 
     def _heard(self, records: int, told: Told) -> None:
@@ -162,8 +161,9 @@ class Pages:
     def _next(self, records: int, told: Told) -> Address | None:
         assert self._how is not None
         known = bool(self._told or self._told_pages)
-        most = MOST_EMPTY if known or told.more else 1
-        if not records and (self._empty > most or (known and self._reached())):
+        if not records and known and self._reached():
+            return None
+        if not records and self._empty > (MOST_EMPTY if known or told.more else 1):
             self._is_the_last(told)
             return None
         # by as many as came: where some are hidden, a few come twice and none is passed

@@ -128,9 +128,9 @@ def _list_twice(rows: Rows, pipeline: Pipeline, later: bool) -> bool:
     rows.connection.execute(f"CREATE TEMP TABLE {TWICE}_keys AS {query}")
     if not rows.connection.execute(f"SELECT count(*) FROM {TWICE}_keys").fetchall()[0][0]:
         return False
-    cursor = pipeline.source.get("cursor")
-    kind = rows.types.get(cursor) if isinstance(cursor, str) else None
-    order = [f"{quoted(str(cursor))} DESC NULLS LAST"] if kind and kind.kind != "text" else []
+    cursor = str(pipeline.source.get("cursor") or "")
+    ordered = cursor in rows.types and rows.types[cursor].kind != "text"
+    order = [f"{quoted(cursor)} DESC NULLS LAST"] if ordered else []
     way = "DESC" if later or cursor else "ASC"
     order += [f"{FILE} {way}", f"{LINE} {way}"]
     rows.connection.execute(

@@ -17,6 +17,7 @@ from connectors import (
     _calls,
     _columns,
     _dialect,
+    _envelope,
     _header,
     _layout,
     _pages,
@@ -53,6 +54,10 @@ PIECES = (
 BEGINNINGS = ("", '<a>;x=";rel="', '"', "https://a")
 
 
+def _link(*headers: str) -> str | None:
+    return _calls.Answer(200, b"", AT, [(b"Link", header.encode("latin-1", "replace")) for header in headers]).next
+
+
 def _told(text: str) -> None:
     with _postgres_errors.told("db"):
         raise psycopg.OperationalError(text)
@@ -87,7 +92,9 @@ def _cells(text: str) -> None:
 
 
 READERS: dict[str, Callable[[str], Any]] = {
-    "Link": lambda text: _calls.Answer(b"", AT, [text]).next,
+    "Link": lambda text: _link(text),
+    "a key in an answer": lambda text: _envelope.failure({text: [text]}, "$.items", 0),
+    "a key of a record": rest._NAMES_A_RECORD.fullmatch,
     "Retry-After": _calls._retry_after,
     "Location": lambda text: _addresses.address(_calls.urljoin(str(AT), text)),
     "host": _addresses.host,
@@ -127,9 +134,7 @@ def test_hostile_text_is_read_in_a_moment(attempts: Attempts, name: str) -> None
 
 
 def test_the_next_page_is_still_found_in_a_link() -> None:
-    def link(*headers: str) -> str | None:
-        return _calls.Answer(b"", AT, headers).next
-
+    link = _link
     assert link('<https://a/2>; rel="next"') == "https://a/2"
     assert link("<https://a/1>; rel=prev, <https://a/2>; rel=next") == "https://a/2"
     assert link('<https://a/1>; rel="prev"', '<https://a/2>; title="a, b; c"; REL = "last Next"') == "https://a/2"
