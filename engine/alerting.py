@@ -190,12 +190,18 @@ def _kinds(db: Session, run: int) -> dict[str, str]:
 def _aging(home: Home, db: Session) -> dict[str, dict[str, Any]]:
     """The pipelines, as their newest runs had them, that time alone can change something about."""
     known = catalog.files(home.settings.pipelines)
-    watched = {alert.dataset for alert in alerts.live(db) if (rule := _rule(alert.rule)) and rule.BY_CLOCK}
+    watched = {alert.dataset for alert in alerts.live(db) if _by_itself(alert)}
     return {
         name: definition
         for name, definition in runs.newest_definitions(db).items()
         if name in known and (name in watched or pipeline_stored.read(name, definition).quality.timeliness)
     }
+
+
+def _by_itself(alert: Alert) -> bool:
+    """Whether its rule is asked by the clock, too."""
+    rule = _rule(alert.rule)
+    return rule is not None and bool(rule.BY_CLOCK)
 
 
 def _clock_facts(home: Home, db: Session, name: str, definition: dict[str, Any], now: datetime) -> Facts:

@@ -10,6 +10,7 @@ from engine.sandbox import connect, quoted
 
 EXACT = 100_000  # rows up to which different values are counted one by one; beyond, within about 2 %
 SHARED_BY = 10  # rows that share a value before it may be shown
+_BLANK = r"[\s\x0b\x{1c}-\x{1f}\x{85}\p{Z}]*"  # what Python strips from a text
 MOST_DIFFERENT = 10_000  # values among which a frequent one is looked for
 
 
@@ -63,7 +64,7 @@ def _counts(name: str, kind: str, *, exact: bool) -> str:
 def _empty(name: str, kind: str) -> str:
     """SQL that is true where a row has no value: null, or a text of white space alone."""
     column = quoted(name)
-    return f"{column} IS NULL" + (f" OR regexp_full_match({column}, '\\s*')" if kind == "VARCHAR" else "")
+    return f"{column} IS NULL" + (f" OR regexp_full_match({column}, '{_BLANK}')" if kind == "VARCHAR" else "")
 
 
 def _most_frequent(name: str, kind: str) -> str:
