@@ -368,7 +368,9 @@ def _at(value: Value, path: Any) -> Value | None:
     if not isinstance(path, str) or path.startswith("/") or value.fields is None:
         return None
     for name in path.removeprefix("$.").split(".") if path.startswith("$.") else [path]:
-        if value.fields is None or name not in value.fields:
+        if value.fields is None:
+            return Value(value.flows)  # no more is known of it
+        if name not in value.fields:
             return None
         value = value.fields[name].plus(value.own)
     return value
