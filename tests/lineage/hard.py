@@ -28,9 +28,9 @@ select list_filter(tags, lambda t: t > (email)) as x, len(list_filter(tags, lamb
 select list_transform(tags, lambda t: list_transform([name], lambda n: n || t)) as x from customers
 select list_reduce(tags, lambda a, b: a || b || country) as x from customers where len(tags) > 0
 select list_zip(tags, [name]) as z from customers
-select map {name: id} as m, map_keys(map([email], [age])) as k from customers
-select columns(c -> true) from email
-select columns('^(id|name)$') || '!' as x from (select name, country as id from customers)
+select map {name: id} as m, map_keys(map([email], [age])) as k from customers where name is not null and email is not null
+select columns(lambda c: c <> 'total') from email
+select columns('^(id|name)$') || '!' from (select name, country as id from customers)
 select min(columns(* exclude (tags, address))) from customers
 select * exclude (tags) replace (upper(email) as email) rename (name as who) from customers
 select c.* exclude (id), o.id from customers c, orders o where c.id = o.customer_id

@@ -6,6 +6,7 @@ Each query tells which features it uses, so that a count shows what the generato
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 # kinds: t text, n number, y date, l list of text, s struct(street, city), o other
 TABLES: dict[str, dict[str, tuple[str, str]]] = {
@@ -92,6 +93,9 @@ class Generator:
             return self.spelled(name)
         return f"{self.spelled(source.alias)}.{self.spelled(name)}"
 
+    def _named(self, scope: list[Source], kind: str, otherwise: str) -> str:
+        return self.column(scope, kind) or otherwise
+
     def different(self, make: Callable[[], str]) -> Callable[[], str]:
         """Makes expressions that are not alike, as far as there are others: x <> x never holds."""
         made: list[str] = []
@@ -144,7 +148,11 @@ class Generator:
         if choice < 18 and (struct := self.column(scope, "s")):
             self.used("struct field")
             city = self.pick("city", "street", "CITY")
-            options = [f"({struct}).{city}", f"struct_extract({struct}, '{city.lower()}')", f"{struct}['{city.lower()}']"]
+            options = [
+                f"({struct}).{city}",
+                f"struct_extract({struct}, '{city.lower()}')",
+                f"{struct}['{city.lower()}']",
+            ]
             return self.random.choice([*options, f"{struct}.{city}"] if "." in struct else options)
         if choice < 20 and (items := self.column(scope, "l")):
             self.used("list")
@@ -255,7 +263,7 @@ class Generator:
 
     def condition(self, scope: list[Source], depth: int) -> str:
         choice = self.random.randrange(20)
-        texts, numbers = (self.different(lambda of=kind: self.column(scope, of) or "") for kind in "tn")
+        texts, numbers = (self.different(partial(self._named, scope, kind, "")) for kind in "tn")
         text, number = texts(), numbers()
         if choice == 11 and depth < 1:
             return f"({self.condition(scope, 2)} {self.pick('and', 'or')} {self.condition(scope, 2)})"
@@ -292,7 +300,9 @@ class Generator:
         return f"{self.spelled(name)} {self.pick('as ', '')}{self.spelled(alias)}", Source(alias, columns)
 
     def correlated(self, scope: list[Source], inner: Source) -> str:
-        kinds = {kind for source in scope for _, kind in source.columns} & {kind for _, kind in inner.columns} & {"n", "t"}
+        kinds = (
+            {kind for source in scope for _, kind in source.columns} & {kind for _, kind in inner.columns} & {"n", "t"}
+        )
         if not kinds or not self.chance(0.75):
             return ""
         self.used("correlated subquery")
@@ -309,7 +319,11 @@ class Generator:
             order = self.column([inner], "n") or "1"
             return f"(select {value} from {text}{where} order by {order} limit 1)"
         if self.chance(0.15):
-            return f"(select count(*) from {text}{where})" if kind == "n" else f"(select list({self.spelled(inner.alias)} order by {self.column([inner], 'n') or 1}) from {text}{where})::varchar"
+            return (
+                f"(select count(*) from {text}{where})"
+                if kind == "n"
+                else f"(select list({self.spelled(inner.alias)} order by {self.column([inner], 'n') or 1}) from {text}{where})::varchar"
+            )
         return f"(select {self.pick('max', 'min', 'max')}({value}) from {text}{where})"
 
     def subquery_condition(self, scope: list[Source]) -> str:
@@ -325,7 +339,9 @@ class Generator:
             return f"{mine} {self.pick('= any', '>= all', '<> all')} (select {its} from {text} where {its} is not null)"
         if choice == 3 and self.column([inner], "n"):
             other = self.column(scope, "n") or "3"
-            return f"({mine}, {other}) {self.pick('', 'not ')}in (select {its}, {self.column([inner], 'n')} from {text})"
+            return (
+                f"({mine}, {other}) {self.pick('', 'not ')}in (select {its}, {self.column([inner], 'n')} from {text})"
+            )
         where = f" where {joined}" if self.chance(0.5) else ""
         return f"{mine} {self.pick('', 'not ')}in (select {its} from {text}{where})"
 
@@ -356,8 +372,8 @@ class Generator:
         if self.chance(0.25):
             self.used("columns renamed in from")
             renamed = [(self.new("r"), kind) for _, kind in inner.columns]
-            names = ", ".join('"' + name + '"' for name, _ in renamed)
-            return f"({inner.sql}) as {self.spelled(alias)}({names})", Source(alias, renamed)
+            listed = ", ".join('"' + name + '"' for name, _ in renamed)
+            return f"({inner.sql}) as {self.spelled(alias)}({listed})", Source(alias, renamed)
         return f"({inner.sql}) {self.spelled(alias)}", Source(alias, inner.columns)
 
     def pivoted(self, alias: str) -> tuple[str, Source]:
@@ -388,7 +404,9 @@ class Generator:
             return f"{text} {self.spelled(alias)}", Source(alias, columns)
         nulls = self.pick("", "include nulls ")
         inner = "(select id, name, country from customers)"
-        return f"{inner} unpivot {nulls}(value for what in (name, country)) {self.spelled(alias)}", Source(alias, columns)
+        return f"{inner} unpivot {nulls}(value for what in (name, country)) {self.spelled(alias)}", Source(
+            alias, columns
+        )
 
     def joined(self, ctes: dict[str, list[tuple[str, str]]], depth: int) -> tuple[str, list[Source]]:
         text, first = self.source(ctes, depth)
@@ -548,17 +566,24 @@ class Generator:
             columns += [(name, of) for name, of in zip(others, wanted, strict=True) if name not in names]
         return Query(f"{left} {kind} {right}", columns)
 
-    def _plain_select(self, ctes: dict[str, list[tuple[str, str]]], columns: list[tuple[str, str]], *, easy: bool) -> str:
+    def _plain_select(
+        self, ctes: dict[str, list[tuple[str, str]]], columns: list[tuple[str, str]], *, easy: bool
+    ) -> str:
         text, source = self.source(ctes, 2)
         if easy:
             table, alias = self.pick("customers", "orders"), self.new("t").replace(" №", "n")
-            text, source = f"{table} {alias}", Source(alias, [(name, kind) for name, (_, kind) in TABLES[table].items()])
+            text, source = (
+                f"{table} {alias}",
+                Source(alias, [(name, kind) for name, (_, kind) in TABLES[table].items()]),
+            )
         shared = {"t": "country", "n": "id"}
         parts = []
         for name, kind in columns:
             has = any(column == shared[kind] for column, _ in source.columns)
             value = f"{source.alias}.{shared[kind]}" if easy and has else None
-            parts.append(f"{value or self.expression([source], kind, 1)} as {self.spelled(name) if not easy else chr(34) + name + chr(34)}")
+            parts.append(
+                f"{value or self.expression([source], kind, 1)} as {self.spelled(name) if not easy else chr(34) + name + chr(34)}"
+            )
         where = f" where {self.condition([source], 1)}" if self.chance(0.3) else ""
         return f"select {', '.join(parts)} from {text}{where}"
 
@@ -594,7 +619,11 @@ class Generator:
             elif self.chance(0.05) and (items := self.column(scope, "l")) and "unnest" not in " ".join(parts):
                 self.used("unnest in select")
                 value, kind = f"unnest({items})", "t"
-            elif kind in "tn" and self.chance(0.1) and (before := [n for n, of in columns if of == kind and " " not in n]):
+            elif (
+                kind in "tn"
+                and self.chance(0.1)
+                and (before := [n for n, of in columns if of == kind and " " not in n])
+            ):
                 self.used("alias used again")
                 before_name = self.random.choice(before)
                 value = f"({before_name} || '!')" if kind == "t" else f"({before_name} + 1)"
@@ -673,7 +702,7 @@ class Generator:
         self.used("group by")
         text += self._where(scope, [])
         keys = [(self.new(), kind) for kind in self.random.choices("tnt", k=self.random.randrange(0, 3))]
-        key = {kind: self.different(lambda of=kind: self.column(scope, of) or "1") for kind in "tn"}
+        key = {kind: self.different(partial(self._named, scope, kind, "1")) for kind in "tn"}
         values = [
             self.expression(scope, kind, 1) if self.chance(0.2) else f"upper({key[kind]()})"
             if kind == "t" and self.chance(0.15) else key[kind]() for _, kind in keys
@@ -725,7 +754,9 @@ class Generator:
             (f"any_value({text})", "t"), (f"last({text} order by {order} desc)", "t"), (f"histogram({text})", "o"),
             (f"array_agg({text})", "l"), (f"list({text} order by {order})[1]", "t"),
         ]  # fmt: skip
-        value, kind = self.random.choice([("count(*)", "n"), (f"sum({number})", "n")] if numbers else count + others * 2)
+        value, kind = self.random.choice(
+            [("count(*)", "n"), (f"sum({number})", "n")] if numbers else count + others * 2
+        )
         rows = [source for source in scope if source.row]
         if not numbers and rows and self.chance(0.1):
             self.used("row as a value")
