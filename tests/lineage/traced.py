@@ -398,33 +398,45 @@ def measure(queries: int, seed: int, *, thorough: bool = True) -> Measured:
     copies, generator, measured = Copies(seed, thorough=thorough), Generator(seed), Measured()
     began = time.monotonic()
     while len(measured.verdicts) < queries:
-        query = generator.query()
-        try:
-            copies.connection.execute(f"SET search_path = '{OWN}'")
-            names = copies.connection.sql(query.sql).columns
-        except duckdb.Error:
-            measured.left_out["not valid"] += 1
-            continue
-        try:
-            sandbox.selected(query.sql, list(TABLES), None)
-        except AtlasError:
-            measured.left_out["not allowed"] += 1
-            continue
-        if len({name.lower() for name in names}) < len(names):
-            measured.left_out["a name comes twice"] += 1
-            continue
-        edges = columns(query.sql, SCHEMAS, names)
-        place = {name: i for i, name in enumerate(names)}
-        told = {((e.from_table, e.from_column or ""), place[e.to_column]) for e in edges}
-        found = truth(copies, query.sql, len(names), told)
-        if found is None:
-            measured.left_out["no row, or fails"] += 1
-            continue
-        measured.by_place += found.by_place
-        measured.verdicts.append(judge(query, edges, names, found))
-        if len(measured.verdicts) % 50 == 0:
+        if _judged(copies, generator.query(), measured) and len(measured.verdicts) % 50 == 0:
             print(f"{measured}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return measured
+
+
+def measure_given(given: Sequence[str], seed: int) -> Measured:
+    """The same of SELECTs that somebody has written."""
+    copies, measured = Copies(seed, thorough=False), Measured()
+    for sql in given:
+        _judged(copies, Query(sql, []), measured)
+    return measured
+
+
+def _judged(copies: Copies, query: Query, measured: Measured) -> bool:
+    """Whether a query is one that counts; then its verdict is added."""
+    copies.connection.execute(f"SET search_path = '{OWN}'")
+    try:
+        names = copies.connection.sql(query.sql).columns
+    except duckdb.Error:
+        measured.left_out["not valid"] += 1
+        return False
+    try:
+        sandbox.selected(query.sql, list(TABLES), None)
+    except AtlasError:
+        measured.left_out["not allowed"] += 1
+        return False
+    if len({name.lower() for name in names}) < len(names):
+        measured.left_out["a name comes twice"] += 1
+        return False
+    edges = columns(query.sql, SCHEMAS, names)
+    place = {name: i for i, name in enumerate(names)}
+    told = {((e.from_table, e.from_column or ""), place[e.to_column]) for e in edges}
+    found = truth(copies, query.sql, len(names), told)
+    if found is None:
+        measured.left_out["no row, or fails"] += 1
+        return False
+    measured.by_place += found.by_place
+    measured.verdicts.append(judge(query, edges, names, found))
+    return True
 
 
 def main() -> None:
