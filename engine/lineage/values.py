@@ -124,16 +124,16 @@ def deciding(values: Iterable[Value], via: str) -> Flows:
 
 
 def either(values: Sequence[Value]) -> Value:
-    """A value that is one of some others: part by part where all have the same parts."""
+    """A value that is one of some others, part by part where their parts are known."""
     values = [value for value in values if value != NOTHING]
     if len(values) < 2:
         return values[0] if values else NOTHING
     own = each(flow for value in values for flow in value.own)
-    if all(value.fields is not None and value.items is None for value in values):
+    if any(value.fields is not None for value in values) and all(value.items is None for value in values):
         names = dict.fromkeys(name for value in values for name in value.fields or ())
         fields = {name: either([v.fields[name] for v in values if v.fields and name in v.fields]) for name in names}
         return Value(own, fields).bounded()
-    if all(value.items is not None and value.fields is None for value in values):
+    if any(value.items is not None for value in values) and all(value.fields is None for value in values):
         return Value(own, items=either([value.items for value in values if value.items])).bounded()
     return Value(each(flow for value in values for flow in value.flows))
 
@@ -367,8 +367,11 @@ def _at(value: Value, path: Any) -> Value | None:
     """What a JSON path of plain names leads to, where the fields on it are known."""
     if not isinstance(path, str) or path.startswith("/") or value.fields is None:
         return None
+    at = value
     for name in path.removeprefix("$.").split(".") if path.startswith("$.") else [path]:
-        if value.fields is None or name not in value.fields:
+        if at.fields is None:
+            return Value(at.flows)  # no more is known of it
+        if name not in at.fields:
             return None
-        value = value.fields[name].plus(value.own)
-    return value
+        at = at.fields[name].plus(at.own)
+    return at

@@ -6,6 +6,7 @@ Each query tells which features it uses, so that a count shows what the generato
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 # kinds: t text, n number, y date, l list of text, s struct(street, city), o other
 TABLES: dict[str, dict[str, tuple[str, str]]] = {
@@ -91,6 +92,9 @@ class Generator:
         if bare and same == 1 and self.chance(0.4) and all(name.lower() != one.alias.lower() for one in scope):
             return self.spelled(name)
         return f"{self.spelled(source.alias)}.{self.spelled(name)}"
+
+    def _named(self, scope: list[Source], kind: str, otherwise: str) -> str:
+        return self.column(scope, kind) or otherwise
 
     def different(self, make: Callable[[], str]) -> Callable[[], str]:
         """Makes expressions that are not alike, as far as there are others: x <> x never holds."""
@@ -259,7 +263,7 @@ class Generator:
 
     def condition(self, scope: list[Source], depth: int) -> str:
         choice = self.random.randrange(20)
-        texts, numbers = (self.different(lambda of=kind: self.column(scope, of) or "") for kind in "tn")
+        texts, numbers = (self.different(partial(self._named, scope, kind, "")) for kind in "tn")
         text, number = texts(), numbers()
         if choice == 11 and depth < 1:
             return f"({self.condition(scope, 2)} {self.pick('and', 'or')} {self.condition(scope, 2)})"
@@ -368,8 +372,8 @@ class Generator:
         if self.chance(0.25):
             self.used("columns renamed in from")
             renamed = [(self.new("r"), kind) for _, kind in inner.columns]
-            names = ", ".join('"' + name + '"' for name, _ in renamed)
-            return f"({inner.sql}) as {self.spelled(alias)}({names})", Source(alias, renamed)
+            listed = ", ".join('"' + name + '"' for name, _ in renamed)
+            return f"({inner.sql}) as {self.spelled(alias)}({listed})", Source(alias, renamed)
         return f"({inner.sql}) {self.spelled(alias)}", Source(alias, inner.columns)
 
     def pivoted(self, alias: str) -> tuple[str, Source]:
@@ -698,7 +702,7 @@ class Generator:
         self.used("group by")
         text += self._where(scope, [])
         keys = [(self.new(), kind) for kind in self.random.choices("tnt", k=self.random.randrange(0, 3))]
-        key = {kind: self.different(lambda of=kind: self.column(scope, of) or "1") for kind in "tn"}
+        key = {kind: self.different(partial(self._named, scope, kind, "1")) for kind in "tn"}
         values = [
             self.expression(scope, kind, 1) if self.chance(0.2) else f"upper({key[kind]()})"
             if kind == "t" and self.chance(0.15) else key[kind]() for _, kind in keys

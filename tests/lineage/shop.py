@@ -49,8 +49,8 @@ def edges() -> list[Edge]:
     for model, sql in MODELS.items():
         found = columns(sql, schemas)
         made += model_edges(model, found, MODELS)
-        names = dict.fromkeys(edge.to_column for edge in found)
-        schemas[model] = {name: _TYPES.get(name, "VARCHAR") for name in names}
+        written = dict.fromkeys(edge.to_column for edge in found)
+        schemas[model] = {name: _TYPES.get(name, "VARCHAR") for name in written}
     return made
 
 

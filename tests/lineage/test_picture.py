@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.drawing import width
 from engine.lineage.edges import Edge
 from engine.lineage.graph import Graph, Node
-from engine.lineage.picture import draw
+from engine.lineage.picture import _Card, _Row, draw
 from tests.lineage.shop import graph
 from tests.pictures import ink, size
 
@@ -95,3 +96,11 @@ def test_nothing_is_written_and_no_home_is_needed(tmp_path: Path) -> None:
     environment |= {"TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=60)
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_how_a_column_is_made_is_never_cut() -> None:
+    row = _Row(Node("m", "c"), "c", ("number of different", "grouped by", "joined on", "filtered by", "sorted by"))
+    assert " ".join(row.lines) == "number of different, grouped by, joined on, filtered by, sorted by"
+    assert len(row.lines) == 2
+    card = _Card("m", "m", "navigate", rows=[row])
+    assert all(width(line, 10.5) < card.width - 30 for line in row.lines)

@@ -96,8 +96,9 @@ class Copies:
         """Schemas in which a table has fewer rows, and more."""
         names = [f"{base}_fewer_{table}", f"{base}_more_{table}"]
         if names[0] not in self.paths:
-            for name, change in zip(names, (lambda v: v[: len(v) // 2], lambda v: v + v[:2]), strict=True):
-                self._write(name, base, [table], {c: change(v) for c, v in self.data[base].items()})
+            data = self.data[base]
+            self._write(names[0], base, [table], {c: values[: len(values) // 2] for c, values in data.items()})
+            self._write(names[1], base, [table], {c: values + values[:2] for c, values in data.items()})
         return names
 
     def rows_of(self, schema: str, sql: str) -> Rows | None:
@@ -269,10 +270,10 @@ def truth(copies: Copies, sql: str, width: int, told: set[tuple[Column, int]]) -
                 found.either += [(pair, i) for i in range(width) if _arrived(pair[0], [row[i] for row in after])]
     for table, i in {(column[0], i) for column, i in told if not column[1]}:
         for base in (*BASES, *copies.more[:6]):
-            was = before[base] if base in before else copies.rows_of(base, sql)
+            full = before[base] if base in before else copies.rows_of(base, sql)
             for schema in copies.counts(base, table):
-                after = copies.rows_of(schema, sql)
-                if after is not None and was is not None and _part(was, [i]) != _part(after, [i]):
+                other = copies.rows_of(schema, sql)
+                if other is not None and full is not None and _part(full, [i]) != _part(other, [i]):
                     found.rows.add((table, i))
     return found
 
@@ -282,10 +283,10 @@ def _look(
 ) -> None:
     """Changes one column until each of its edges is seen to hold, and looks where its values arrive."""
     own = _own(column)
-    for i in range(len((before[OWN] or [()])[0])) if own else ():
-        if any(own in row[i].lower() for row in before[OWN] or ()):
-            found.arrived.add((column, i))
-            found.changed.add((column, i))
+    for row in (before[OWN] or ()) if own else ():
+        here = {(column, i) for i, text in enumerate(row) if str(own) in text.lower()}
+        found.arrived |= here
+        found.changed |= here
     for n, (base, schema, marked) in enumerate(copies.variants(column)):
         if (own or n > 1) and all((column, i) in found.changed for i in wanted):
             break
@@ -397,33 +398,45 @@ def measure(queries: int, seed: int, *, thorough: bool = True) -> Measured:
     copies, generator, measured = Copies(seed, thorough=thorough), Generator(seed), Measured()
     began = time.monotonic()
     while len(measured.verdicts) < queries:
-        query = generator.query()
-        try:
-            copies.connection.execute(f"SET search_path = '{OWN}'")
-            names = copies.connection.sql(query.sql).columns
-        except duckdb.Error:
-            measured.left_out["not valid"] += 1
-            continue
-        try:
-            sandbox.selected(query.sql, list(TABLES), None)
-        except AtlasError:
-            measured.left_out["not allowed"] += 1
-            continue
-        if len({name.lower() for name in names}) < len(names):
-            measured.left_out["a name comes twice"] += 1
-            continue
-        edges = columns(query.sql, SCHEMAS, names)
-        place = {name: i for i, name in enumerate(names)}
-        told = {((e.from_table, e.from_column or ""), place[e.to_column]) for e in edges}
-        found = truth(copies, query.sql, len(names), told)
-        if found is None:
-            measured.left_out["no row, or fails"] += 1
-            continue
-        measured.by_place += found.by_place
-        measured.verdicts.append(judge(query, edges, names, found))
-        if len(measured.verdicts) % 50 == 0:
+        if _judged(copies, generator.query(), measured) and len(measured.verdicts) % 50 == 0:
             print(f"{measured}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return measured
+
+
+def measure_given(given: Sequence[str], seed: int) -> Measured:
+    """The same of SELECTs that somebody has written."""
+    copies, measured = Copies(seed, thorough=False), Measured()
+    for sql in given:
+        _judged(copies, Query(sql, []), measured)
+    return measured
+
+
+def _judged(copies: Copies, query: Query, measured: Measured) -> bool:
+    """Whether a query is one that counts; then its verdict is added."""
+    copies.connection.execute(f"SET search_path = '{OWN}'")
+    try:
+        names = copies.connection.sql(query.sql).columns
+    except duckdb.Error:
+        measured.left_out["not valid"] += 1
+        return False
+    try:
+        sandbox.selected(query.sql, list(TABLES), None)
+    except AtlasError:
+        measured.left_out["not allowed"] += 1
+        return False
+    if len({name.lower() for name in names}) < len(names):
+        measured.left_out["a name comes twice"] += 1
+        return False
+    edges = columns(query.sql, SCHEMAS, names)
+    place = {name: i for i, name in enumerate(names)}
+    told = {((e.from_table, e.from_column or ""), place[e.to_column]) for e in edges}
+    found = truth(copies, query.sql, len(names), told)
+    if found is None:
+        measured.left_out["no row, or fails"] += 1
+        return False
+    measured.by_place += found.by_place
+    measured.verdicts.append(judge(query, edges, names, found))
+    return True
 
 
 def main() -> None:
