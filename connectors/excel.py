@@ -23,6 +23,7 @@ from core.errors import SourceUnreadable
 from core.models import LINE, MOST_COLUMNS, Rejects, Remark, SourcePart
 
 _SAMPLE_ROWS = 1000
+TYPED = True  # numbers and dates of a cell are written in one way
 
 
 class Source(FileSource):

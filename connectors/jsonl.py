@@ -19,6 +19,7 @@ from core.models import Rejects, SourcePart
 BATCH_ROWS = 1 << 14
 BATCH_BYTES = 16 << 20
 LONGEST_LINE = 16 << 20  # bytes
+TYPED = True  # numbers are written as JSON has them
 KEPT = 1 << 16  # bytes of a line that is rejected
 
 

@@ -17,6 +17,8 @@ from connectors._header import called, names_of
 from core.errors import SourceUnreadable
 from core.models import LINE, Remark, SourcePart
 
+TYPED = True  # numbers and times are written in one way
+
 
 class Source(FileSource):
     """`path` is relative to the pipeline file; a glob reads many files."""
