@@ -18,6 +18,11 @@ from tests.crash.cluster import Cluster, wait_for
 
 PATIENCE = 60.0  # seconds from the fault to the end of the run
 DAY = 86_400
+BEGINS = {
+    "explore": "",
+    "rejects": "rejected-",
+    "contract": "contract-",
+}  # raw files, by step
 FILES, ROWS_A_FILE = 4, 240
 OUT = FILES * ROWS_A_FILE * 7 // 8  # every eighth row breaks a hard rule
 COUNTS = [FILES * (ROWS_A_FILE + 1), OUT, FILES * (ROWS_A_FILE // 8 + 1)]  # in, out, rejected: one row a file is none
@@ -233,12 +238,13 @@ class Matrix:
                 "select path from version_file f join dataset d on d.current_version_id = f.version_id"
             )
         }  # fmt: skip
+        marks = "select v.marks from version v join dataset d on d.current_version_id = v.id where v.marks is not null"
+        listed |= {path for (kept,) in self.cluster.rows(marks) if kept for path in kept["files"]}
         zones = (home.settings.charted_zone, home.settings.warehouse)
         left = [str(path) for zone in zones for path in zone.rglob("*") if path.is_file() and str(path) not in listed]
         done = self.cluster.rows("select run_id, step, ordinal, token from part where state = 'done'")
         kept = {
-            f"run-{run}/{'rejected-' if step == 'rejects' else ''}{ordinal:05d}-{token}"
-            for run, step, ordinal, token in done if step in ("explore", "rejects")
+            f"run-{run}/{BEGINS[step]}{ordinal:05d}-{token}" for run, step, ordinal, token in done if step in BEGINS
         }  # fmt: skip
         raw = [path for path in home.settings.raw_zone.glob("*/*/*") if path.is_file()]
         left += [
