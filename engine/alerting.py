@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from core import parts, pipeline_stored
 from core.errors import BadInput, NotFound, Refused
-from engine import catalog, rebuild, rulings
+from engine import catalog, compared, rebuild, rulings
 from engine.alerts._rule import AT_ONCE, Facts, Problem
 from engine.duties import Apart
 from engine.home import Home
@@ -147,18 +147,31 @@ def _facts(home: Home, db: Session, run: Run, now: datetime) -> Facts:
     told = replace(told, blamed=blamed, late=late, unbuilt=_unbuilt(run))
     if run.state != "succeeded":
         return told
-    score, score_before = quality.score(db, run.id), quality.score(db, before) if before else None
+    score = quality.score(db, run.id)
     found = {row.column: tuple(row.types) for row in privacy.verdicts(db, run.id)}
     privacy_rules = pipeline_stored.read(name, run.definition).privacy
     return replace(
         told,
         rows=datasets.rows_of(db, name, run.id), rows_before=datasets.rows_of(db, name, before) if before else None,
-        score=score.overall if score else None, score_before=score_before.overall if score_before else None,
+        score=score.overall if score else None, score_before=_score_before(db, run, before),
         kinds=_kinds(db, run.id), kinds_before=_kinds(db, before) if before else {},
         personal={column: types for column, types in found.items() if types},
         personal_before={row.column: tuple(row.types) for row in privacy.verdicts(db, before)} if before else None,
         settled=frozenset({*privacy_rules.columns, *stored.in_force(db, name)}),
     )  # fmt: skip
+
+
+def _score_before(db: Session, run: Run, before: int | None) -> float | None:
+    """What the score was before. After a change of the contract, what the rules of both say is added to today's."""
+    was, now = quality.score(db, before) if before else None, quality.score(db, run.id)
+    if was is None or now is None:
+        return None
+    like = compared.with_the_run_before(db, run.pipeline, run.id)
+    if like is None or not like.contract or like.since != before:
+        return was.overall
+    if now.overall is None or like.now.overall is None or like.before.overall is None:
+        return None
+    return now.overall + like.before.overall - like.now.overall
 
 
 def _unbuilt(run: Run) -> dict[str, str]:

@@ -10,7 +10,7 @@ from core.errors import AtlasError
 from core.settings import Settings, load
 from engine import alerting, catalog, pipeline, rebuild, rulings
 from engine.home import Home, open_home
-from engine.store import alerts, leases, runs
+from engine.store import alerts, leases, quality, runs
 from engine.store.database import Database
 from engine.store.tables import Alert, Run
 
@@ -93,6 +93,22 @@ def test_a_run_that_fails_and_one_that_is_good_again(home: Home) -> None:
     assert run(home).state == "succeeded"
     assert live(home) == set()
     assert seen(home)["failed_run"].state == "closed"
+
+
+def test_a_rule_that_is_taken_out_of_the_contract_is_no_fallen_score(home: Home) -> None:
+    write(home, empty=40)
+    assert run(home).state == "succeeded"
+    (home.settings.pipelines / "orders.yml").write_text(
+        FILE.replace("  timeliness: {column: at, max_age_hours: 48}\n", "")
+    )
+    assert run(home).state == "succeeded"
+    assert live(home) == set()
+    with home.database.read() as db:
+        first, second = (score.overall for number in (1, 2) if (score := quality.score(db, number)))
+    assert first - second > 5
+    write(home, empty=60)  # what is worse over the rules of both is told all the same
+    run(home)
+    assert live(home) == {"falling_score"}
 
 
 def test_a_score_that_falls_and_comes_back(home: Home) -> None:
