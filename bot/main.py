@@ -398,9 +398,8 @@ class Bot:
             buttons = [command.said(**{wrong: name}) for name in problem.nearest]
         hint = problem.hint
         if wrong and not buttons and (other := _command_of(str(command.values[wrong]))):
-            return Reply(f"{text} To see what that may have meant: {other}", ok=False, next=[other],
-                         facts={"code": problem.code}, holds=_shown(problem, command))  # fmt: skip
-        if hint:
+            buttons, hint = [other], f"To see what that may have meant: {other}"
+        elif hint:
             said = grammar.parse(hint.partition(": ")[2] or hint, skills())
             if isinstance(said, Command) and not buttons:
                 buttons = [said.line]
