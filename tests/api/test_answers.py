@@ -131,7 +131,7 @@ def test_a_draft_is_checked_and_not_kept(client: Client, settings: Settings, ord
     rule = (
         "quality:\n  consistency:\n    - {column: a, references: nowhere.b}\n    - {column: a, references: orders.id}\n"
     )
-    assert mistakes("new", good + rule) == ["new.yml:6: quality.consistency.1: there is no dataset `nowhere`"]
+    assert mistakes("new", good + rule) == ["new.yml:6: `quality.consistency.1`: there is no dataset `nowhere`"]
     assert mistakes("orders", BROKEN)[0].startswith("orders.yml:4: unknown key `owners`")
     assert mistakes("orders", "name: other\nowner: x\nsource: {connector: csv, path: x}\n")[0].startswith(
         "orders.yml:1:"
