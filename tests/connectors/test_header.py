@@ -1,13 +1,13 @@
 """Which line names the columns, what is said about it, and what is refused."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from connectors import csv
 from connectors._header import judged, names_of
 from core.errors import SourceUnreadable
+from core.models import Remark
 from core.roots import Roots
 from tests.connectors.test_exports import read
 
@@ -206,5 +206,5 @@ def test_all_parts_of_a_large_file_say_once_what_was_assumed(tmp_path: Path) -> 
     path = written(tmp_path, f"Title\n\n{TABLE}")
     source = csv.Source.model_validate({"connector": "csv", "path": str(path)}, context=Roots((tmp_path,)))
     parts = list(csv.cut(source, source.files(tmp_path)[0], 3))
-    said: list[Any] = [batch for part in parts for batch in csv.read(source, part) if hasattr(batch, "what")]
+    said = [batch for part in parts for batch in csv.read(source, part) if isinstance(batch, Remark)]
     assert (len(parts), len(said)) == (4, 1)
