@@ -309,9 +309,8 @@ def _attack(world: World) -> None:
     _every_route(world)
     client = Program(world.program.folder / "client", ATLAS_API_URL=world.url, ATLAS_TOKEN=world.tokens[0],
                      ATLAS_LOG_LEVEL="DEBUG")  # fmt: skip
-    said = [sentence.format(f'"{TYPED}"') for sentence in SAY] + [
-        s.format("people") for s in SAY if s not in ("{}", "show {}")
-    ]
+    said = [sentence.format(f'"{TYPED}"') for sentence in SAY]
+    said += [sentence.format("people") for sentence in SAY if sentence not in ("{}", "show {}")]
     done = client.run("chat", text="\n".join(said) + "\n")
     world.seen["chat"] = done.stdout + done.stderr
     world.seen["show people"] = client.run("say", "show people").stdout  # its rows, masked, to who may read them
@@ -381,11 +380,8 @@ def test_no_personal_value_is_shown_or_kept(world: World, kind: str) -> None:
 def test_a_plain_value_stands_in_the_tables_alone(world: World) -> None:
     found = world.places(NOT_PERSONAL)
     assert found
-    assert [
-        p
-        for p in found
-        if not re.search(r"/lake/chart/|/warehouse/|/models/[a-z_]+/rows|/people/columns|^show people$", p)
-    ] == []
+    allowed = r"/lake/chart/|/warehouse/|/models/[a-z_]+/rows|/people/columns|^show people$"
+    assert [place for place in found if not re.search(allowed, place)] == []
 
 
 def test_what_was_typed_comes_back_to_who_typed_it_and_is_not_kept(world: World) -> None:

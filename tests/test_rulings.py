@@ -323,7 +323,7 @@ def test_that_a_column_is_not_personal_holds_from_the_next_run(home: Home) -> No
     assert hashed(home)
     done = run(home)
     assert cells(home, "people", "who") == NAMES
-    assert done.warnings == ["who was names, hashed; now it is not personal, kept."]
+    assert done.warnings == ["Changed: `who` was names, hashed; now it is not personal, kept."]
 
 
 def test_a_withdrawn_ruling_that_kept_a_column_masks_it_again(home: Home) -> None:
@@ -434,7 +434,7 @@ def test_a_verdict_that_changes_is_reported(home: Home) -> None:
     run(home)
     lines = [f"{n},person{n}@mail.example,1,01-01-1970" for n in range(40)]
     (home.settings.pipelines / "people.csv").write_text("\n".join(["id,who,nr,day", *lines, ""]))
-    assert run(home).warnings == ["who was not personal, kept; now it is e-mail addresses, hashed."]
+    assert run(home).warnings == ["Changed: `who` was not personal, kept; now it is e-mail addresses, hashed."]
     assert run(home).warnings == []
 
 

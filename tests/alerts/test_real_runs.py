@@ -152,6 +152,7 @@ def test_a_model_that_cannot_be_built_and_one_that_can(home: Home) -> None:
 
 
 def test_a_score_below_the_minimum_and_rows_that_are_rejected(home: Home) -> None:
+    (home.settings.pipelines / "orders.yml").write_text(FILE + "max_rejected_percent: 100\n", "utf-8")
     write(home, bad=99)
     ran = run(home)
     assert ran.state == "refused"
