@@ -203,6 +203,7 @@ def test_a_personal_key_is_merged_by_its_hash(club: Club) -> None:
 def test_a_row_without_its_key_is_rejected(club: Club) -> None:
     club.pipeline(key="country")
     club.db.execute("ALTER TABLE members ALTER country DROP NOT NULL")
+    club.db.execute("UPDATE members SET country = 'X' || id")
     club.db.execute("UPDATE members SET country = NULL WHERE id = 9")
     answer = club.good()
     assert answer["rows_rejected"] == 1
