@@ -1,7 +1,7 @@
 """Read delimited text files: what separates the values, how they are encoded and the header are found out.
 
-An empty cell is null, in quotes or not; `NULL`, `N/A` and the like are read as text here. Blank lines are no rows. A row
-that cannot be read is rejected with its line and the reason, and the next one is read.
+An empty cell is null, in quotes or not; `NULL`, `N/A` and the like are read as text here. Blank lines are no rows.
+A row that cannot be read is rejected with its line and the reason, and the next one is read.
 """
 
 import os
