@@ -102,4 +102,4 @@ def _owner(job: Job, model: models.Model, owners: set[str]) -> str:
             was = datasets.owner(db, model.name)
             datasets.withdraw(db, model.name)
             job.note_owner(db, model.name, was, "")
-        raise build.not_built(model.name, f"{error.message} {error.hint}") from None
+        raise build.not_built(model.name, f"{error.message} {error.hint}.") from None

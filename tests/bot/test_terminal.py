@@ -106,7 +106,7 @@ def test_a_pipe_gets_each_answer_in_order_as_plain_lines(tmp_path: Path) -> None
         "  Chart      2 columns masked, 37 rows rejected\n"
         "  Navigate   1 table\n"
         "Done in 2.4 s: 10,214 in, 10,177 out, 37 rejected.\n"
-        "Quality 94.1 (5 of 6 measured), 2.3 down. email is empty in 9.0 % of 10,214 rows.\n"
+        "Quality 94.1 (5 of 6 measured), 2.3 down. email is empty in 9.0 % of 10,214 rows (1.5 points).\n"
         "Personal data: name hashed; notes cleaned in 1,204 places.\n"
         "Next: why customers · dead customers · show customers_by_city\n"
         "There is no command qualty. Did you mean quality customers?  [quality customers]\n"
