@@ -55,7 +55,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
     ]
     made.pipeline(
         "people", "id,name,email,cpr,note\n" + "\n".join(rows) + "\n9,too few\n",
-        "quality: {validity: [{column: email, format: email}], uniqueness: [cpr], reject_rows: [uniqueness]}\n",
+        "max_rejected_percent: 100\nquality: {validity: [{column: email, format: email}], uniqueness: [cpr], "
+        "reject_rows: [uniqueness]}\n",
         "-- How many\nselect count(*) as n from people\n",
     )  # fmt: skip
     done = made.run("chat", text="\n".join(SAID) + "\n")

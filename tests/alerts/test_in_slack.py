@@ -34,7 +34,7 @@ def test_a_failure_is_told_handled_and_over_in_one_message(tmp_path: Path, elsew
         assert wait_for(lambda: "Acknowledged by kim." in message.text)
         elsewhere.write_text(CUSTOMERS, encoding="utf-8")
         assert "Done in" in office.says("run customers").text
-        assert wait_for(lambda: "It is over: closed by itself" in message.text)
+        assert wait_for(lambda: "Closed today" in message.text)
         assert len(message.edits) <= 4
         with office.atlas.home.database.read() as db:
             assert [(a.state, a.changed_by) for a in alerts.listed(db, among=None, limit=9)] == [("closed", "kim")]
