@@ -126,11 +126,6 @@ def test_five_hundred_failures_over_forty_datasets_are_one_message_for_each_data
     assert f"Seen {order.count('n0')} times" in first.text
 
 
-def number(place: Place, dataset: str) -> int:
-    with place.home.database.read() as db:
-        return db.scalars(select(Alert.id).where(Alert.dataset == dataset)).one()
-
-
 def test_a_channel_that_the_bot_is_not_in_is_told_by_readyz_and_nothing_is_lost(place: Place) -> None:
     place.slack.trouble("chat.postMessage", error="channel_not_found", times=1)
     place.team.ends(place.team.pipeline("elsewhere"))
