@@ -145,7 +145,7 @@ def _told_success(run: Answer) -> list[str]:
         told = [f"Done in {took(run['seconds'])}: {listing(built, last=', ')}."]
         return told + [noted(warning) for warning in run["warnings"]]
     rows = f"{count(run['rows_in'])} in, {count(run['rows_out'])} out, {count(run['rows_rejected'])} rejected"
-    told = [f"Done in {took(run['seconds'])}: {rows}.", _merged(run), quality(run), personal(run)]
+    told = [f"Done in {took(run['seconds'])}: {rows}.", _rejected(run), _merged(run), quality(run), personal(run)]
     told += [noted(warning) for warning in run["warnings"]]
     return [line for line in told if line]
 
@@ -153,6 +153,18 @@ def _told_success(run: Answer) -> list[str]:
 def noted(warning: str) -> str:
     """A warning of a run in an answer: a change says itself that it is one."""
     return one_line(warning) if warning.startswith("Changed: ") else f"Note: {one_line(warning)}"
+
+
+def _rejected(run: Answer) -> str:
+    """`Rejected: email is empty (30 rows); has 3 values, the header has 4 (7 rows).`"""
+    causes = [f"{cause(why['cause'])} ({many(why['rows'], 'row')})" for why in run["rejected_for"]]
+    return f"Rejected: {'; '.join(causes)}." if causes else ""
+
+
+def cause(told: str) -> str:
+    """Why a row was rejected, as a sentence without its end."""
+    said = one_line(told).rstrip(".")
+    return f"“{said.removeprefix('not: ')}” does not hold" if said.startswith("not: ") else said
 
 
 def _merged(run: Answer) -> str:

@@ -41,7 +41,11 @@ class Source(FileSource):
 
 def parts(source: Source, base: Path) -> Iterator[SourcePart]:
     """The files in the order of their names; a large one in parts of its own."""
-    for file in source.files(base):
+    files = source.files(base)
+    some = [[file.name, file.spec["path"]] for file in [*files[:2], *files[2:][-1:]]]
+    for file in files:
+        if len(files) > 1:
+            file.spec["beside"] = some
         with source.opened(file) as opened:
             large = os.fstat(opened.fileno()).st_size > WHOLE_BYTES
         if large:
@@ -53,7 +57,7 @@ def parts(source: Source, base: Path) -> Iterator[SourcePart]:
 def cut(source: Source, file: SourcePart, rows: int = PART_ROWS) -> Iterator[SourcePart]:
     """The parts of a file: so many rows each, cut where a row begins. How it is written is found out once."""
     with source.opened(file) as opened:
-        how = detect(opened, file.name, source.delimiter, source.encoding, source.header)
+        how = _how(source, file, opened)
         if how.encoding not in BYTEWISE:
             yield file
             return
@@ -90,7 +94,7 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects 
             assumed = part.spec["assumed"] if part.spec["first"] else []
             at, line, header = part.spec["from"], part.spec["line"], False
         else:
-            how = detect(file, part.name, source.delimiter, source.encoding, source.header)
+            how = _how(source, part, file)
             names, assumed = _header(file, how, part.name)
             at, line, header = how.start, how.line, how.header
         yield from map(Remark, assumed)
@@ -123,7 +127,34 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects 
 def dialect(source: Source, part: SourcePart) -> Dialect:
     """How a file is written, for whoever writes another like it."""
     with source.opened(part) as file:
-        return detect(file, part.name, source.delimiter, source.encoding, source.header)
+        return _how(source, part, file)
+
+
+def _how(source: Source, part: SourcePart, file: BinaryIO) -> Dialect:
+    """How a file is written. Where it seems to have no header, a file beside it may name the same columns.
+
+    Raises SourceUnreadable if the other names its columns and this one does not: which is which cannot be known.
+    """
+    how = detect(file, part.name, source.delimiter, source.encoding, source.header)
+    if how.header or source.header is not None:
+        return how
+    for name, path in part.spec.get("beside", ()):
+        other = SourcePart(name, {"path": path})
+        if path == part.spec["path"]:
+            continue
+        with source.opened(other) as opened:
+            theirs = detect(opened, name, source.delimiter, source.encoding)
+            if not theirs.header:
+                continue
+            names = _header(opened, theirs, name)[0]
+        ours = detect(file, part.name, source.delimiter, source.encoding, how.line)
+        if set(_header(file, ours, part.name)[0]) == set(names):
+            return ours
+        raise SourceUnreadable(
+            f"`{part.name}` has no header and `{name}` has one, so which column is which cannot be known.",
+            hint=f"Write the header into `{part.name}`, or read the two by pipelines of their own.",
+        )
+    return how
 
 
 def _header(file: BinaryIO, how: Dialect, name: str) -> tuple[list[str], list[str]]:

@@ -69,6 +69,13 @@ class Built(BaseModel):
     note: str | None
 
 
+class Cause(BaseModel):
+    """Why rows were rejected."""
+
+    cause: str
+    rows: int
+
+
 BRIEF: dict[str, Any] = {
     "run": 12, "pipeline": "customers", "state": "succeeded", "rows_in": 10214, "rows_out": 10177,
     "rows_rejected": 37, "score": "94.1", "error": None, "requested_by": "kim",
@@ -101,7 +108,7 @@ class Run(Brief):
     model_config = example(
         **BRIEF, dataset="customers", owner="crm-team", version=7, step=None,
         layers=[{"layer": "explore", "state": "done", "rows": 10214, "parts": 3, "parts_done": 3}], files=3,
-        merged_rows=None,
+        merged_rows=None, rejected_for=[{"cause": "country is not one of: DK, SE, NO", "rows": 37}],
         masking=False, rebuild=False, score_before="96.4", change=CHANGE, measured=5, minimum_score=90.0,
         dimensions={"completeness": "91.0", "accuracy": None}, unmeasured=None, not_measured=[],
         worst=[CHECK], personal_columns=[PERSONAL],
@@ -119,6 +126,7 @@ class Run(Brief):
     rebuild: bool  # of a model, from what is published
     merged_rows: int | None  # of the version, if what was read was merged into the one before
     files: int
+    rejected_for: list[Cause]  # the three most frequent causes, for those who may read what was rejected
     score_before: Decimal | None
     change: Change | None
     measured: int | None
@@ -190,6 +198,7 @@ def run(db: Session, number: int, caller: Caller, *, joined: bool = False) -> Ru
         rows_in=row.rows_in,
         rows_out=row.rows_out,
         rows_rejected=row.rows_rejected,
+        rejected_for=_rejected_for(db, number) if caller.may("read:dead-letters", row.pipeline) else [],
         score=score(measured.overall) if measured else None,
         score_before=score(before.overall) if before else None,
         change=change(db, row.pipeline, number) if measured else None,
@@ -218,6 +227,10 @@ def run(db: Session, number: int, caller: Caller, *, joined: bool = False) -> Ru
         last_good=_last_good(db, row.pipeline, builds),
         revision=revision,
     )
+
+
+def _rejected_for(db: Session, number: int) -> list[Cause]:
+    return [Cause(cause=letters.cause, rows=letters.rows) for letters in privacy.dead_letters(db, number)[:3]]
 
 
 def _last_good(db: Session, name: str, builds: bool) -> int | None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from bot.client import Atlas
 from bot.reply import Reply, Table
+from bot.runs import cause
 from bot.skill import skill
 from bot.words import count, many, one_line, percent
 
@@ -31,7 +32,7 @@ async def dead(atlas: Atlas, pipeline: str) -> Reply:
         )
     share = f" of {count(rows_in)} ({percent(total, rows_in)})" if rows_in else ""
     rows = [
-        [_cause(group["cause"]), group["column"], _values(group), count(group["rows"]), _lines(group)]
+        [cause(group["cause"]), group["column"], _values(group), count(group["rows"]), _lines(group)]
         for group in answer["groups"]
     ]
     if not rows:
@@ -55,10 +56,6 @@ async def dead(atlas: Atlas, pipeline: str) -> Reply:
 def _earlier(answer: dict[str, Any]) -> str:
     rows = answer["earlier"]
     return f" In the runs before, back to the last full one, {many(rows, 'row')}." if rows else ""
-
-
-def _cause(told: str) -> str:
-    return f"“{told.removeprefix('not: ')}” does not hold" if told.startswith("not: ") else told
 
 
 def _values(group: dict[str, Any]) -> str:

@@ -16,7 +16,8 @@ def run(**other: Any) -> dict[str, Any]:
     told: dict[str, Any] = {
         "run": 12, "pipeline": "customers", "dataset": "customers", "owner": "crm-team", "version": 7, "step": None,
         "state": "succeeded", "layers": layers("done", "done", "done"), "files": 3, "rows_in": 10214, "rows_out": 10177,
-        "rows_rejected": 37, "score": "94.1", "change": CHANGE, "measured": 5, "not_measured": [], "minimum_score": 90,
+        "rows_rejected": 37, "rejected_for": [],
+        "score": "94.1", "change": CHANGE, "measured": 5, "not_measured": [], "minimum_score": 90,
         "dimensions": {"completeness": "91.0", "accuracy": None},
         "worst": [{"check": "email is filled in", "fault": "email is empty", "column": "email",
                    "dimension": "completeness", "failed": 918,

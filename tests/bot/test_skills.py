@@ -98,9 +98,10 @@ def test_a_run_tells_its_layers_and_what_came_of_it(person: Person) -> None:
     assert told[2].startswith("  Chart      2 columns masked, 1 row rejected")
     assert told[3].startswith("  Navigate   1 table")
     assert "201 in, 200 out, 1 rejected." in told[4]
-    assert told[5].startswith("Quality 99.")
-    assert told[6] == "Personal data: name and email hashed."
-    assert told[7].startswith("Next: dead customers · show customers_by_country")
+    assert told[5] == "Rejected: country is not one of 2 values (1 row)."
+    assert told[6].startswith("Quality 99.")
+    assert told[7] == "Personal data: name and email hashed."
+    assert told[8].startswith("Next: dead customers · show customers_by_country")
     assert set(reply.facts) >= {"run", "pipeline", "dataset", "version", "state", "step", "rows_in", "rows_out",
                                 "rows_rejected", "score", "dimensions", "personal_columns", "tables", "seconds",
                                 "error", "next"}  # fmt: skip

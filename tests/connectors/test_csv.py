@@ -241,7 +241,7 @@ def test_a_glob_reads_files_in_the_order_of_their_names(tmp_path: Path) -> None:
     (tmp_path / "in" / "folder.csv").mkdir()
     found = list(csv.parts(source_of("in/*.csv"), tmp_path))
     assert [part.name for part in found] == ["in/a.csv", "in/b.csv"]
-    assert found[0].spec == {"path": str(tmp_path / "in" / "a.csv")}
+    assert found[0].spec["path"] == str(tmp_path / "in" / "a.csv")
 
 
 def test_a_file_named_like_a_glob_is_read(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from connectors._header import judged, names_of
 from core.errors import SourceUnreadable
 from core.models import Remark
 from core.roots import Roots
+from tests.connectors.reading import reading
 from tests.connectors.test_exports import read
 
 
@@ -52,6 +53,32 @@ def test_a_file_without_a_header_says_so(tmp_path: Path) -> None:
         "`header: 1`"
     ]
     assert read(written(tmp_path, ROWS), header=False)[3] == []
+
+
+MONTHS = ["linje", "Order Date", "2024-01-01", "2024-02-01"]
+OF_MONTHS = [[str(n), "blue valve", str(n * 7), "grey pipe"] for n in range(9)]
+
+
+def beside(tmp_path: Path, *files: list[list[str]]) -> Path:
+    for n, lines in enumerate(files):
+        (tmp_path / f"{n}.csv").write_text("".join(",".join(line) + "\n" for line in lines), "utf-8")
+    return tmp_path / "*.csv"
+
+
+def test_a_header_that_looks_like_a_row_is_known_by_that_of_a_file_beside_it(tmp_path: Path) -> None:
+    turned = [3, 2, 0, 1]
+    assert reading(csv, beside(tmp_path, [[row[n] for n in turned] for row in [MONTHS, *OF_MONTHS]])).said  # alone
+    both = [[MONTHS, *OF_MONTHS], [[row[n] for n in turned] for row in [MONTHS, *OF_MONTHS]]]
+    for files in (both, both[::-1]):
+        found = reading(csv, beside(tmp_path, *files))
+        assert (sorted(found.names), len(found.rows), found.said) == (sorted(MONTHS), 18, [])
+
+
+def test_a_file_without_a_header_beside_one_that_has_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadable, match=r"1\.csv` has no header and `.*0\.csv` has one"):
+        reading(csv, beside(tmp_path, [MONTHS, *OF_MONTHS], OF_MONTHS))
+    assert len(reading(csv, beside(tmp_path, OF_MONTHS, OF_MONTHS)).rows) == 18
+    assert len(reading(csv, beside(tmp_path, [MONTHS, *OF_MONTHS], OF_MONTHS), header=False).rows) == 19
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
@@ -58,6 +58,7 @@ class Made:
     numbers: bool = False  # written as the locale does, so another locale may read something else
     dates: bool = False
     loose: bool = False  # an engine may take the text or the value
+    bare: list[str] = field(default_factory=list)  # numbers among signs: as they are without them
 
 
 def number(text: str | None, decimal: str, thousands: str) -> Any:
@@ -189,7 +190,7 @@ def signs(r: Random, n: int, where: Locale) -> Made:
     ))  # fmt: skip
     negative = kind in ("numbers with a minus behind", "numbers in brackets")
     true = [frozenset({-v if negative else v, v / 100 if "%" in how(v) else v}) if not negative else -v for v in values]
-    return Made(kind, [how(v) for v in values], true, loose=True)
+    return Made(kind, [how(v) for v in values], true, loose=True, bare=[where.written(v) for v in values])
 
 
 def booleans(r: Random, n: int, where: Locale) -> Made:
@@ -197,9 +198,7 @@ def booleans(r: Random, n: int, where: Locale) -> Made:
                         ("yes", "no"), ("Y", "N"), ("J", "N"), ("1", "0"), ("X", "")))  # fmt: skip
     truth = [r.random() < 0.5 for _ in range(n)]
     cells: list[str | None] = [(yes if t else no) or None for t in truth]
-    values: list[Any] = [
-        frozenset({t, Decimal(int(t))}) if c == "1" or c == "0" else t for t, c in zip(truth, cells, strict=True)
-    ]
+    values: list[Any] = [(t, Decimal(int(t))) if c == "1" or c == "0" else t for t, c in zip(truth, cells, strict=True)]
     return Made("yes and no", cells, [None if c is None else v for c, v in zip(cells, values, strict=True)], loose=True)
 
 
@@ -336,7 +335,9 @@ def decide(mades: list[Made], names: list[str], where: Locale, hints: bool) -> l
                for m in mades if m.numbers}  # fmt: skip
     days = {id(m): [day_of(c, turned, where.mark) if v is not BAD else BAD for c, v in zip(m.cells, m.values or [], strict=True)]
             for m in mades if m.dates and turned}  # fmt: skip
-    proven = any(_proves(m, numbers[id(m)]) for m in mades if m.numbers)
+    proven = any(_proves(m, numbers[id(m)]) for m in mades if m.numbers) or any(
+        number(text, *other) is BAD for m in mades for text in m.bare
+    )
     ordered = where.mark == "." or any(_proves(m, days[id(m)]) for m in mades if id(m) in days)
     columns = []
     for made, name in zip(mades, names, strict=True):

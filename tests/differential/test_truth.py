@@ -19,7 +19,7 @@ def published(table: Table) -> Outcome:
     for column in table.columns:
         ways = [way.values for way in column.readings if not way.told] + [column.cells]
         values = next(way for way in ways if not any(value is BAD for value in way))
-        columns.append([next(iter(value)) if isinstance(value, frozenset) else value for value in values])
+        columns.append([next(iter(value)) if isinstance(value, frozenset | tuple) else value for value in values])
     names = [column.name or f"column_{at}" for at, column in enumerate(table.columns)]
     return Outcome("succeeded", ALWAYS, names=names, rows=list(zip(*columns, strict=True)))
 

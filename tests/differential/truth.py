@@ -140,7 +140,7 @@ def same(got: Any, right: Any) -> bool:
     """Whether a published value is that of the source."""
     if right is BAD:
         return False
-    if isinstance(right, frozenset):
+    if isinstance(right, frozenset | tuple):  # a tuple where Python calls two of them equal
         return any(same(got, one) for one in right)
     if right is None or (isinstance(right, str) and not right.strip()):
         return got is None or got == "" or (isinstance(right, str) and got == right)
