@@ -173,7 +173,9 @@ def _header(file: BinaryIO, how: Dialect, name: str) -> tuple[list[str], list[st
     if 0 in rows.broken or next(_not_utf8(rows), None) == 0:
         raise SourceUnreadable(
             f"The header of `{name}`, line {how.line}, {rows.broken.get(0, f'is not written in {how.encoding}')}.",
-            hint="Correct that line, or say `header: false` if the file has none.",
+            hint="Correct that line, or say `header: false` if the file has none."
+            if 0 in rows.broken
+            else "Write its `encoding`, or correct that line.",
         )
     names, renamed = names_of(cells(rows, np.arange(len(rows)) == 0, how.delimiter)[0][: how.width])
     if any(len(column) > LONGEST for column in names):

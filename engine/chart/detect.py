@@ -136,7 +136,7 @@ def _short(column: Column) -> Verdict | None:
     person = recognizer("PERSON")
     if column.type.kind != "text" or person.header_weight(column.words) < 0 or headers.business(column.words):
         return None
-    if len(column.values) <= 8 or column.share(words >= 2) < 0.1:
+    if column.share(words >= 2) < 0.1:
         return None
     sample = column.values.sample(min(len(column.values), _READ), seed=0)
     masked, counts = in_text(sample, models={})

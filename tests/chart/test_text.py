@@ -18,6 +18,8 @@ SENTENCES = [
     ("User ida.holm logged in from 203.0.113.7 today.", "User [USERNAME] logged in from [IP] today."),
     ("Card 4111 1111 1111 1111 was charged twice.", "Card [CREDIT_CARD] was charged twice."),
     ("Pas nr. 123456789 er udløbet.", "Pas nr. [PASSPORT] er udløbet."),
+    ("Liva Mørk lukkede sagen, 31 20 11 47.", "[PERSON] lukkede sagen, [PHONE]."),
+    ("Klaget over varen (51 63 20 18).", "Klaget over varen ([PHONE])."),
 ]
 UNTOUCHED = [
     "Ordre 20241117 er forsinket til mandag.",
@@ -29,6 +31,7 @@ UNTOUCHED = [
     "Varen SKU KJ42726 er udsolgt i Aalborg.",
     "Please restart the Server and try again.",
     "EAN 5701234567899, antal 12, pris 99,95 kr.",
+    "Sag nr. 40 88 99 11 er lukket, faktura 51 99 11 22 er betalt.",
 ]
 
 

@@ -8,7 +8,7 @@ import polars as pl
 from engine.chart.recognizer import Recognizer
 from engine.chart.shape import choose, digits, lengths, nfc, tiers
 
-SPAN = r"(?:\(\+\d{1,3}\) ?|(?:\+|\b00) ?)?\(?\b\d(?:[ ./()–-]{0,3}\d){6,14}\b"
+SPAN = r"(?:\(\+\d{1,3}\) ?|(?:\+|\b00) ?)?(?:\(\d{1,5}\)|\b\d)(?:[ ./()–-]{0,3}\d){6,14}\b"
 SURE = r"(?:\+|\b00)[1-9]\d{0,2}(?:[ ./()-]{0,3}\d){6,12}\b|\b\d\d(?: \d\d){3}\b|\(\d{3}\) ?\d{3}-\d{4}\b"
 _SAID = (
     r"(?i)(?:tlf|telefon|phone|mobil|mobile|\bmob|\bring|\bcall|\btext|\bsms|\bdial|\bfax|\bcell|\btel\b|\bkald|whats ?app|"
@@ -49,7 +49,9 @@ def score(values: pl.Series) -> pl.Series:
 def judge(before: pl.Series, value: pl.Series, after: pl.Series) -> pl.Series:
     plain = score(value.str.strip_chars())
     said = before.str.contains(_SAID).fill_null(False)
-    other = before.str.contains(_NOT).fill_null(False)
+    # what a comma or a bracket keeps apart is no label: "closed the case, 40 88 …"
+    apart = (plain >= 0.8) & before.str.contains(r"[,;(] ?$").fill_null(False)
+    other = before.str.contains(_NOT).fill_null(False) & ~apart
     inside = before.str.contains(r"[\p{L}\d][-./_]?$|\d[.,]$").fill_null(False) | after.str.contains(
         r"^(?:[-/_]?[\p{L}\d]|[.,]\d| ?(?:kr|dkk|eur|%|stk|kg))"
     ).fill_null(False)
