@@ -120,11 +120,12 @@ def _sentence(check: Check, points: float, before: Check | None) -> str:
     if before and before.tested:
         earlier = 100 * before.failed / before.tested
         was = f", was {_percent(earlier)}" if abs(earlier - share) >= 0.05 else ", as before"
-    return f"{check.fault} in {_percent(share)} of {int(check.tested):,} rows{was}: {took}."
+    rows = f"{int(check.tested):,} row{'' if check.tested == 1 else 's'}"
+    return f"{check.fault} in {_percent(share)} of {rows}{was}: {took}."
 
 
 def _percent(value: float) -> str:
-    return f"{value:.1f} %" if value >= 0.1 else "under 0.1 %" if value else "none"
+    return f"{value:.1f} %" if value >= 0.1 else "under 0.1 %" if value else "0 %"
 
 
 def no_measure(dimension: str, checks: Sequence[Check]) -> str:

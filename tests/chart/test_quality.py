@@ -498,7 +498,9 @@ BLANK = ["", " ", "\t\n", "\u00a0", "\u200b", "\u3000 \r"]
 
 def test_a_value_of_the_wrong_type_is_not_empty(contract: Contract) -> None:
     columns: Columns = {"quantity": ["1", "2", "soon", "n/a", None], "day": ["2026-11-20", "soon", "x", "-", " "]}
-    verified = contract(columns, completeness=["quantity", "day"], reject_rows=["completeness"], bad=("quantity", "day"))
+    verified = contract(
+        columns, completeness=["quantity", "day"], reject_rows=["completeness"], bad=("quantity", "day")
+    )
     assert counted(verified) == [("quantity is filled in", 2, 5), ("day is filled in", 2, 5)]
     assert [(cause["reason"], cause["rows"]) for cause in verified.causes] == [
         ("quantity is not a whole number", 1), ("day is not a date", 1), ("quantity is empty", 2),
