@@ -139,15 +139,19 @@ def beat() -> None:
 
 @app.command()
 def mask(
-    files: Annotated[list[Path], typer.Argument(help="CSV files, or JSONL: all fields are masked.", metavar="FILE…")],
+    files: Annotated[
+        list[Path], typer.Argument(help="CSV, Excel, Parquet, or JSONL: all fields are masked.", metavar="FILE…")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Where the masked files go.", metavar="DIR")],
     findings: Annotated[Path | None, typer.Option(help="What was found, as JSON.", metavar="FILE.json")] = None,
 ) -> None:
     """Find and mask personal data in files, with no pipeline.
 
+    A masked file is written as it was read; that of an Excel workbook is a CSV.
+
     Example: atlas mask customers.csv --out masked --findings findings.json
     """
-    from engine.chart.mask_files import mask_files
+    from engine.chart.mask_files import mask_files, masked_name
     from engine.home import masking_key, open_home
 
     settings = start.settings()
@@ -163,10 +167,11 @@ def mask(
     )  # fmt: skip
     if findings:
         findings.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
+    written = {file.name: out / masked_name(file) for file in files}
     for name, columns in found.items():
         masked = {column: f["masked"] for column, f in columns.items() if f["masked"]}
         what = ", ".join(f"{column} ({count:,} cells)" for column, count in masked.items())
-        typer.echo(f"{out / name}: {what or 'nothing personal found'}")
+        typer.echo(f"{written[name]}: {what or 'nothing personal found'}")
     if new_key:
         typer.echo(f"Masked with a new key, kept in {settings.keys}: only hashes of the same key match.", err=True)
     for name, lines in left_out.items():
