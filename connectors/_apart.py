@@ -84,7 +84,8 @@ def _raise(process: "subprocess.Popen[bytes]", name: str) -> None:
             hint="Save what is needed of it as a file of its own, or as CSV.",
         )
     raise SourceUnreadable(
-        f"`{name}` cannot be read: it is broken.", hint="Open it in its own program and save it anew."
+        f"`{name}` cannot be read because the file is broken.",
+        hint="Open it in the program that made it and save it again.",
     )
 
 
