@@ -44,7 +44,8 @@ def explain(db: Session, run: Run, *, values: bool = False) -> Why:
             why.sentences.append(f"{said} {shared.told(value=values)}." if shared else said)
         rejected = sum(group.rows for group in privacy.dead_letters(db, run.id))
         if rejected and (read := runs.rows_read(run, rejected)):
-            why.sentences.append(f"{rejected:,} of {read:,} rows were rejected.")
+            were = "was" if rejected == 1 else "were"
+            why.sentences.append(f"{rejected:,} of {read:,} rows {were} rejected.")
         why.not_checked = [
             f"{dimension} ({no_measure(dimension, checks)})"
             for dimension in DIMENSIONS
