@@ -10,7 +10,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO
 
@@ -40,7 +40,7 @@ class Refused(Exception):
 
 def batches(
     program: str, file: BinaryIO, name: str, asked: dict[str, Any]
-) -> Iterator[tuple[pa.RecordBatch | None, dict[str, Any]]]:
+) -> Generator[tuple[pa.RecordBatch | None, dict[str, Any]]]:
     """The batches, and what the program says about the file; None now and then while it works: a run can stop then."""
     file.seek(0)
     process = subprocess.Popen(  # noqa: S603 (it is our own program)
@@ -84,7 +84,8 @@ def _raise(process: "subprocess.Popen[bytes]", name: str) -> None:
             hint="Save what is needed of it as a file of its own, or as CSV.",
         )
     raise SourceUnreadable(
-        f"`{name}` cannot be read: it is broken.", hint="Open it in its own program and save it anew."
+        f"`{name}` cannot be read because the file is broken.",
+        hint="Open it in the program that made it and save it again.",
     )
 
 

@@ -24,7 +24,8 @@ def read(_: dict[str, Any], out: Any) -> None:
         raise Refused("is no Parquet file that can be read", "Was it written to the end?") from error
     if not fields or len(fields) > MOST_COLUMNS:
         raise Refused(f"has {len(fields):,} columns; 1 to {MOST_COLUMNS:,} can be read")
-    about = json.dumps({"names": [field.name for field in fields]}).encode()
+    named = {"names": [field.name for field in fields], "types": [str(field.type) for field in fields]}
+    about = json.dumps(named).encode()
     schema = pa.schema([(str(n), pa.string()) for n in range(len(fields))], {ABOUT: about})
     rows = max(file.metadata.num_rows, 1)
     size = sum(file.metadata.row_group(n).total_byte_size for n in range(file.metadata.num_row_groups))

@@ -53,7 +53,7 @@ def read(asked: dict[str, Any], out: Any) -> None:
         batch, errors = loaded.to_arrow_with_errors() if loaded.height else (None, None)
         first = loaded.available_columns()[0].absolute_index if loaded.height else 0
     except fastexcel.FastExcelError as error:
-        raise Refused("has a sheet that cannot be read", "Save it anew in Excel, or as CSV.") from error
+        raise Refused("has a sheet that cannot be read", "Save it again in Excel, or as CSV.") from error
     if batch is None:
         known = ", ".join(f"`{one}`" for one in names[:20])
         raise Refused(f"has nothing in the sheet `{chosen}`", f"Its sheets: {known}.")
@@ -66,7 +66,7 @@ def read(asked: dict[str, Any], out: Any) -> None:
     if not columns or not len(columns[0]):
         raise Refused(f"has nothing in `{asked['range']}` of the sheet `{chosen}`")
     if any((pc.max(pc.binary_length(column)).as_py() or 0) > LONGEST_CELL for column in columns):
-        raise Refused("has a cell with more letters than Excel allows", "Save it anew in Excel, or as CSV.")
+        raise Refused("has a cell with more letters than Excel allows", "Shorten that cell, or save the sheet as CSV.")
     columns = [_plain(column) for column in columns]
     ends = [_last(column) for column in columns]
     about = {"sheet": chosen, "others": [one for one in names if one != chosen], "table": bool(table), "row": row,

@@ -40,10 +40,10 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects]
     wrong = Rejects([], [], [])
     good = 0
     with source.opened(part) as file:
-        for number, line in _lines(file, part.name):
-            record, why = _record(line)
-            if record is not None:
-                why = flat.add({key: written(v) if isinstance(v, dict) else v for key, v in record.items()}, number)
+        for number, line in lines(file, part.name):
+            found, why = record(line)
+            if found is not None:
+                why = flat.add({key: written(v) if isinstance(v, dict) else v for key, v in found.items()}, number)
             if why is None:
                 good += 1
             else:
@@ -65,7 +65,7 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects]
         yield wrong
 
 
-def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
+def lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
     """The lines that are not blank, with their numbers. Of one that is too long its beginning comes, and no end."""
     number = 0
     while line := file.readline(LONGEST_LINE + 1):
@@ -82,7 +82,7 @@ def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def _record(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
+def record(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
     """The object of a line, or why there is none."""
     if len(line) > LONGEST_LINE:
         return None, f"is longer than {LONGEST_LINE >> 20} MB"

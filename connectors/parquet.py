@@ -4,6 +4,7 @@ An empty text is null, and so is NaN, as which pandas writes an empty number. Ti
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +30,13 @@ class Source(FileSource):
 def parts(source: Source, base: Path) -> list[SourcePart]:
     """The files in the order of their names."""
     return source.files(base)
+
+
+def types(source: Source, part: SourcePart) -> dict[str, str]:
+    """The types that the file gives its columns, in the words of Arrow."""
+    with source.opened(part) as file, closing(batches("_parquet", file, part.name, {})) as read:
+        about = next(about for batch, about in read if batch is not None)
+    return dict(zip(names_of(about["names"])[0], about["types"], strict=True))
 
 
 def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Remark]:

@@ -25,14 +25,15 @@ DEEPEST = 20  # brackets that may be open at once on one line: the time to parse
 
 
 class Mistake(Strict):
-    """One mistake in a pipeline file, for people."""
+    """One mistake in a pipeline file, for people. A warning may be no mistake: only a run can tell."""
 
     file: str
     line: int
     message: str
+    warning: bool = False
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
+        return f"{self.file}:{self.line}: {'warning: ' if self.warning else ''}{self.message}"
 
 
 def read(path: Path) -> Pipeline:

@@ -66,17 +66,22 @@ def owner(home: "Home", name: str) -> str | None:
 
 MOST_COMPARED = 500  # names that a typing error is looked for in: comparing takes a millisecond for each ten
 MOST_LISTED = 10
+MOST_SUGGESTED = 2
 MOST_READ = 50  # files that are read to list the first few: reading one takes some milliseconds
 
 
 def nearest(kind: str, name: str, known: dict[str, Path] | list[str], also: Iterable[str] = ()) -> NotFound:
     """A NotFound that says what was probably meant, or a few names; `members` carries it for buttons.
 
-    `also` are names of another kind that may be meant, and are not listed.
+    `also` are names of another kind: one is suggested only if it is nearer than every known name, and none is listed.
     """
     said = name.lower()[:60]
-    likely = nlargest(MOST_COMPARED, [*known, *also], lambda other: len(os.path.commonprefix((said, other))))  # noqa: RUF071 - text
-    close = get_close_matches(said, likely, 2, 0.6)
+    others = set(also).difference(known)
+    likely = nlargest(MOST_COMPARED, [*known, *others], lambda other: len(os.path.commonprefix((said, other))))  # noqa: RUF071 - text
+    close = get_close_matches(said, likely, MOST_SUGGESTED + len(others), 0.6)
+    if close and close[0] not in others:
+        close = [other for other in close if other not in others]
+    close = close[:MOST_SUGGESTED]
     shown = name if len(name) <= 60 else name[:60] + "…"
     hint = f"Did you mean {' or '.join(close)}?" if close else _there_are(known)
     error = NotFound(f"There is no {kind} `{shown}`.", hint=hint or f"There is no {kind} yet.")

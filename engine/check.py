@@ -1,5 +1,6 @@
 """Validates pipeline files and models together: every mistake with its file and line."""
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from core.kept import Kept
 from core.pipeline import Pipeline
 from core.pipeline_file import Mistake
 from core.roots import Roots
-from engine import catalog, named
+from engine import catalog, looked, named
+from engine.looked import HasColumn
 
 Published = Mapping[str, Mapping[str, str]]  # dataset -> column -> type
+_LACKS = re.compile('names `"?([^`"]+)"?`, which is no column')
 LONGEST = 5  # seconds of computing that the rules of one file may take; waiting for a busy machine does not count
 
 
@@ -26,7 +29,7 @@ def check(
     """What was checked, in words, and the mistakes. Raises NotFound if `only` is no pipeline and no model.
 
     `published` are the columns of what is published, by dataset: names in the files and models are looked for among
-    them.
+    them. A column that is new in the files of a source, or may be in a database or an API, is a warning.
 
     `secret` is `Settings.secret` where the secrets that the files name must be there; `roots` are the folders that
     sources may read files from, only the one of the pipeline files by default.
@@ -38,6 +41,8 @@ def check(
     if only is not None and only not in known and not model:
         raise catalog.nearest("pipeline", only, known, catalog.models(folder))
     wanted = [] if model else [known[only]] if only else list(known.values())
+    roots = roots or Roots((folder,))
+    has = looked.in_files(known, folder, roots)
     mistakes: list[Mistake] = []
     owners: dict[str, str] = {}
     for path in wanted:
@@ -45,8 +50,8 @@ def check(
         mistakes += found.mistakes
         if pipeline := found.pipeline:
             owners[pipeline.name] = pipeline.owner
-            mistakes += _rules(path, found, pipeline, {*known, *(published or {})}, published or {})
-            mistakes += _paths(path, found, pipeline, folder, roots or Roots((folder,)), there=True)
+            mistakes += _rules(path, found, pipeline, {*known, *(published or {})}, published or {}, has)
+            mistakes += _paths(path, found, pipeline, folder, roots, there=True)
             mistakes += _secrets(path, found, pipeline, secret) if secret else []
     if only and not model:
         return f"`{only}`", mistakes
@@ -59,7 +64,7 @@ def check(
     if published is not None:
         from engine.navigate import checked
 
-        lacking, waits = checked.mistakes(read.values(), folder / "navigate", published)
+        lacking, waits = checked.mistakes(read.values(), folder / "navigate", published, has)
         wrong += lacking
         if waiting := sorted({name: it for name, it in waits.items() if model in (None, name)}):
             first = waits[waiting[0]]
@@ -80,32 +85,48 @@ def check_text(
     mistakes = list(found.mistakes)
     if pipeline := found.pipeline:
         known = {name, *catalog.files(folder), *(published or {})}
-        mistakes += _rules(path, found, pipeline, known, published or {})
+        mistakes += _rules(path, found, pipeline, known, published or {}, looked.unknown)
         mistakes += _paths(path, found, pipeline, folder, roots or Roots((folder,)), there=False)
     return mistakes
 
 
 def _rules(
-    path: Path, found: pipeline_file.Parsed, pipeline: Pipeline, known: Collection[str], published: Published
-) -> Iterator[Mistake]:
+    path: Path, found: pipeline_file.Parsed, pipeline: Pipeline, known: Collection[str], published: Published,
+    has: HasColumn,
+) -> Iterator[Mistake]:  # fmt: skip
     """What cannot hold for any data, or not for what is published; after LONGEST what was not checked."""
 
-    def mistake(where: named.Place, wrong: str) -> Mistake:
+    def mistake(where: named.Place, wrong: str, *, warning: bool = False) -> Mistake:
         keys = ".".join(str(key + 1 if isinstance(key, int) else key) for key in where)  # people count from one
-        return Mistake(file=path.name, line=found.line(where), message=f"`{keys}`: {wrong}")
+        return Mistake(file=path.name, line=found.line(where), message=f"`{keys}`: {wrong}", warning=warning)
 
     own = published.get(pipeline.name)
+    only_a_run = f"Whether its source has it is only known after a run: run {pipeline.name}"
     for where, column in named.columns(pipeline):
-        if own and column not in own:
-            yield mistake(where, f"`{pipeline.name}` was published without a column `{column}`. "
-                                 f"{named.suggested(column, own)}")  # fmt: skip
+        if not own or column in own:
+            continue
+        there = has(pipeline.name, column)
+        if there:
+            yield mistake(where, looked.new([column], pipeline.name), warning=True)
+            continue
+        lacks = f"`{pipeline.name}` was published without a column `{column}`"
+        if there is None:
+            near = named.meant(column, own)
+            close = f"; did you mean `{near}`?" if near else "."
+            yield mistake(where, f"{lacks}{close} {only_a_run}", warning=True)
+        else:
+            yield mistake(where, f"{lacks}, and its source has none. {named.suggested(column, own)}")
     for where, dataset, column in named.references(pipeline):
         columns = published.get(dataset, {})
         if dataset not in known:
-            close = named.meant(dataset, known)
-            yield mistake(where, f"there is no dataset `{dataset}`{f'; did you mean `{close}`?' if close else ''}")
+            near = named.meant(dataset, known)
+            yield mistake(where, f"there is no dataset `{dataset}`{f'; did you mean `{near}`?' if near else ''}")
+        elif columns and column not in columns and has(dataset, column):
+            yield mistake(where, looked.new([f"{dataset}.{column}"], dataset), warning=True)
         elif columns and column not in columns:
             yield mistake(where, f"`{dataset}` has no column `{column}`. {named.suggested(column, columns)}")
+    from engine import sandbox  # opens DuckDB and sqlglot: loaded where a rule needs them
+
     contract = pipeline.quality
     numbered: list[tuple[str, int, tuple[str, str | None]]] = [
         *(("accuracy", n, ("expression", rule.expression)) for n, rule in enumerate(contract.accuracy)),
@@ -116,8 +137,6 @@ def _rules(
     asked = list(dict.fromkeys((kind, text) for *_, (kind, text) in numbered if text is not None))
     faults: dict[tuple[str, str | None], str | None] = {}
     if asked:
-        from engine import sandbox  # opens DuckDB and sqlglot: loaded where a rule needs them
-
         faults.update(zip(asked, sandbox.rule_faults(asked, LONGEST, own), strict=False))
     for checked, (dimension, number, rule) in enumerate(numbered):
         where = ("quality", dimension, number)
@@ -126,8 +145,16 @@ def _rules(
             message = f"{left}: the others took longer than {LONGEST} s; make the expressions simpler"
             yield Mistake(file=path.name, line=found.line(where), message=message)
             return
-        if wrong := faults.get(rule):
+        wrong, new = faults.get(rule), list[str]()
+        while own and wrong and (it := _LACKS.search(wrong)) and has(pipeline.name, it[1]):
+            new.append(it[1])
+            wrong = next(iter(sandbox.rule_faults([(rule[0], str(rule[1]))], LONGEST, [*own, *new])), None)
+        if wrong and own and (it := _LACKS.search(wrong)) and has(pipeline.name, it[1]) is None:
+            yield mistake(where, f"{wrong} {only_a_run}", warning=True)
+        elif wrong:
             yield mistake(where, wrong)
+        elif new:
+            yield mistake(where, looked.new(new, pipeline.name), warning=True)
 
 
 def _paths(

@@ -1,4 +1,4 @@
-"""The columns of a published table: their types, how empty they are, and an example that tells nothing of a person."""
+"""The columns of a published table: type, empty rows, different values, and an example that is not personal."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,15 +8,16 @@ from typing import Any
 from core.models import Table
 from engine.sandbox import connect, quoted
 
-EXACT = 100_000  # rows up to which different values are counted one by one; beyond, within about 2 %
-SHARED_BY = 10  # rows that share a value before it may be shown
-_BLANK = r"[\s\x0b\x{1c}-\x{1f}\x{85}\p{Z}]*"  # what Python strips from a text
-MOST_DIFFERENT = 10_000  # values among which a frequent one is looked for
+EXACT = 100_000  # rows; in larger tables different values are estimated, within about 2 %
+SHARED_BY = 10  # a value is shown only if at least so many rows have it
+# matches what Python strips from a text
+_BLANK = r"[\s\x0b\x{1c}-\x{1f}\x{85}\p{Z}]*"
+MOST_DIFFERENT = 10_000  # a column with more different values gets no example
 
 
 @dataclass(frozen=True)
 class Described:
-    """A column: rows without a value, different values, and a value that at least SHARED_BY rows share."""
+    """A column: how many rows are empty, how many values differ, and a value that at least SHARED_BY rows share."""
 
     name: str
     type: str  # as DuckDB names it
@@ -26,16 +27,16 @@ class Described:
 
 
 def columns(table: Table, shown: Collection[str] = ()) -> list[Described]:
-    """The columns in their order, with an example of those `shown`, which must hold nothing personal."""
+    """Describes the columns in table order. Only those in `shown` get an example: they must hold nothing personal."""
     return list(_columns(table.files, tuple(table.columns.items()), table.rows, frozenset(shown)))
 
 
 def is_exact(table: Table) -> bool:
-    """Whether different values are counted one by one."""
+    """Whether different values are counted exactly, not estimated."""
     return table.rows <= EXACT
 
 
-# a version never changes; its files are named anew with each
+# safe to cache: a version never changes, and every version has files of its own names
 @lru_cache(64)
 def _columns(
     files: tuple[Any, ...], columns: tuple[tuple[str, str], ...], rows: int, shown: frozenset[str]
@@ -55,19 +56,20 @@ def _columns(
 
 
 def _counts(name: str, kind: str, *, exact: bool) -> str:
-    """SQL for the rows without a value, and the number of different values of the others."""
+    """SQL that counts the empty rows of a column, and the different values in the other rows."""
     empty, filled = _empty(name, kind), f"CASE WHEN NOT ({_empty(name, kind)}) THEN {quoted(name)} END"
     different = f"count(DISTINCT {filled})" if exact else f"approx_count_distinct({filled})"
     return f"count(*) FILTER (WHERE {empty}), {different}"
 
 
 def _empty(name: str, kind: str) -> str:
-    """SQL that is true where a row has no value: null, or a text of white space alone."""
+    """SQL that is true for an empty row: null, or a text of only white space."""
     column = quoted(name)
     return f"{column} IS NULL" + (f" OR regexp_full_match({column}, '{_BLANK}')" if kind == "VARCHAR" else "")
 
 
 def _most_frequent(name: str, kind: str) -> str:
+    """SQL for the most frequent value of a column as text, if at least SHARED_BY rows have it."""
     column = quoted(name)
     return (
         f"SELECT CAST({column} AS VARCHAR) FROM described WHERE NOT ({_empty(name, kind)}) GROUP BY {column} "  # noqa: S608 - the same

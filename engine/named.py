@@ -1,4 +1,4 @@
-"""The columns that a pipeline file names, where, and which of those that there are was probably meant."""
+"""The columns that a pipeline file names, their places in the file, and the known name nearest to a wrong one."""
 
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
@@ -6,13 +6,13 @@ from itertools import islice
 
 from core.pipeline import Pipeline
 
-Place = tuple[str | int, ...]  # the keys that lead to it
-MOST_COMPARED = 2_000  # names that a typing error is looked for in
-MOST_LISTED = 20
+Place = tuple[str | int, ...]  # the keys and list positions that lead to a value in the file
+MOST_COMPARED = 2_000  # known names that a wrong one is compared with, because comparing is slow
+MOST_LISTED = 20  # names in a sentence
 
 
 def columns(pipeline: Pipeline) -> Iterator[tuple[Place, str]]:
-    """Every column of its own that it names outside of expressions, with its place in the file."""
+    """Yields each column of its own dataset that the file names, with its place. Expressions are not looked into."""
     contract = pipeline.quality
     for dimension in ("completeness", "validity", "accuracy", "consistency"):
         rules = getattr(contract, dimension)
@@ -30,7 +30,7 @@ def columns(pipeline: Pipeline) -> Iterator[tuple[Place, str]]:
 
 
 def references(pipeline: Pipeline) -> Iterator[tuple[Place, str, str]]:
-    """Every dataset and column of it in which values are looked for, with its place in the file."""
+    """Yields the targets of `matches` and `references`: place in the file, dataset, column."""
     contract = pipeline.quality
     found = [(("quality", "accuracy", n), rule.matches) for n, rule in enumerate(contract.accuracy)]
     found += [(("quality", "consistency", n), rule.references) for n, rule in enumerate(contract.consistency)]
@@ -41,7 +41,7 @@ def references(pipeline: Pipeline) -> Iterator[tuple[Place, str, str]]:
 
 
 def meant(name: str, known: Collection[str]) -> str | None:
-    """The name that was probably meant."""
+    """The known name that is nearest to a wrong one, or contains it; None if none is near."""
     said = name.casefold()
     by_form = {other.casefold(): other for other in islice(known, MOST_COMPARED)}
     close = get_close_matches(said, by_form, 1, 0.6)
@@ -51,7 +51,7 @@ def meant(name: str, known: Collection[str]) -> str | None:
 
 
 def suggested(name: str, known: Collection[str]) -> str:
-    """`Did you mean x?`, or what there is."""
+    """`Did you mean x?`, or the first known names if none is near."""
     if close := meant(name, known):
         return f"Did you mean `{close}`?"
     more = f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""

@@ -1,4 +1,4 @@
-"""How a model stands, and what would help: a file to correct, a dataset to run, or the model itself."""
+"""Whether a model is built, why not, and what to do: correct a file, run a dataset, or run the model."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from engine.home import Home
     from engine.navigate.models import Model
 
-NEWEST = 20  # runs of a dataset in which the last build of a model is looked for
+NEWEST = 20  # the last build of a model is looked for in so many runs of each dataset that it reads
 
 
 def published(home: Home, db: Session, name: str) -> tuple[Dataset, Version]:
-    """A dataset or a model's table as it is published. Raises an AtlasError that says what would help."""
+    """The published dataset or table, with its version. Raises an AtlasError with what to do if there is none."""
     try:
         return datasets.get(db, name)
     except NotFound:
@@ -28,7 +28,7 @@ def published(home: Home, db: Session, name: str) -> tuple[Dataset, Version]:
 
 
 def unpublished(home: Home, db: Session, name: str) -> AtlasError:
-    """Why nothing is published under a name, and what would help."""
+    """The error for a name under which nothing is published: why, and what to do."""
     pipelines = catalog.files(home.settings.pipelines)
     if name in pipelines:
         newest = runs.newest(db, name)
@@ -45,7 +45,7 @@ def unpublished(home: Home, db: Session, name: str) -> AtlasError:
 
 
 def explained(home: Home, db: Session, name: str) -> tuple[str, list[str], Version | None]:
-    """How a model stands: the headline, what follows from it, and the version that people see."""
+    """The headline of a model, further sentences about it, and its published version, if it has one."""
     version = datasets.current_version(db, name)
     wrong = trouble(home, db, name)
     seen = [f"People see the table that run #{version.run_id} built."] if version else ["It has no table yet."]
@@ -60,7 +60,7 @@ def explained(home: Home, db: Session, name: str) -> tuple[str, list[str], Versi
 
 
 def trouble(home: Home, db: Session, name: str) -> AtlasError | None:
-    """What keeps a model from being built, with the remedy as its hint; None if nothing is known to."""
+    """The error that keeps a model from being built, its hint saying what to do; None if no error is known."""
     try:
         model = _model(home, name)
         schemas = _schemas(home, db, model)
@@ -72,14 +72,14 @@ def trouble(home: Home, db: Session, name: str) -> AtlasError | None:
 
 
 def buildable(home: Home, db: Session, name: str) -> Model:
-    """A model that can be built now, as far as can be known without reading rows. Raises what `trouble` tells."""
+    """The model, if it can be built now; no rows are read to find out. Raises the errors that `trouble` returns."""
     model = _model(home, name)
     _planned(model, _schemas(home, db, model))
     return model
 
 
 def last_build(db: Session, model: Model, home: Home) -> dict[str, Any] | None:
-    """What became of a model in the newest run that would have built it."""
+    """How the newest run that tried to build a model ended for it: its entry in the tables of that run."""
     newest: tuple[int, dict[str, Any]] | None = None
     for name in {model.name, *above(home, model)}:
         for run in runs.page(db, pipeline=name, limit=NEWEST):
@@ -91,7 +91,7 @@ def last_build(db: Session, model: Model, home: Home) -> dict[str, Any] | None:
 
 
 def above(home: Home, model: Model) -> set[str]:
-    """The charted datasets and models that a model reads, directly or through others."""
+    """The names of all datasets and models that a model reads, directly or through other models."""
     from engine.navigate import models
 
     known, _ = models.read(home.settings.pipelines / "navigate", set(catalog.files(home.settings.pipelines)))
@@ -106,7 +106,7 @@ def above(home: Home, model: Model) -> set[str]:
 
 
 def _model(home: Home, name: str) -> Model:
-    """A model by its file. Raises BadPipeline with what is wrong in it."""
+    """Reads the file of a model. Raises BadPipeline with the mistakes in it."""
     from engine.navigate import build, models
 
     folder = home.settings.pipelines / "navigate"
@@ -119,7 +119,7 @@ def _model(home: Home, name: str) -> Model:
 
 
 def _schemas(home: Home, db: Session, model: Model) -> Mapping[str, Mapping[str, str]]:
-    """The columns of what a model reads. Raises what keeps one of these from being there."""
+    """The columns of each dataset and model that a model reads. Raises Refused if one of them is not published."""
     inputs = datasets.tables(db, model.inputs)
     waits = [name for name in model.inputs if name not in inputs]
     if waits:
@@ -129,6 +129,7 @@ def _schemas(home: Home, db: Session, model: Model) -> Mapping[str, Mapping[str,
 
 
 def _planned(model: Model, schemas: Mapping[str, Mapping[str, str]]) -> None:
+    """Raises BadPipeline if the SQL of a model does not fit the columns of what it reads."""
     from engine.navigate import build
 
     try:

@@ -44,7 +44,8 @@ def explain(db: Session, run: Run, *, values: bool = False) -> Why:
             why.sentences.append(f"{said} {shared.told(value=values)}." if shared else said)
         rejected = sum(group.rows for group in privacy.dead_letters(db, run.id))
         if rejected and (read := runs.rows_read(run, rejected)):
-            why.sentences.append(f"{rejected:,} of {read:,} rows were rejected.")
+            were = "was" if rejected == 1 else "were"
+            why.sentences.append(f"{rejected:,} of {read:,} rows {were} rejected.")
         why.not_checked = [
             f"{dimension} ({no_measure(dimension, checks)})"
             for dimension in DIMENSIONS
@@ -120,11 +121,12 @@ def _sentence(check: Check, points: float, before: Check | None) -> str:
     if before and before.tested:
         earlier = 100 * before.failed / before.tested
         was = f", was {_percent(earlier)}" if abs(earlier - share) >= 0.05 else ", as before"
-    return f"{check.fault} in {_percent(share)} of {int(check.tested):,} rows{was}: {took}."
+    rows = f"{int(check.tested):,} row{'' if check.tested == 1 else 's'}"
+    return f"{check.fault} in {_percent(share)} of {rows}{was}: {took}."
 
 
 def _percent(value: float) -> str:
-    return f"{value:.1f} %" if value >= 0.1 else "under 0.1 %" if value else "none"
+    return f"{value:.1f} %" if value >= 0.1 else "under 0.1 %" if value else "0 %"
 
 
 def no_measure(dimension: str, checks: Sequence[Check]) -> str:

@@ -18,3 +18,16 @@ def test_only_pipelines_that_can_be_read_are_listed(tmp_path: Path) -> None:
     with pytest.raises(NotFound) as problem:
         catalog.pipeline(tmp_path, "zzzzzz")
     assert problem.value.hint == "There are: birds, crows."
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("custmers", "Did you mean customers?"),
+        ("custmer_total", "Did you mean custmer_totals or customers?"),
+        ("zzz", "There are: customers, orders."),
+    ],
+)
+def test_a_model_is_suggested_only_if_it_is_nearer_than_every_pipeline(typed: str, hint: str) -> None:
+    problem = catalog.nearest("pipeline", typed, ["customers", "orders"], ["custmer_totals"])
+    assert problem.hint == hint

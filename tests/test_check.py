@@ -87,6 +87,7 @@ quality:
 
 def test_every_name_that_is_not_published_is_told_at_once_with_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "orders.yml").write_text(MISNAMED, encoding="utf-8")
+    (tmp_path / "orders.csv").write_text("id,order_nr,Telefon,Kreditmax (kr.),beloeb\n1,2,3,4,5\n", encoding="utf-8")
     other = "name: kunder\nowner: web-team\nsource: {connector: csv, path: kunder.csv}\n"
     (tmp_path / "kunder.yml").write_text(other, encoding="utf-8")
     published = {
@@ -104,3 +105,76 @@ def test_every_name_that_is_not_published_is_told_at_once_with_the_nearest(tmp_p
     assert len(told) == 6
     unpublished = [m.line for m in check(tmp_path, "orders")[1]]
     assert unpublished == [10]
+
+
+NEW = """name: orders
+owner: web-team
+key: [id]
+source: SOURCE
+quality:
+  completeness: [phone]
+  consistency: [{expression: "phone <> town"}]
+"""
+LINES = [6, 7]
+OLD = {"orders": {"id": "BIGINT"}}
+
+
+@pytest.mark.parametrize(
+    ("source", "file", "lines"),
+    [
+        ("{connector: csv, path: orders.csv}", "id,phone,town\n1,2,3\n", LINES),
+        ('{connector: csv, path: "o*.csv"}', "id,phone,town\n1,2,3\n", LINES),
+        ("{connector: jsonl, path: orders.csv}", '{"id": 1, "phone": 2, "town": 3}\n', LINES),
+    ],
+)
+def test_a_column_that_is_new_in_the_source_is_not_published_yet(
+    tmp_path: Path, source: str, file: str, lines: list[int]
+) -> None:
+    (tmp_path / "orders.yml").write_text(NEW.replace("SOURCE", source), encoding="utf-8")
+    (tmp_path / "orders.csv").write_text(file, encoding="utf-8")
+    (tmp_path / "other.csv").write_text("id\n1\n", encoding="utf-8")
+    told = check(tmp_path, published=OLD)[1]
+    assert [(m.line, m.warning) for m in told] == [(line, True) for line in lines]
+    assert told[0].message == (
+        "`quality.completeness.1`: `phone` is new in the source and not published yet; to publish it: run orders"
+    )
+    assert "`phone` and `town` are new in the source and not published yet" in told[1].message
+    assert str(told[0]).startswith("orders.yml:6: warning: ")
+
+
+def test_a_column_that_the_source_lacks_too_is_a_mistake(tmp_path: Path) -> None:
+    source = "{connector: csv, path: orders.csv}"
+    (tmp_path / "orders.yml").write_text(NEW.replace("SOURCE", source), encoding="utf-8")
+    (tmp_path / "orders.csv").write_text("id,phones\n1,2\n", encoding="utf-8")
+    told = check(tmp_path, published=OLD)[1]
+    assert [(m.line, m.warning) for m in told] == [(6, False), (7, False)]
+    assert told[0].message == (
+        "`quality.completeness.1`: `orders` was published without a column `phone`, and its source has none. "
+        "It has: id."
+    )
+
+
+@pytest.mark.parametrize(
+    "source", ["{connector: csv, path: gone.csv}", "{connector: rest, url: 'https://x.example/y'}"]
+)
+def test_a_column_of_a_source_that_only_a_run_can_read_is_a_warning(tmp_path: Path, source: str) -> None:
+    (tmp_path / "orders.yml").write_text(NEW.replace("SOURCE", source), encoding="utf-8")
+    told = check(tmp_path, published=OLD)[1]
+    assert [(m.line, m.warning) for m in told] == [(6, True), (7, True)]
+    for one in told:
+        assert "Whether its source has it is only known after a run: run orders" in one.message
+
+
+def test_a_model_and_a_reference_may_read_a_column_that_is_not_published_yet(tmp_path: Path) -> None:
+    good = "name: orders\nowner: web-team\nsource: {connector: csv, path: orders.csv}\n"
+    (tmp_path / "orders.yml").write_text(good, encoding="utf-8")
+    (tmp_path / "orders.csv").write_text("id,phone\n1,2\n", encoding="utf-8")
+    refers = "quality: {consistency: [{column: id, references: orders.phone}]}\n"
+    (tmp_path / "cases.yml").write_text(good.replace("orders", "cases") + refers, encoding="utf-8")
+    (tmp_path / "navigate").mkdir()
+    (tmp_path / "navigate" / "phones.sql").write_text("select phone, town from orders\n")
+    (tmp_path / "navigate" / "numbers.sql").write_text("select phone from orders\n")
+    told = check(tmp_path, published=OLD)[1]
+    assert [(m.file, m.warning) for m in told if "not published yet" in m.message] == [
+        ("cases.yml", True), ("navigate/numbers.sql", True),
+    ]  # fmt: skip

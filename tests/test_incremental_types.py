@@ -45,7 +45,7 @@ def test_new_rows_that_mostly_do_not_fit_stop_the_run(club: Club) -> None:  # no
     answer = club.run()
     assert answer["state"] == "failed"
     assert (
-        "`country` of `members` was published as date, and too many of its values are something else now"
+        "`country` of `members` was published as date, and too many of its values are not dates now"
         in answer["error"]["message"]
     )
 

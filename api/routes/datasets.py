@@ -1,6 +1,7 @@
 """Datasets: what is published, how good it is, what is personal in it, what was rejected."""
 
 import decimal
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
@@ -13,6 +14,7 @@ from api.deps import Caller, HomeDep, WakeDep, needs
 from api.slow import slow
 from core.errors import NotFound
 from engine import catalog, pipeline, rebuild, why
+from engine.compliance.record import local_time
 from engine.home import Home
 from engine.store import datasets, privacy, quality, rulings, runs
 from engine.store.tables import Run
@@ -312,7 +314,14 @@ def draw_quality(
                 raise _nothing_of(db, home, name)
         return Picture(scorecard.trend(points, name, home.settings.timezone))
     facts = _quality(home, name).model_dump()
-    drawn = {**facts, "note": f"run #{facts['run']}", "minimum": facts["minimum_score"]}
+    with home.database.read() as db:
+        rows = datasets.rows_of(db, name, facts["run"])
+    about = [
+        local_time(datetime.fromisoformat(facts["checked_at"]), home.settings.timezone),
+        "nothing was published" if rows is None else f"{rows:,} {'row' if rows == 1 else 'rows'} published",
+        f"owner {facts['owner']}" if facts["owner"] else "no owner",
+    ]
+    drawn = {**facts, "note": f"run #{facts['run']}", "about": " · ".join(about), "minimum": facts["minimum_score"]}
     if change := facts["change"]:
         since = f"run #{change['since']}"
         drawn["previous"] = {

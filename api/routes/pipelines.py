@@ -48,11 +48,14 @@ class Pipelines(BaseModel):
 class Mistake(BaseModel):
     """One mistake in a pipeline file."""
 
-    model_config = answers.example(file="customers.yml", line=7, message="unknown key `ownr`; did you mean `owner`?")
+    model_config = answers.example(
+        file="customers.yml", line=7, message="unknown key `ownr`; did you mean `owner`?", warning=False
+    )
 
     file: str
     line: int
     message: str
+    warning: bool  # it may be no mistake: only a run can tell
 
 
 class PipelineInFull(BaseModel):
@@ -158,7 +161,7 @@ def get_pipeline(name: Name, home: HomeDep, _: Annotated[Caller, needs("read:cat
 def validate_pipeline(name: Name, home: HomeDep, _: Annotated[Caller, needs("read:catalog")]) -> Validity:
     """Every mistake in the file of a pipeline as it is now."""
     _what, mistakes = check.check(home.settings.pipelines, name, roots=home.settings.roots, published=_published(home))
-    return Validity(name=name, valid=not mistakes, mistakes=_told(mistakes))
+    return _validity(name, mistakes)
 
 
 @router.post("/validate")
@@ -169,7 +172,7 @@ def validate_draft(
     """Every mistake in the text of a pipeline file; nothing is kept."""
     settings = home.settings
     mistakes = check.check_text(settings.pipelines, draft.name, draft.text, settings.roots, _published(home))
-    return Validity(name=draft.name, valid=not mistakes, mistakes=_told(mistakes))
+    return _validity(draft.name, mistakes)
 
 
 def _published(home: Home) -> dict[str, dict[str, str]]:
@@ -177,5 +180,9 @@ def _published(home: Home) -> dict[str, dict[str, str]]:
         return datasets.columns(db)
 
 
+def _validity(name: str, mistakes: list[pipeline_file.Mistake]) -> Validity:
+    return Validity(name=name, valid=all(m.warning for m in mistakes), mistakes=_told(mistakes))
+
+
 def _told(mistakes: list[pipeline_file.Mistake]) -> list[Mistake]:
-    return [Mistake(file=m.file, line=m.line, message=m.message) for m in mistakes]
+    return [Mistake(file=m.file, line=m.line, message=m.message, warning=m.warning) for m in mistakes]

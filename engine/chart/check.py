@@ -49,6 +49,9 @@ class Data(Protocol):
     def as_written(self, column: str) -> str:
         """SQL for a column's text as it stands in the source."""
 
+    def empty(self, column: str) -> str:
+        """SQL that is true where nothing stands in a column; a value of the wrong type is not empty."""
+
     def missing_in(self, column: str, target: str) -> tuple[str | None, str | None]:
         """SQL for the values of a column that `dataset.column` lacks, or why they cannot be compared."""
 

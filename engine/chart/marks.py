@@ -134,6 +134,8 @@ def _signed(rows: Rows, words: list[str]) -> str:
     text = json.dumps(words)
     for column, name in rows.texts.items():
         text = re.sub(rf"\b{name}\b", json.dumps(f"{column} as written")[1:-1], text)
+    for column, name in rows.misfits.items():
+        text = re.sub(rf"\b{name}\b", json.dumps(f"{column} is no value of its type")[1:-1], text)
     named = _named(rows, text)
     clock = rows.raw.timezone if "date" in " ".join(named.values()) else ""
     return hashlib.sha256(json.dumps([text, named, clock]).encode()).hexdigest()[:16]

@@ -18,7 +18,6 @@ from engine.chart.check import Check, failed_rows, filled
 from engine.chart.rows import FILE, ROWS, Raw, Rows, ask, opened
 from engine.child import Limits, Link
 from engine.explore import decide
-from engine.explore import types as column_types
 from engine.sandbox import quoted
 
 LIST = f"{LINE}_rejected"  # the table of the lines to reject
@@ -149,14 +148,13 @@ def _key(columns: list[str]) -> Check:
 
 
 def _has_a_key(column: str) -> Check:
-    none = f"{quoted(column)} IS NULL"
+    none = f"{quoted(column)} IS NULL"  # a value of the wrong type is no key, and is rejected for that before
     return failed_rows(f"{column} is filled in", f"{column} is empty", "completeness", column, 1, none, "true")
 
 
 def _fits(rows: Rows, column: str) -> Check:
     why = decide.reason(column, rows.types[column])
-    misfit = column_types.misfit_sql(rows.as_written(column), quoted(column))
-    return failed_rows(why.replace(" is not ", " is "), why, "validity", column, 1, misfit, "true")
+    return failed_rows(why.replace(" is not ", " is "), why, "validity", column, 1, rows.misfits[column], "true")
 
 
 def _runs(connection: duckdb.DuckDBPyConnection, check: Check) -> bool:

@@ -195,6 +195,8 @@ class Rows:
         self.texts = {column: f"{LINE}_text_{number}" for number, column in enumerate(typed)}
         dated = [column for column in raw.types if raw.types[column].kind in ("date", "datetime")]
         self._timestamps = {column: f"{LINE}_at_{number}" for number, column in enumerate(dated)}
+        not_text = [column for column, kind in raw.types.items() if kind.kind != "text"]
+        self.misfits = {column: f"{LINE}_misfit_{number}" for number, column in enumerate(not_text)}
         self._make_view()
 
     def _make_view(self) -> None:
@@ -213,7 +215,8 @@ class Rows:
         typed_rows = f"SELECT {', '.join([FILE, LINE, *typed, *written])} FROM ({union})"
         if self.raw.plain is not None:
             typed_rows = self._published()
-        columns = ", ".join([FILE, LINE, known, *self.texts.values(), *moments])
+        misfits = [self._misfit(column, name) for column, name in self.misfits.items()]
+        columns = ", ".join([FILE, LINE, known, *self.texts.values(), *moments, *misfits])
         self.connection.execute(f"CREATE VIEW {ROWS} AS SELECT {columns} FROM ({typed_rows})")
 
     def _value(self, column: str, kind: ColumnType) -> str:
@@ -242,11 +245,20 @@ class Rows:
         latest = (self.raw.now.astimezone(UTC) + CLOCKS_DIFFER).isoformat()
         return f"CASE WHEN {moment} <= TIMESTAMPTZ {quoted_text(latest)} THEN {moment} END AS {name}"
 
+    def _misfit(self, column: str, name: str) -> str:
+        """Whether a row has a value that does not fit the type of a column; published rows have none."""
+        misfit = column_types.misfit_sql(self.texts[column], quoted(column))
+        return f"coalesce({misfit}, false) AS {name}"
+
     def timestamp(self, column: str) -> str:
         return self._timestamps[column]
 
     def as_written(self, column: str) -> str:
         return self.texts.get(column, quoted(column))
+
+    def empty(self, column: str) -> str:
+        misfit = self.misfits.get(column)
+        return f"{quoted(column)} IS NULL" + (f" AND NOT {misfit}" if misfit else "")
 
     def expression(self, sql: str) -> str:
         try:

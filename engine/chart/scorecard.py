@@ -39,6 +39,7 @@ def draw(facts: Mapping[str, Any]) -> bytes:
 
     Facts are those of a quality answer, numbers or decimal strings: dataset, score, dimensions {name: score or
     None}, worst [{fault, note, failed, tested, points}], and optionally note (the run or version),
+    about (when it was measured, of how many rows, and who owns them),
     minimum (the score that is required) and previous {score, dimensions, note}.
     """
     score, dimensions = _number(facts.get("score")), _scores(facts)
@@ -49,6 +50,7 @@ def draw(facts: Mapping[str, Any]) -> bytes:
     shapes = [
         text(_MARGIN, 38, fit(title, 500, 19, bold=True), 19, bold=True),
         text(_ACROSS - _MARGIN, 38, fit(str(facts.get("note") or ""), 200, 12), 12, fill=QUIET, anchor="end"),
+        text(_MARGIN, 57, fit(str(facts.get("about") or ""), _ACROSS - 2 * _MARGIN, 12), 12, fill=QUIET),
         *_overall(score, _number(previous.get("score")), facts.get("minimum"), dimensions, previous.get("note")),
     ]
     left, top = 268.0, 70.0

@@ -302,14 +302,23 @@ def _column(verdict: Mapping[str, Any]) -> dict[str, Any]:
         "types": types,
         "kinds": [KINDS.get(kind, kind.lower()) for kind in types],
         "confidence": float(verdict.get("confidence") or 0),
+        "sure": _sure(verdict),
         "reason": str(verdict.get("reason") or ""),
         "action": action,
         "action_words": ACTIONS.get(action, action) if types or action != "keep" else "not personal",
         "is_masked": action != "keep",
         "rows": int(verdict.get("rows") or 0),
         "masked": masked,
+        "masked_words": _many(masked, "value" if verdict.get("scope", "column") == "column" else "place"),
         "ruled": bool(verdict.get("ruled")),
     }
+
+
+def _sure(verdict: Mapping[str, Any]) -> str:
+    """`98 %`, as the chat says it: Atlas is never more than 99 % sure. A person's decision has no percentage."""
+    if verdict.get("ruled"):
+        return "ruled"
+    return f"{min(99, round(100 * float(verdict.get('confidence') or 0)))} %" if verdict["types"] else "–"
 
 
 def _quality(quality: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -355,4 +364,8 @@ def _enforced(enforced: bool) -> str:
 
 
 def _columns(count: int) -> str:
-    return f"{count} column{'s' if count != 1 else ''}"
+    return _many(count, "column")
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"

@@ -6,19 +6,21 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.models import LINE, Rejects, SourcePart
+from core.models import LINE, Rejects, Remark, SourcePart
 
 BATCH_ROWS = 1 << 16
 _ROW, _WHOLE = f"{LINE}_row", f"{LINE}_whole"  # as no column of a source is called
 
 
-def read(part: SourcePart, key: list[str]) -> Iterator[pa.RecordBatch | Rejects]:
-    """The rows of one part of an earlier run that stand in no `later` file, and those that could not be read.
+def read(part: SourcePart, key: list[str]) -> Iterator[pa.RecordBatch | Rejects | Remark]:
+    """The rows of one part of an earlier run that stand in no `later` file, those that could not be read, and what was
+    assumed about the source.
 
     A row is found again by its key; one that lacks a part of its key only if all of it is the same.
     """
     files = [_known(pl.read_parquet(path), key) for path in part.spec["later"]]
     later = pl.concat(files).unique() if files else None
+    yield from map(Remark, part.spec.get("remarks", ()))  # a part that an earlier Atlas has planned has none
     for raw in part.spec["raw"]:
         file = pq.ParquetFile(raw["path"])
         yield _none(file)

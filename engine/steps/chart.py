@@ -10,6 +10,7 @@ from core.models import ColumnType, Verdict
 from engine import vault
 from engine.chart import write
 from engine.explore import cursor as cursors
+from engine.explore import decide
 from engine.steps import raw
 from engine.steps.job import Done, Job
 from engine.steps.places import part_name, place_of
@@ -51,8 +52,7 @@ def _misfit(job: Job, misfit: write.Misfit, before: ColumnType) -> SourceUnreada
     names = [part_name(result, read) for result in read for _ in result["files"]]
     place = place_of(names[job.claim.spec["index"]], misfit.line)
     return SourceUnreadable(
-        f"`{misfit.column}` of `{job.pipeline.name}` was published as {before}, and too many of its "
-        f"values are something else now: look at line {place}.",
-        hint=f"Correct them, or declare the column in {job.pipeline.name}.yml; if it is meant: "
-        f"run {job.pipeline.name} --full",
+        f"`{misfit.column}` of `{job.pipeline.name}` was published as {before}, and too many of its values "
+        f"are not {decide.WORDS[before.kind]} now. The first is in line {place}.",
+        hint=f"Correct the values and run again. To publish the column as it is now: run {job.pipeline.name} --full",
     )

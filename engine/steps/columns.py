@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from core import parts
 from core.errors import BadPipeline, SourceUnreadable
 from core.models import ColumnType
-from engine import increment
+from engine import catalog, increment
 from engine.explore import decide, fit, profile, sample
 from engine.explore import types as column_types
 from engine.explore.decide import Decided, Known
@@ -78,10 +78,16 @@ def _nothing_is_lost(job: Job, columns: list[str], incremental: bool) -> None:
         version = datasets.current_version(db, job.pipeline.name)
     lost = [column for column in version.columns if column not in columns] if version else []
     if version is not None and lost:
-        names = ", ".join(f"`{column}`" for column in lost)
-        new = ", ".join(f"`{column}`" for column in dict.fromkeys(columns) if column not in version.columns)
-        told = f" New in it: {new}." if new else ""
+        now, before = dict.fromkeys(columns), version.columns
+        new = [column for column in now if column not in before]
+        told = f" New in it: {_listed(new)}." if new else ""
+        if len(now) != len(before):
+            told += f" It has {len(now)} column{'' if len(now) == 1 else 's'} instead of {len(before)}."
         raise SourceUnreadable(
-            f"The source of `{job.pipeline.name}` no longer has {names}.{told} Nothing was published.",
-            hint=f"If that is meant: run {job.pipeline.name} --full",
+            f"The source of `{job.pipeline.name}` no longer has {_listed(lost)}.{told} Nothing was published.",
+            hint=f"If its columns are right now: run {job.pipeline.name} --full",
         )
+
+
+def _listed(names: list[str]) -> str:
+    return catalog.listed([f"`{name}`" for name in names])

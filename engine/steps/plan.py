@@ -45,6 +45,7 @@ def _plan_replay(job: Job) -> Done:
     for number, results in explored.items():
         later = [file["path"] for n, rs in explored.items() if n > number for r in rs for file in r["files"]]
         for result in results:
-            raw = {"raw": result["files"], "rejects": result["rejects_file"], "later": later}
+            raw = {"raw": result["files"], "rejects": result["rejects_file"], "later": later,
+                   "remarks": result["remarks"]}  # fmt: skip
             found.append({"name": f"{result['name']} of run #{number}", "spec": raw})
     return Done({"parts": found, "lane": None, "base": base.id if base else None})

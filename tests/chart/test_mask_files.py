@@ -1,10 +1,16 @@
 """`atlas mask`: the same rows in the same order, masked, and what was found."""
 
 import csv
+import datetime as dt
 import json
+from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import xlsxwriter
 
 from core.errors import BadInput, SourceUnreadable
 from engine.chart.mask_files import mask_files
@@ -56,9 +62,24 @@ def test_jsonl_keeps_everything_but_the_personal_words(tmp_path: Path) -> None:
     assert set(found["t.jsonl"]["text"]["types"]) == {"PERSON", "EMAIL"}
 
 
-def test_a_line_that_is_no_json_is_told_with_its_number(tmp_path: Path) -> None:
-    (tmp_path / "t.jsonl").write_text('{"text": "a"}\nno json\n')
-    with pytest.raises(SourceUnreadable, match="Line 2"):
+def test_lines_that_a_run_rejects_are_left_out_and_told(tmp_path: Path) -> None:
+    lines = [
+        '{"text": "a", "n": 1.10}',
+        "no json",
+        "[1]",
+        '{"a": 1, "a": 2}',
+        '{"text": "b", "n": 12345678901.4567890}',
+    ]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines))
+    left: list[int] = []
+    mask_files([tmp_path / "t.jsonl"], tmp_path / "out", KEY, lambda _, bad: left.extend(bad.lines))
+    assert left == [2, 3, 4]
+    assert (tmp_path / "out" / "t.jsonl").read_text().splitlines() == [lines[0], lines[4]]
+
+
+def test_a_file_without_a_record_is_told(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text("no json\n")
+    with pytest.raises(SourceUnreadable, match="no line that is a JSON object"):
         mask_files([tmp_path / "t.jsonl"], tmp_path / "out", KEY)
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -116,3 +137,65 @@ def test_records_far_apart_may_have_other_fields(tmp_path: Path) -> None:
     records: list[dict[str, object]] = [{"text": "a"}] * 20_001
     out, _ = jsonl(tmp_path, [*records, {"text": "b", "late": "ida@mail.example"}])
     assert json.loads(out.splitlines()[-1])["late"] != "ida@mail.example"
+
+
+def test_a_workbook_is_masked_as_a_run_reads_it_and_written_as_csv(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(str(tmp_path / "kunder.xlsx")) as book:
+        sheet = book.add_worksheet("Kunder")
+        book.add_worksheet("Andet").write_row(0, 0, ["a", "b"])
+        sheet.write_row(0, 0, ["Udtræk til Bo Lund"])
+        sheet.write_row(2, 0, ["nr", "navn", "mail", "beløb"])
+        for n in range(40):
+            sheet.write_row(n + 3, 0, [n, "Ida Holm", f"ida{n}@mail.example", 12.5])
+        sheet.write_row(43, 0, ["I alt", None, None, 500])
+    said: list[str] = []
+    left: list[int] = []
+    found = mask_files([tmp_path / "kunder.xlsx"], tmp_path / "out", KEY, lambda _, bad: left.extend(bad.lines), None,
+                       lambda _, what: said.append(what))  # fmt: skip
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["kunder.xlsx.csv"]
+    text = (tmp_path / "out" / "kunder.xlsx.csv").read_text(encoding="utf-8-sig")
+    masked = pl.read_csv(text.encode())
+    assert (masked.columns, len(masked), left) == (["nr", "navn", "mail", "beløb"], 40, [44])
+    assert masked["beløb"].unique().to_list() == [12.5]
+    assert not any(word in text for word in ("@", "Ida", "Bo Lund"))
+    assert set(found["kunder.xlsx"]) == {"navn", "mail"}
+    assert said[-1] == "a masked workbook is written as CSV: `kunder.xlsx.csv`"
+    assert any("rows 1 to 2 were left out as a title" in what for what in said)
+    assert any("the sheet `Kunder` was read" in what for what in said)
+
+
+def test_a_parquet_file_keeps_the_types_of_what_was_not_masked(tmp_path: Path) -> None:
+    table = pa.table({
+        "id": pa.array(range(40), pa.int32()),
+        "mail": [f"ida{n}@mail.example" for n in range(40)],
+        "paid": [Decimal("1.10")] * 39 + [None],
+        "at": pa.array([dt.datetime(2026, 3, 1, 11, tzinfo=dt.UTC)] * 40, pa.timestamp("ms", "Europe/Copenhagen")),
+        "day": [dt.date(2026, 3, 1)] * 40, "ok": [True] * 40, "share": [0.25] * 40, "list": [[1, 2]] * 40,
+    })  # fmt: skip
+    pq.write_table(table, tmp_path / "p.parquet")
+    said: list[str] = []
+    found = mask_files([tmp_path / "p.parquet"], tmp_path / "out", KEY, None, None, lambda _, what: said.append(what))
+    assert said == ["written as text, because its type cannot hold masked values or is nested: `list`"]
+    masked = pq.read_table(tmp_path / "out" / "p.parquet")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["p.parquet"]
+    assert masked.column_names == table.column_names
+    same = ["id", "paid", "at", "day", "ok", "share"]
+    assert masked.select(same).equals(table.select(same))
+    assert (masked["list"][0].as_py(), masked["mail"].type) == ("[1,2]", pa.string())
+    assert not any("@" in value for value in masked["mail"].to_pylist())
+    assert found["p.parquet"]["mail"]["masked"] == 40
+
+
+def test_two_files_are_never_written_to_the_same_place(tmp_path: Path) -> None:
+    for name in ("a.xlsx", "a.xlsx.csv"):
+        (tmp_path / name).write_text("a,b\n1,2\n")
+    with pytest.raises(BadInput, match="Two files"):
+        mask_files([tmp_path / "a.xlsx", tmp_path / "a.xlsx.csv"], tmp_path / "out", KEY)
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.xlsx"])
+def test_a_broken_file_is_told_and_leaves_nothing(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("no such thing")
+    with pytest.raises(SourceUnreadable, match=name):
+        mask_files([tmp_path / name], tmp_path / "out", KEY)
+    assert list((tmp_path / "out").iterdir()) == []

@@ -56,7 +56,7 @@ class Contract:
     def __call__(
         self, columns: Columns | list[Columns], others: dict[str, Table] | None = None,
         types: dict[str, ColumnType] | None = None, mask: rows.MaskValues = hashed, key: list[str] | None = None,
-        cursor: str | None = None, later: bool = False, **rules: Any,
+        cursor: str | None = None, later: bool = False, bad: tuple[str, ...] = (), **rules: Any,
     ) -> Verified:  # fmt: skip
         """The contract's answer on these raw columns; a list is one file each."""
         files = []
@@ -71,7 +71,7 @@ class Contract:
         source = {"cursor": cursor} if cursor else {}
         given = {"name": "orders", "owner": "x", "source": source, "key": key or [], "quality": rules}
         pipeline = Pipeline.model_validate(given)
-        raw = Raw(files, known, "Europe/Copenhagen", others or {}, mask, NOW)
+        raw = Raw(files, known, "Europe/Copenhagen", others or {}, mask, NOW, bad)
         results = quality.measured(pipeline, raw, self.folder / "contract.spill", wanted)
         rejected = rejects.rejected(pipeline, raw, self.folder / "rejects.parquet", wanted, later=later)
         return Verified(results, rejected.rows, rejected.causes, rejected.path)
@@ -494,6 +494,17 @@ def test_a_cancelled_run_does_not_wait_for_a_slow_rule(tmp_path: Path, ask: Call
 
 
 BLANK = ["", " ", "\t\n", "\u00a0", "\u200b", "\u3000 \r"]
+
+
+def test_a_value_of_the_wrong_type_is_not_empty(contract: Contract) -> None:
+    columns: Columns = {"quantity": ["1", "2", "soon", "n/a", None], "day": ["2026-11-20", "soon", "x", "-", " "]}
+    verified = contract(
+        columns, completeness=["quantity", "day"], reject_rows=["completeness"], bad=("quantity", "day")
+    )
+    assert counted(verified) == [("quantity is filled in", 2, 5), ("day is filled in", 2, 5)]
+    assert [(cause["reason"], cause["rows"]) for cause in verified.causes] == [
+        ("quantity is not a whole number", 1), ("day is not a date", 1), ("quantity is empty", 2),
+    ]  # fmt: skip
 
 
 def test_an_empty_text_is_missing_in_every_dimension(contract: Contract) -> None:

@@ -50,6 +50,7 @@ def test_every_fact_changes_the_picture() -> None:
         {"note": "run #12"},
         {"minimum": 90},
         {"minimum": 95},
+        {"about": "29 November 2026, 15:09 · 200 rows · owner crm"},
         {"worst": WORST[:1]},
         {"previous": {"score": 96, "dimensions": {}}},
         {"previous": {"score": None, "dimensions": {"validity": 90}}},

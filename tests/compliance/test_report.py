@@ -45,7 +45,7 @@ def text() -> str:
         "pseudonymisation (Art. 4(5)) of 2 columns",
         "access by role",
         "hashed with a key",
-        "98 %",
+        "99 %",
         "Read from customers.csv. Used by customers_by_country.",
         "94.1 of 100: completeness 91.0. Not measured: accuracy.",
         "Version 7 of run #12, published 23 November 2026, 05:19, 100 rows",
@@ -66,6 +66,22 @@ def test_what_a_person_has_ruled_is_not_told_as_found_by_atlas() -> None:
     assert "No direct identifiers were found in 1 other column: id." in text
     assert "by: ruled not personal by kim on 2026-11-27: towns alone." in text
     assert "members: by looks like names and is ruled not personal by kim on 2026-11-27: towns alone." in text
+
+
+def test_how_sure_a_verdict_is_and_what_was_masked_are_told_as_in_the_chat() -> None:
+    told = [
+        {**finding("mail", "EMAIL", action="hash", masked=1200), "confidence": 1.0},
+        {**finding("born", "DATE_OF_BIRTH", action="hash", masked=1), "confidence": 0.99, "ruled": True},
+        {**finding("note", "PERSON", action="redact", masked=12), "confidence": 0.855, "scope": "spans"},
+    ]
+    made = record([Activity("members", verdicts=told)], CONTROLLER, NOW)
+    assert [(c["sure"], c["masked_words"]) for c in made["activities"][0]["columns"]] == [
+        ("99 %", "1,200 values"), ("ruled", "1 value"), ("86 %", "12 places"),
+    ]  # fmt: skip
+    _, text = read(made)
+    assert "100 %" not in text
+    assert "Values masked" not in text
+    assert all(words in text for words in ("1,200 values", "1 value", "12 places", "ruled"))
 
 
 def test_rows_that_a_number_links_to_persons_are_told_as_personal() -> None:

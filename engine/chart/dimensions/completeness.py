@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from core.pipeline import Quality
 from engine.chart.check import Answer, Check, Data
-from engine.sandbox import quoted
 
 
 def checks(contract: Quality, data: Data) -> Iterator[Check]:
@@ -13,7 +12,7 @@ def checks(contract: Quality, data: Data) -> Iterator[Check]:
         name = f"{rule.column} is filled in"
         if allowed:
             name = f"{rule.column} is empty in {allowed:g} % of rows at most"
-        empty = f"{data.as_written(rule.column) if rule.empty == 'keep' else quoted(rule.column)} IS NULL"
+        empty = f"{data.as_written(rule.column)} IS NULL" if rule.empty == "keep" else data.empty(rule.column)
         failing = None if allowed else empty  # where some may be missing, no single row is at fault
         body = {"failed_rows": {"expression": empty, "filter": "true"}}
         fault = f"{rule.column} is empty{f' beyond the {allowed:g} % allowed' if allowed else ''}"
