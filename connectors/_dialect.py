@@ -5,6 +5,7 @@ layout is taken. Lines above the header are a title, notes or comments, not rows
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -40,8 +41,9 @@ _NOT_TEXT = (
 class Dialect:
     """`bom` precedes the text. The header, or without one the first row, begins at byte `start` on line `line`.
 
-    `width`: how many columns there are; a row may have as many as `trailing` empty values more. `returns`: rows end
-    with \\r alone. `no_rows`: lines that are no rows, and why. `assumed`: what was not plain, for the answer of a run.
+    `quote`: what values stand in. `width`: how many columns there are; a row may have as many as `trailing` empty
+    values more. `returns`: rows end with \\r alone. `no_rows`: lines that are no rows, and why. `assumed`: what
+    was not plain, for the answer of a run.
     """
 
     delimiter: str
@@ -55,6 +57,7 @@ class Dialect:
     returns: bool = False
     no_rows: tuple[tuple[str, str], ...] = ()
     assumed: tuple[str, ...] = ()
+    quote: str = '"'
 
 
 def detect(
@@ -73,6 +76,10 @@ def detect(
     found = encoding_of(file, name, encoding)
     text = Text(file, found.name, len(found.bom))
     sample, whole = _sample(text)
+    quote = "'" if _is_in_single_quotes(sample, DELIMITERS if delimiter is None else [delimiter]) else '"'
+    if quote == "'":
+        text = Text(file, found.name, len(found.bom), quote)
+        sample, whole = _sample(text)
     bare = re.sub(rb'"[^"]*"', b"", sample)
     returns = b"\r" in bare and b"\n" not in bare
     begins, line, wanted = 0, 1, delimiter
@@ -87,14 +94,30 @@ def detect(
     }
     chosen = _chosen(layouts, wanted, name)
     if chosen is None:  # there are no rows
-        return Dialect(wanted or ",", found.name, True, len(found.bom) + begins, line, 1, 0, found.bom, returns)
+        return Dialect(
+            wanted or ",", found.name, True, len(found.bom) + begins, line, 1, 0, found.bom, returns, quote=quote
+        )
     _names_all(chosen, header, name)
     start = begins + int(chosen.rows.starts[chosen.top.row])
     assumed = [*([found.assumed] if found.assumed else []), *_assumed(chosen, line, delimiter, header)]
     return Dialect(
         chosen.delimiter, found.name, chosen.top.header, len(found.bom) + length(sample[:start], found.name),
         chosen.line, chosen.width, chosen.trailing, found.bom, returns, _no_rows(chosen, text, whole), tuple(assumed),
+        quote,
     )  # fmt: skip
+
+
+def _is_in_single_quotes(sample: bytes, delimiters: Iterable[str]) -> bool:
+    """Whether values stand in single quotes: one in most lines, or some that hold a delimiter."""
+    if sample.count(b"'") < 4:
+        return False
+    lines = len(sample.splitlines())
+    for delimiter in delimiters:
+        sign = re.escape(delimiter.encode())
+        values = re.findall(rb"(?:^|(?<=%b))'((?:[^'\r\n]|'')*)'(?=%b|\r|\n|\Z)" % (sign, sign), sample, re.MULTILINE)
+        if len(values) >= max(3, 0.9 * lines) or sum(delimiter.encode() in value for value in values) >= 2:
+            return True
+    return False
 
 
 def _sample(text: Text) -> tuple[bytes, bool]:

@@ -16,6 +16,8 @@ BYTEWISE = (
     "cp865", "mac-roman",
 )  # fmt: skip
 
+TURNED = bytes.maketrans(b"\"'", b"'\"")
+_EURO = 0xA4  # in ISO-8859-15; elsewhere a sign of currencies that nobody writes
 _ENOUGH = 1000  # letters outside ASCII after which the encoding is clear
 _BOMS = (
     (b"\xff\xfe\x00\x00", "utf-32-le"),
@@ -46,18 +48,23 @@ class Encoding:
 class Text:
     """A file's text as UTF-8, whatever it is written in. What cannot be decoded becomes bytes that are no UTF-8.
 
-    `start` is a byte of the file: where its letters begin, or any row of those that are cut.
+    `start` is a byte of the file: where its letters begin, or any row of those that are cut. Of a file whose values
+    stand in single quotes, single and double quotes are exchanged, so that whoever splits it knows one kind.
     """
 
-    def __init__(self, file: BinaryIO, encoding: str, start: int) -> None:
+    def __init__(self, file: BinaryIO, encoding: str, start: int, quote: str = '"') -> None:
         file.seek(start)
         self._file = file
+        self._turned = TURNED if quote == "'" else None
         self._encoding = encoding
         self._decoder = None
         if encoding != "utf-8":
             self._decoder = codecs.getincrementaldecoder(encoding)(_errors(encoding))
 
     def read(self, size: int) -> bytes:
+        return self._read(size).translate(self._turned)
+
+    def _read(self, size: int) -> bytes:
         if self._decoder is None:
             return self._file.read(size)
         while block := self._file.read(size):
@@ -73,7 +80,7 @@ class Text:
         self._file.seek(max(0, most - size) // 4 * 4)
         data = self._file.read()
         text = data if self._decoder is None else data.decode(self._encoding, "replace").encode()
-        return text.partition(b"\n")[2]
+        return text.partition(b"\n")[2].translate(self._turned)
 
 
 def length(text: bytes, encoding: str) -> int:
@@ -141,11 +148,16 @@ def _bytewise(file: BinaryIO, name: str, given: str | None) -> Encoding:
         )
     if fits[best] < 0:  # hardly text at all: its rows are rejected one by one
         return Encoding("utf-8")
+    if best == "windows-1252" and seen.around[_EURO].any() and not seen.around[0x80:0xA0].any():
+        return Encoding("iso-8859-15", assumed=_assumed("ISO-8859-15, which has a € where Windows-1252 has a ¤"))
     if known and best == "windows-1252":
         return Encoding(best)
     dos = " (DOS)" if best != "windows-1252" else ""
-    assumed = f"its letters were taken for {_NAMES[best]}{dos}; if they look wrong, write its `encoding`"
-    return Encoding(best, assumed=assumed)
+    return Encoding(best, assumed=_assumed(f"{_NAMES[best]}{dos}"))
+
+
+def _assumed(what: str) -> str:
+    return f"its letters were taken for {what}; if they look wrong, write its `encoding`"
 
 
 @dataclass

@@ -128,7 +128,7 @@ def kind(cell: str) -> str | None:
 
 
 def names_of(header: list[str]) -> tuple[list[str], list[str]]:
-    """The columns' names, and those that were given a number because they stood there before.
+    """The columns' names, and what is said of those that are not as they stand there.
 
     They are compared as SQL does, without regard to capital letters; letters composed in two ways are the same.
     A missing one is `column_3`.
@@ -146,16 +146,21 @@ def names_of(header: list[str]) -> tuple[list[str], list[str]]:
             renamed.append(name)
         seen.add(name.casefold())
         names.append(name)
-    return names, renamed
+    changed = [
+        fitted for cell, fitted in zip(header, told, strict=True) if {*'"^'} & {*cell} and fitted != cell.strip()
+    ]
+    return names, [
+        *_said(renamed, "a name that another has before"),
+        *_said(changed, "a name with a sign that no name can have"),
+    ]
 
 
-def called(renamed: list[str]) -> list[str]:
-    """What is said of columns whose names stood there before."""
-    if not renamed:
+def _said(names: list[str], why: str) -> list[str]:
+    if not names:
         return []
-    shown = ", ".join(f"`{name}`" for name in renamed[:3]) + (f" and {len(renamed) - 3} more" if renamed[3:] else "")
-    what = "a column has" if len(renamed) == 1 else f"{len(renamed)} columns have"
-    return [f"{what} a name that another has before, and {'is' if len(renamed) == 1 else 'are'} read as {shown}"]
+    shown = ", ".join(f"`{name}`" for name in names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
+    what = "a column has" if len(names) == 1 else f"{len(names)} columns have"
+    return [f"{what} {why}, and {'is' if len(names) == 1 else 'are'} read as {shown}"]
 
 
 def _mostly(kinds: list[str | None]) -> str | None:

@@ -5,7 +5,7 @@ A row that cannot be read is rejected with its line and the reason, and the next
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
 
@@ -16,9 +16,9 @@ from pydantic import Field
 
 from connectors._columns import LONGEST
 from connectors._dialect import Dialect, detect
-from connectors._encoding import BYTEWISE, Text
+from connectors._encoding import BYTEWISE, TURNED, Text
 from connectors._files import FileSource
-from connectors._header import called, names_of
+from connectors._header import names_of
 from connectors._layout import cells, filled_after
 from connectors._rows import Rows, split, table
 from core.errors import SourceUnreadable
@@ -27,6 +27,7 @@ from core.models import LINE, MOST_COLUMNS, Rejects, Remark, SourcePart
 BATCH_ROWS = 1 << 16
 BATCH_BYTES = 32 << 20
 PART_ROWS = 250_000
+_TURNED = str.maketrans("\"'", "'\"")
 WHOLE_BYTES = 16 << 20  # a file that is no larger is one part
 
 
@@ -70,7 +71,7 @@ def cut(source: Source, file: SourcePart, rows: int = PART_ROWS) -> Iterator[Sou
         }  # fmt: skip
         begun: dict[str, int] = {}
         seen, first = 0, int(how.header)
-        for found in split(Text(opened, "utf-8", how.start).read, how.delimiter, how.returns, how.line):
+        for found in split(Text(opened, "utf-8", how.start, how.quote).read, how.delimiter, how.returns, how.line):
             for row in range(first + -seen % rows, len(found), rows):
                 line = int(found.lines[row])
                 if begun:
@@ -99,7 +100,7 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects 
             at, line, header = how.start, how.line, how.header
         yield from map(Remark, assumed)
         yield _nothing(names)
-        text = Text(file, how.encoding, at)
+        text = Text(file, how.encoding, at, how.quote)
         waiting: list[pa.Table] = []
         waiting_rows = waiting_bytes = 0
         for rows in _before(part.spec.get("before"), split(text.read, how.delimiter, how.returns, line)):
@@ -110,9 +111,8 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Rejects 
             wrong, good = _apart(rows, names, how, part.name)
             if wrong:
                 bad = sorted(wrong)
-                yield Rejects(
-                    [int(rows.lines[row]) for row in bad], [wrong[row] for row in bad], list(map(rows.text, bad))
-                )
+                raw = _as_written(map(rows.text, bad), how)
+                yield Rejects([int(rows.lines[row]) for row in bad], [wrong[row] for row in bad], raw)
             waiting.append(good)
             waiting_rows += good.num_rows
             waiting_bytes += good.nbytes
@@ -164,7 +164,7 @@ def _header(file: BinaryIO, how: Dialect, name: str) -> tuple[list[str], list[st
             f"`{name}` has {how.width:,} columns in line {how.line}; at most {MOST_COLUMNS:,} can be read.",
             hint="Does each line end with a line feed? If the delimiter is another one, say `delimiter:`.",
         )
-    found = split(Text(file, how.encoding, how.start).read, how.delimiter, how.returns)
+    found = split(Text(file, how.encoding, how.start, how.quote).read, how.delimiter, how.returns)
     rows = next((rows for rows in found if len(rows)), None)
     if rows is None:
         raise SourceUnreadable(f"`{name}` is empty: it has not even a header.", hint="Was it written to the end?")
@@ -177,13 +177,13 @@ def _header(file: BinaryIO, how: Dialect, name: str) -> tuple[list[str], list[st
             if 0 in rows.broken
             else "Write its `encoding`, or correct that line.",
         )
-    names, renamed = names_of(cells(rows, np.arange(len(rows)) == 0, how.delimiter)[0][: how.width])
+    names, said = names_of(_as_written(cells(rows, np.arange(len(rows)) == 0, how.delimiter)[0][: how.width], how))
     if any(len(column) > LONGEST for column in names):
         raise SourceUnreadable(
             f"The header of `{name}`, line {how.line}, has a name longer than 255 letters.",
             hint="Is it a CSV file? If it has no header, say `header: false`.",
         )
-    return names, [*how.assumed, *called(renamed)]
+    return names, [*how.assumed, *said]
 
 
 def _before(line: int | None, found: Iterator[Rows]) -> Iterator[Rows]:
@@ -315,4 +315,24 @@ def _values(rows: Rows, good: NDArray[np.bool_], names: list[str], how: Dialect)
         values = table(rows, good, names, how.delimiter, pa.string())
     except pa.ArrowInvalid:  # its message holds a row
         return None
-    return values.append_column(LINE, lines) if values.num_rows == len(lines) else None
+    if values.num_rows != len(lines):
+        return None
+    if how.quote == "'":
+        values = pa.table({name: _turned(values[name]) for name in names}) if names else values
+    return values.append_column(LINE, lines)
+
+
+def _as_written(texts: Iterable[str], how: Dialect) -> list[str]:
+    """Texts with their own quotes, which `Text` has exchanged in a file whose values stand in single ones."""
+    return [text.translate(_TURNED) for text in texts] if how.quote == "'" else list(texts)
+
+
+def _turned(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of text in which single and double quotes are exchanged."""
+    made = []
+    for chunk in values.chunks:
+        validity, offsets, data = chunk.buffers()
+        turned = pa.py_buffer(data.to_pybytes().translate(TURNED) if data else b"")
+        buffers = [validity, offsets, turned]
+        made.append(pa.Array.from_buffers(chunk.type, len(chunk), buffers, chunk.null_count, chunk.offset))
+    return pa.chunked_array(made, values.type)

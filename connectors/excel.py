@@ -16,7 +16,7 @@ from pydantic import Field
 from connectors._apart import batches, still_at_work
 from connectors._columns import LONGEST
 from connectors._files import FileSource
-from connectors._header import called, names_of
+from connectors._header import names_of
 from connectors._layout import is_total, layout
 from connectors._rows import scan
 from core.errors import SourceUnreadable
@@ -90,13 +90,13 @@ class _Table:
                 f"`{name}` has {len(self._kept):,} columns; at most {MOST_COLUMNS:,} can be read.",
                 hint="Write a `range`.",
             )
-        self.names, renamed = names_of([cells[n] for n in self._kept])
+        self.names, said = names_of([cells[n] for n in self._kept])
         if any(len(column) > LONGEST for column in self.names):
             raise SourceUnreadable(
                 f"The header of `{name}`, row {top + self._row}, has a name longer than 255 letters.",
                 hint="Write the row of the header: `header: 3`.",
             )
-        self.assumed = [*_assumed(self._layout, about, source, self._row + skip, self._row + top), *called(renamed)]
+        self.assumed = [*_assumed(self._layout, about, source, self._row + skip, self._row + top), *said]
 
     def rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of a batch below the header, without those that are blank."""

@@ -14,7 +14,7 @@ import pyarrow as pa
 from connectors._apart import batches, still_at_work
 from connectors._columns import LONGEST
 from connectors._files import FileSource
-from connectors._header import called, names_of
+from connectors._header import names_of
 from core.errors import SourceUnreadable
 from core.models import LINE, Remark, SourcePart
 
@@ -49,10 +49,10 @@ def read(source: Source, part: SourcePart) -> Iterator[pa.RecordBatch | Remark]:
                 yield still_at_work()
                 continue
             if not names:
-                names, renamed = names_of(about["names"])
+                names, said = names_of(about["names"])
                 if any(len(name) > LONGEST for name in names):
                     raise SourceUnreadable(f"`{part.name}` has a column whose name is longer than 255 letters.")
-                yield from map(Remark, called(renamed))
+                yield from map(Remark, said)
             lines = pa.array(np.arange(seen + 1, seen + 1 + batch.num_rows), pa.int64())
             seen += batch.num_rows
             yield pa.RecordBatch.from_arrays([*batch.columns, lines], names=[*names, LINE])

@@ -140,7 +140,7 @@ class _Deciding:
         elif not long and declared is None:
             kind = next(iter(ways))
             self._text(
-                name, f"stays text because its years have two digits: 45 can be 1945 or 2045. {self._line(name, kind)}"
+                name, f"stays text because its years have two digits: 45 can be 1945 or 2045; {self._line(name, kind)}"
             )
         elif len({_way(kind) for kind, f in long.items() if _has_two_ways(kind, f)}) > 1:
             self.open[name] = long

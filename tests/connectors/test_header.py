@@ -122,8 +122,11 @@ def test_a_first_line_that_looks_like_all_others_is_a_row(row: list[str], others
 def test_a_name_that_stands_twice_gets_a_number(tmp_path: Path) -> None:
     assert names_of(["a", "A", "a_2", "a", "", "column_5"]) == (
         ["a", "A_3", "a_2", "a_4", "column_5", "column_5_2"],
-        ["A_3", "a_4", "column_5_2"],
+        ["3 columns have a name that another has before, and are read as `A_3`, `a_4`, `column_5_2`"],
     )
+    assert names_of(['Size "L"']) == (
+        ["Size 'L'"], ["a column has a name with a sign that no name can have, and is read as `Size 'L'`"],
+    )  # fmt: skip
     assert names_of(["e\u0301te\u0301", "\u00e9t\u00e9"])[0] == ["\u00e9t\u00e9", "\u00e9t\u00e9_2"]
 
 
@@ -213,6 +216,7 @@ def test_the_encoding_that_is_given_is_used(tmp_path: Path, encoding: str) -> No
         ("a;b\n1;på\n", "cp865", "cp850"),
         ("a;b\n1;ØRSTED\n", "cp865", "cp850"),
         ("a;b\n1;Müller\n", "cp850", "cp850"),
+        ("a;b\n1;38 €\n2;på\n", "iso-8859-15", "iso-8859-15"),
     ],
 )
 def test_few_letters_are_enough_to_guess(tmp_path: Path, text: str, encoding: str, found: str) -> None:
@@ -220,6 +224,38 @@ def test_few_letters_are_enough_to_guess(tmp_path: Path, text: str, encoding: st
     _, rows, _, said = read(path)
     assert [row[1] for row in rows] == [line.split(";")[1] for line in text.splitlines()[1:]]
     assert bool(said) == (found != "windows-1252")
+
+
+SINGLE = [
+    "'id';'text';'note'\n'1';'it''s \"good\"';'a'\n'2';'x; y';''\n'3';'lines\nof text';'c'\n",
+    "id;text;note\n1;'it''s; \"good\"';a\n2;'x; y';\n3;'lines\nof; text';c\n4;l'été d'hier;d\n",
+]
+
+
+@pytest.mark.parametrize("text", SINGLE)
+def test_values_may_stand_in_single_quotes(tmp_path: Path, text: str) -> None:
+    names, rows, rejects, _ = read(written(tmp_path, text))
+    assert (names, rejects.lines) == (["id", "text", "note"], [])
+    good = 'it\'s; "good"' if text.startswith("id") else 'it\'s "good"'
+    assert [row[1] for row in rows[:2]] == [good, "x; y"]
+    assert [row[2] for row in rows[:3]] == ["a", None, "c"]
+    assert len(rows) == 3 or rows[3][1] == "l'été d'hier"
+
+
+def test_apostrophes_in_texts_are_no_quotes(tmp_path: Path) -> None:
+    rows = "".join(f"{n};'s-Hertogenbosch;rock 'n' roll;d'Artagnan\n" for n in range(9))
+    assert read(written(tmp_path, f"nr;by;musik;navn\n{rows}"))[1][0] == [
+        "0",
+        "'s-Hertogenbosch",
+        "rock 'n' roll",
+        "d'Artagnan",
+    ]
+
+
+def test_a_row_in_single_quotes_that_cannot_be_read_is_kept_as_it_is(tmp_path: Path) -> None:
+    lines = ["'id';'text'", *(f"'{n}';'it''s {n}'" for n in range(9)), "'9';'it''s';'more'"]
+    _, rows, rejects, _ = read(written(tmp_path, "\n".join(lines)))
+    assert (len(rows), rejects.raw) == (9, [lines[-1]])
 
 
 def test_letters_of_another_alphabet_are_refused_until_their_encoding_is_written(tmp_path: Path) -> None:
