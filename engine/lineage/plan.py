@@ -381,7 +381,8 @@ def _numbered(node: Node, width: int) -> Node | None:
     if not compared or place < 0 or not constant_node(limit):
         return None
     window: Node = child["expressions"][place]
-    return window if window["type"] == "WINDOW_ROW_NUMBER" else None
+    plain = window["type"] == "WINDOW_ROW_NUMBER" and not window.get("arg_orders")  # these count within a frame
+    return window if plain else None
 
 
 def _equal(node: Node) -> frozenset[int]:
