@@ -312,7 +312,7 @@ class Plan:
                 looked_at += [both(expression) for expression in expressions(condition)]
                 continue
             mine, its = left.expressions()(condition["left"]), right.expressions()(condition["right"])
-            if condition.get("comparison") == "COMPARE_NOT_DISTINCT_FROM" and (mine.outer or its.outer):
+            if condition.get("comparison") == "COMPARE_NOT_DISTINCT_FROM" and its.outer:
                 continue  # a row and its own correlated subquery: they always meet
             looked_at += [mine, its]
         rest = {key: part for key, part in node.items() if key not in ("children", "conditions")}

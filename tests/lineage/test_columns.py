@@ -357,6 +357,12 @@ def test_a_parameter_of_a_lateral_subquery_is_a_column_like_others_outside_of_it
     assert deciding(sql, "c") == {"name", "quantity", "age"}
 
 
+def test_what_a_correlated_subquery_is_compared_with_decides_about_it() -> None:
+    sql = "select (select list(i) from invoices i where i.customer_id = c.customer_id) as l from customers c"
+    edges = columns(sql, SCHEMAS)
+    assert ("customers", "customer_id") in {(e.from_table, e.from_column) for e in edges if not e.direct}
+
+
 def test_different_items_decide_how_many_there_are() -> None:
     assert deciding("select 1 as x, unnest(list_distinct([name, country])) as i from customers", "x") == {
         "name", "country",
