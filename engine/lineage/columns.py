@@ -114,7 +114,7 @@ def _edges(names: Sequence[str], relation: Relation) -> list[ColumnEdge]:
             edges.append(ColumnEdge(table, column, name, via, True))
         decides = {
             (flow.table, flow.column, flow.via): None
-            for flow in [*value.flows, *relation.around]
+            for flow in [*value.flows, *relation.counted()]
             if not flow.direct and flow.column is not None and (flow.table, flow.column) not in direct
         }
         edges += [ColumnEdge(table, column, name, via, False) for table, column, via in decides]

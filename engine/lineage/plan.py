@@ -3,7 +3,19 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from engine.lineage.values import NOTHING, Expressions, Flow, Flows, Node, Value, deciding, each, either, expressions
+from engine.lineage.values import (
+    NOTHING,
+    Expressions,
+    Flow,
+    Flows,
+    Node,
+    Value,
+    constant_node,
+    deciding,
+    each,
+    either,
+    expressions,
+)
 
 _ONLY_LEFT = ("SEMI", "ANTI")
 
@@ -16,27 +28,29 @@ class Unfollowed(Exception):
 class Relation:
     """Rows of a query: what flows into each column, and what decides which rows there are.
 
-    `rows` are the tables whose rows they are, `order` is what they are sorted by. No two rows are alike in the
-    columns at the positions of `key`; `single` is exactly one row.
+    `repeats` only decides how many times the same row is there. `rows` are the tables whose rows they are, `order` is
+    what they are sorted by. No two rows are alike in the columns at the positions of `key`; `single` is exactly one
+    row.
     """
 
     columns: list[Value]
     around: Flows = ()
+    repeats: Flows = ()
     order: Flows = ()
     rows: tuple[str, ...] = ()
     key: frozenset[int] | None = None
     single: bool = False
 
     def expressions(self) -> Expressions:
-        return Expressions(self.columns, self.rows, self.order)
+        return Expressions(self.columns, self.rows, self.order, self.repeats)
 
     def values(self, nodes: Iterable[Node]) -> list[Value]:
         evaluate = self.expressions()
         return [evaluate(node) for node in nodes]
 
-    def decided(self) -> list[Value]:
-        """The columns as part of a row that may not be there."""
-        return [value.plus(self.around) for value in self.columns]
+    def counted(self) -> Flows:
+        """What decides how many rows there are."""
+        return each([*self.around, *self.repeats])
 
 
 class Plan:
@@ -79,11 +93,13 @@ class Plan:
             return Relation([NOTHING] * len(node["column_indexes"]))
         child = node["children"][0]
         inner = self.relation(child["children"][0])
-        evaluate = Expressions(inner.columns, inner.rows, inner.order, {_index(child["children"][0]): inner.columns})
+        bindings = {_index(child["children"][0]): inner.columns}
+        evaluate = Expressions(inner.columns, inner.rows, inner.order, inner.repeats, bindings)
         values = [evaluate(expression) for expression in child["expressions"]]
         kept = [values[i] for i in node.get("projected_input", [])]
         around = each([*inner.around, *_lengths(values[:1])])
-        return Relation([values[0].item()] * len(node["column_indexes"]) + kept, around, inner.order, inner.rows)
+        columns = [values[0].item()] * len(node["column_indexes"]) + kept
+        return replace(inner, columns=columns, around=around, key=None, single=False)
 
     def _dummy_scan(self, _: Node) -> Relation:
         return Relation([NOTHING], single=True)
@@ -102,14 +118,14 @@ class Plan:
     def _recursive_cte(self, node: Node) -> Relation:
         first, again = node["children"]
         start = self.relation(first)
-        found = Relation([Value(value.flows) for value in start.columns], start.around, rows=start.rows)
+        found = Relation([Value(value.flows) for value in start.columns], start.counted(), rows=start.rows)
         while True:
             self.common[node["table_index"]] = found
             before = dict(self.common)
             step = self.relation(again)
             self.common = before
             columns = [either([a, Value(b.flows)]) for a, b in zip(found.columns, step.columns, strict=True)]
-            around = each([*found.around, *step.around])
+            around = each([*found.around, *step.counted()])
             if not node.get("union_all"):
                 around = each([*around, *deciding(columns, "grouped by")])
             rows = tuple(dict.fromkeys([*found.rows, *step.rows]))
@@ -136,12 +152,26 @@ class Plan:
 
     def _filter(self, node: Node) -> Relation:
         child = self._only(node)
-        decides = deciding(child.values(node.get("expressions", [])), "filtered by")
-        decides = tuple(f._replace(via="filtered by") if f.via == "depending on" else f for f in decides)
+        if window := _numbered(node, len(child.columns)):
+            child = self._some_of_each(child, window)
+        else:
+            decides = deciding(child.values(node.get("expressions", [])), "filtered by")
+            decides = tuple(f._replace(via="filtered by") if f.via == "depending on" else f for f in decides)
+            child = replace(child, around=each([*child.around, *decides]))
         kept = node.get("projection_map")
         columns = [child.columns[i] for i in kept] if kept else child.columns
-        return replace(child, columns=columns, around=each([*child.around, *decides]), single=False,
-                       key=None if kept else child.key)  # fmt: skip
+        return replace(child, columns=columns, single=False, key=None if kept else child.key)
+
+    def _some_of_each(self, child: Relation, window: Node) -> Relation:
+        """The rows of each partition that have some numbers: the order decides which rows, but not how many."""
+        partitions = window.get("partitions", [])
+        parted = {node.get("index", 0) for node in partitions if node["expression_class"] == "BOUND_REF"}
+        by = [value for value in child.values(partitions) if not value.outer]
+        order = deciding(child.values(one["expression"] for one in window.get("orders", [])), "filtered by")
+        order = each([*order, *child.order])
+        columns = [value if i in parted else _sorted([value], order)[0] for i, value in enumerate(child.columns)]
+        around = each([*child.counted(), *deciding(by, "filtered by")])
+        return replace(child, columns=columns, around=around, order=order)
 
     def _order_by(self, node: Node) -> Relation:
         child = self._only(node)
@@ -153,20 +183,22 @@ class Plan:
     def _limit(self, node: Node) -> Relation:
         child = self._only(node)
         sizes = [node[key]["expression"] for key in ("limit_val", "offset_val") if node.get(key, {}).get("expression")]
-        around = [*child.around, *child.order, *deciding(child.values(sizes), "depending on")]
-        return replace(child, around=each(around), single=False)
+        around = [*child.counted(), *deciding(child.values(sizes), "depending on")]
+        return replace(
+            child, columns=_sorted(child.columns, child.order), around=each(around), repeats=(), single=False
+        )
 
     def _distinct(self, node: Node) -> Relation:
         child = self._only(node)
-        around = [*child.around, *deciding(child.values(node.get("distinct_targets", [])), "grouped by")]
-        key = None
-        if node["distinct_type"] == "DISTINCT_ON":
-            order = (node.get("order_by") or {}).get("orders", [])
-            around += deciding(child.values(one["expression"] for one in order), "sorted by")
-            around += child.order
-        else:
-            key = frozenset(range(len(child.columns)))
-        return replace(child, around=each(around), key=key, single=False)
+        if child.single:
+            return child
+        around = each([*child.around, *deciding(child.values(node.get("distinct_targets", [])), "grouped by")])
+        if node["distinct_type"] != "DISTINCT_ON":
+            return replace(child, around=around, repeats=(), key=frozenset(range(len(child.columns))))
+        orders = (node.get("order_by") or {}).get("orders", [])
+        order = [*deciding(child.values(one["expression"] for one in orders), "sorted by"), *child.order]
+        columns = _sorted(child.columns, order)
+        return replace(child, columns=columns, around=around, repeats=(), order=each(order), key=None)
 
     def _aggregate_and_group_by(self, node: Node) -> Relation:
         child = self._only(node)
@@ -178,6 +210,8 @@ class Plan:
         if not groups:
             inner = [value.plus(child.around) for value in columns]
             return Relation(inner, single=True, key=frozenset())
+        if child.single and one_set:
+            return Relation(columns, rows=child.rows, single=True, key=frozenset())
         key = frozenset(range(len(groups))) if one_set else None
         return Relation(columns, each([*child.around, *by]), rows=child.rows, key=key)
 
@@ -223,12 +257,14 @@ class Plan:
 
     def _positional_join(self, node: Node) -> Relation:
         left, right = self._both(node)
-        return replace(_joined(left, right, [*left.order, *right.order]), key=None, single=False)
+        return _joined(left, right, [*left.order, *right.order, *left.repeats, *right.repeats])
 
     def _comparison_join(self, node: Node, *, at_most_one: bool = False) -> Relation:
         left, right = self._both(node)
         on, equal, kind = self._conditions(node, left, right), _equal(node), node["join_type"]
         columns = [left.columns, right.columns]
+        if self._parameters(node, left, right):
+            columns[1] = [replace(value, outer=False) for value in right.columns]
         for side, key in enumerate(("left_projection_map", "right_projection_map")):
             if node.get(key):
                 columns[side] = [columns[side][i] for i in node[key]]
@@ -242,7 +278,14 @@ class Plan:
             return replace(kept, around=each([*left.around, *right.around, *on]), single=False)
         one = at_most_one or right.single or (right.key is not None and right.key <= equal)
         if kind == "SINGLE" or (kind == "LEFT" and one):
-            return self._beside(kept, columns[1], [*on, *right.around])
+            return self._beside(kept, columns[1], [*on, *right.counted()])
+        if kind == "LEFT":  # each row of the left is there, once or more often
+            beside = self._beside(kept, columns[1], [*on, *right.around])
+            repeats = each([*left.repeats, *on, *right.counted()])
+            rows = tuple(dict.fromkeys([*left.rows, *right.rows]))
+            return replace(
+                beside, repeats=repeats, order=each([*left.order, *right.order]), rows=rows, key=None, single=False
+            )
         joined = _joined(replace(left, columns=columns[0]), replace(right, columns=columns[1]), on)
         return replace(joined, key=kept.key if kind == "INNER" and one else None)
 
@@ -252,6 +295,15 @@ class Plan:
     def _any_join(self, node: Node) -> Relation:
         return self._comparison_join(node)
 
+    def _parameters(self, node: Node, left: Relation, right: Relation) -> bool:
+        """Whether the right is a correlated subquery whose parameters are the rows on the left."""
+        mine, its = left.expressions(), right.expressions()
+        return any(
+            its(condition["right"]).outer and not mine(condition["left"]).outer
+            for condition in node.get("conditions", [])
+            if condition.get("comparison") == "COMPARE_NOT_DISTINCT_FROM"
+        )
+
     def _conditions(self, node: Node, left: Relation, right: Relation) -> Flows:
         looked_at: list[Value] = []
         both = Relation([*left.columns, *right.columns]).expressions()
@@ -260,7 +312,7 @@ class Plan:
                 looked_at += [both(expression) for expression in expressions(condition)]
                 continue
             mine, its = left.expressions()(condition["left"]), right.expressions()(condition["right"])
-            if condition.get("comparison") == "COMPARE_NOT_DISTINCT_FROM" and (mine.outer or its.outer):
+            if condition.get("comparison") == "COMPARE_NOT_DISTINCT_FROM" and its.outer:
                 continue  # a row and its own correlated subquery: they always meet
             looked_at += [mine, its]
         rest = {key: part for key, part in node.items() if key not in ("children", "conditions")}
@@ -290,18 +342,47 @@ class Plan:
         alike = not node.get("setop_all")
         grouped = deciding(columns, "grouped by") if alike and not decides else ()
         around = each([*left.around, *right.around, *decides, *grouped])
+        repeats = each([*left.repeats, *right.repeats])
+        if alike:
+            repeats = ()
+        elif decides:
+            around, repeats = each([*around, *repeats]), ()
         rows = tuple(dict.fromkeys([*left.rows, *right.rows]))
         key = frozenset(range(len(columns))) if alike else None
-        return Relation(columns, around, each([*left.order, *right.order]), rows, key)
+        return Relation(columns, around, repeats, each([*left.order, *right.order]), rows, key)
 
 
 def _joined(left: Relation, right: Relation, on: Iterable[Flow] = ()) -> Relation:
     return Relation(
         [*left.columns, *right.columns],
         each([*left.around, *right.around, *on]),
+        each([*left.repeats, *right.repeats]),
         each([*left.order, *right.order]),
         tuple(dict.fromkeys([*left.rows, *right.rows])),
     )
+
+
+def _sorted(columns: Iterable[Value], order: Sequence[Flow]) -> list[Value]:
+    """The columns of rows that were taken by their order: it decides which values these hold, not how many there are.
+
+    A parameter of a correlated subquery is the same in all of its rows.
+    """
+    return [value if value.outer else value.plus(order) for value in columns]
+
+
+def _numbered(node: Node, width: int) -> Node | None:
+    """The row_number() that a filter of `width` columns compares with a constant, if the filter does nothing else."""
+    (child,), conditions = node["children"], node.get("expressions", [])
+    if child["type"] != "LOGICAL_WINDOW" or len(conditions) != 1 or len(conditions[0].get("children", [])) != 2:
+        return None
+    number, limit = conditions[0]["children"]
+    place = number.get("index", 0) - (width - len(child["expressions"]))
+    compared = conditions[0]["type"].startswith("COMPARE_") and number["expression_class"] == "BOUND_REF"
+    if not compared or place < 0 or not constant_node(limit):
+        return None
+    window: Node = child["expressions"][place]
+    plain = window["type"] == "WINDOW_ROW_NUMBER" and not window.get("arg_orders")  # these count within a frame
+    return window if plain else None
 
 
 def _equal(node: Node) -> frozenset[int]:
@@ -320,5 +401,5 @@ def _index(node: Node) -> int:
 
 
 def _lengths(lists: Iterable[Value]) -> Flows:
-    """What decides how many items there are in some lists: not what they are, nor in which order."""
-    return tuple(f for f in deciding([Value(value.own) for value in lists], "depending on") if f.via != "sorted by")
+    """What decides how many items there are in some lists, whatever they are."""
+    return deciding([Value(value.own) for value in lists], "depending on")

@@ -24,6 +24,7 @@ _CHOOSING = frozenset(  # aggregates and windows that give one of the values of 
     """first last any_value arbitrary min max arg_max arg_min max_by min_by argmax argmin arg_max_null arg_min_null
     arg_max_nulls_last arg_min_nulls_last mode first_value last_value nth_value lag lead fill""".split()
 )
+_ONCE = frozenset("min max bool_and bool_or bit_and bit_or".split())  # whose result repeated rows do not change
 _IN_ORDER = frozenset(  # whose result depends on the order of the rows
     """first last any_value arbitrary list array_agg string_agg group_concat listagg mode arg_max arg_min max_by min_by
     argmax argmin row_number lag lead first_value last_value nth_value ntile fill""".split()
@@ -165,7 +166,8 @@ class Expressions:
     """Evaluates expressions of a plan over the columns that their operator reads.
 
     `inputs` are these columns by position, `bindings` those of the one operator that names them by table,
-    `rows` the tables whose rows they are, `order` what these rows are sorted by.
+    `rows` the tables whose rows they are, `order` what these rows are sorted by, `repeats` what only decides how many
+    times the same row is there.
     """
 
     def __init__(
@@ -173,9 +175,11 @@ class Expressions:
         inputs: Sequence[Value],
         rows: Sequence[str] = (),
         order: Flows = (),
+        repeats: Flows = (),
         bindings: Mapping[int, Sequence[Value]] | None = None,
     ) -> None:
-        self.inputs, self.rows, self.order, self.bindings = inputs, rows, order, bindings or {}
+        self.inputs, self.rows, self.order, self.repeats = inputs, rows, order, repeats
+        self.bindings = bindings or {}
 
     def __call__(self, node: Node) -> Value:
         kind = node.get("expression_class")
@@ -230,7 +234,8 @@ class Expressions:
         if name in _LISTS:
             return Value(items=either(arguments))
         if name in _SAME_ITEMS:
-            return arguments[0].map(light).plus(deciding(arguments[1:], "depending on"))
+            others = arguments if name.endswith("_distinct") else arguments[1:]
+            return arguments[0].map(light).plus(deciding(others, "depending on"))
         if name in _EXTRACT:
             return self._extracted(name, nodes, arguments)
         if name in _TO_JSON and len(arguments) == 1:
@@ -275,7 +280,7 @@ class Expressions:
 
         def made(*parameters: Value) -> Value:
             given = [*parameters, *[NOTHING] * (count - len(parameters))]
-            inner = Expressions([*reversed(given), *captured], self.rows, self.order, self.bindings)
+            inner = Expressions([*reversed(given), *captured], self.rows, self.order, self.repeats, self.bindings)
             return inner(nodes[at]["lambda_expr"])
 
         if name in _TRANSFORM and at == 1:
@@ -293,12 +298,20 @@ class Expressions:
         arguments = [self(child) for child in nodes]
         filters = [self(node[key]) for key in ("filter", "filters") if node.get(key)]
         decides = deciding(filters, "filtered by")
+        distinct = node.get("aggregate_type") == "DISTINCT" or bool(node.get("distinct"))
         orders = (node.get("order_bys") or {}).get("orders", []) + node.get("arg_orders", [])
-        decides += deciding([self(order["expression"]) for order in orders], "sorted by")
+        once = (name in _ONCE and not _is_list(node)) or (distinct and (orders or name not in _IN_ORDER))
+        if not once:  # repeated rows change the order of the others, too
+            decides += self.repeats
+        order = deciding([self(order["expression"]) for order in orders], "sorted by")
         if not orders and not node.get("orders") and name in _IN_ORDER:
-            decides += self.order
+            order = self.order
+        if name in ("list", "array_agg"):
+            alike = deciding(arguments, "depending on") if distinct else ()  # they decide how many are left
+            return Value(each([*decides, *alike]), items=arguments[0].plus(order))
+        decides += order
         if name == "count_star" or (name == "count" and not any(value.flows for value in arguments)):
-            counted = () if name == "count" and not all(map(_constant_node, nodes)) else self.rows
+            counted = () if name == "count" and not all(map(constant_node, nodes)) else self.rows
             return Value(each([*(Flow(table, None, "the count of rows of") for table in counted), *decides]))
         if name in _CHOOSING and arguments:
             rest = arguments[1:]
@@ -309,19 +322,17 @@ class Expressions:
             if name.startswith(("arg", "max", "min")) and _is_list(node):  # the first n of them
                 chosen = Value(items=chosen)
             return chosen.plus([*deciding(rest, via), *decides])
-        if name in ("list", "array_agg"):
-            return Value(decides, items=arguments[0])
-        distinct = node.get("aggregate_type") == "DISTINCT" or bool(node.get("distinct"))
         flows = (through(name, flow, distinct=distinct) for value in arguments for flow in value.flows)
         return Value(each([*flows, *decides]))
 
     def _window(self, node: Node) -> Value:
         name = _name(node) or node["type"].removeprefix("WINDOW_").lower()
         value = self._aggregate(node, {"rank_dense": "rank"}.get(name, name))
-        partitions = deciding([self(child) for child in node.get("partitions", [])], "grouped by")
+        parted = [self(child) for child in node.get("partitions", [])]
+        partitions = deciding([value for value in parted if not value.outer], "grouped by")
         orders = deciding([self(order["expression"]) for order in node.get("orders", [])], "sorted by")
         bounds = deciding([self(node[key]) for key in ("start_expr", "end_expr") if node.get(key)], "depending on")
-        return value.plus([*partitions, *orders, *bounds])
+        return value.plus([*partitions, *orders, *bounds, *self.repeats])
 
 
 def expressions(node: Any) -> list[Node]:
@@ -350,9 +361,9 @@ def _is_list(node: Node) -> bool:
     return bool(node.get("return_type", {}).get("id") == "LIST")
 
 
-def _constant_node(node: Node) -> bool:
+def constant_node(node: Node) -> bool:
     if _name(node) == "__cast":
-        return _constant_node(node["children"][0])
+        return constant_node(node["children"][0])
     return bool(node.get("expression_class") == "BOUND_CONSTANT")
 
 

@@ -308,6 +308,73 @@ def test_no_column_changes_another_without_an_edge(warehouse: duckdb.DuckDBPyCon
                     assert (table, column, name) in known, f"{table}.{column} changes {name}"
 
 
+def deciding(sql: str, output: str) -> set[str]:
+    """The columns that decide about an output without flowing into it."""
+    return {e.from_column or "*" for e in columns(sql, SCHEMAS) if e.to_column == output and not e.direct}
+
+
+def test_what_rows_are_taken_by_does_not_decide_what_they_are_parted_by() -> None:
+    newest = "qualify row_number() over (partition by country order by day) = 1"
+    sql = f"select country, total from invoices {newest}"
+    assert deciding(sql, "country") == set()
+    assert deciding(sql, "total") == {"country", "day"}
+    assert deciding(f"select country, list(total) as l from (select * from invoices {newest}) group by 1", "l") == {
+        "country", "day",
+    }  # fmt: skip
+
+
+def test_the_order_of_a_limit_decides_which_rows_but_not_how_many() -> None:
+    sql = "from (select total from invoices order by day limit 3) cross join (select name from customers)"
+    assert deciding(f"select total {sql}", "total") == {"day"}
+    assert deciding(f"select name {sql}", "name") == set()
+    assert deciding(f"select count(total) as n {sql}", "n") == {"day"}
+    assert deciding("select 1 as x from (select distinct on (country) total from invoices order by day)", "x") == {
+        "country"
+    }
+
+
+def test_partners_that_a_row_may_have_repeat_it_and_do_not_take_it_away() -> None:
+    sql = "from invoices i left join lines l on l.invoice_id = i.Invoice_id and l.price > 1"
+    on = {"invoice_id", "Invoice_id", "price"}
+    assert deciding(f"select total {sql}", "total") == on
+    assert deciding(f"select sum(total) as s {sql}", "s") == on
+    assert deciding(f"select row_number() over (order by total) as n {sql}", "n") == on | {"total"}
+    assert deciding(f"select max(total) as m {sql}", "m") == set()
+    assert deciding(f"select max(quantity) as m {sql}", "m") == on
+    assert deciding(f"select distinct total {sql}", "total") == set()
+    assert deciding(f"select total {sql} where l.quantity is null group by 1", "total") == {*on, "quantity"}
+    assert deciding(f"select total {sql} limit 2", "total") == on
+
+
+def test_groups_of_a_single_row_are_one() -> None:
+    sql = "select m, count(*) as n from (select max(country) as m from invoices) group by m"
+    assert deciding(sql, "n") == set()
+
+
+def test_a_parameter_of_a_lateral_subquery_is_a_column_like_others_outside_of_it() -> None:
+    inner = "select c.name as n, l.quantity as q from lines l where l.quantity < c.age"
+    sql = f"select count(*) as c from customers c, lateral ({inner}) t group by t.n"
+    assert deciding(sql, "c") == {"name", "quantity", "age"}
+
+
+def test_what_a_correlated_subquery_is_compared_with_decides_about_it() -> None:
+    sql = "select (select list(i) from invoices i where i.customer_id = c.customer_id) as l from customers c"
+    edges = columns(sql, SCHEMAS)
+    assert ("customers", "customer_id") in {(e.from_table, e.from_column) for e in edges if not e.direct}
+
+
+def test_different_items_decide_how_many_there_are() -> None:
+    assert deciding("select 1 as x, unnest(list_distinct([name, country])) as i from customers", "x") == {
+        "name", "country",
+    }  # fmt: skip
+    assert deciding("select 1 as x, unnest(l) as i from (select list(distinct name) as l from customers)", "x") == {
+        "name"
+    }
+    assert deciding("select 1 as x, unnest(l) as i from (select list(name order by age) as l from customers)", "x") == (
+        set()
+    )
+
+
 def test_every_indirect_word_is_known() -> None:
     vias = {e.via for sql in QUERIES for e in columns(sql, SCHEMAS) if not e.direct}
     assert vias == set(INDIRECT)

@@ -31,9 +31,7 @@ COLUMNS = [(table, column) for table, names in SCHEMAS.items() for column in nam
 ROWS = 9
 OWN, SHARED = "own", "shared"  # each text column has texts of its own, or all have the same
 BASES = (OWN, SHARED)
-MORE = tuple(
-    f"more{n}" for n in range(20)
-)  # further tables for what did not change in these: few values, so that they meet
+MORE = tuple(f"more{n}" for n in range(40))  # further tables, each of other sizes, for what did not change in these
 TEXTS = ("DK", "SE", "a1", "b2", "no", "c3", "x")
 Column = tuple[str, str]
 Rows = list[tuple[str, ...]]
@@ -60,7 +58,7 @@ class Copies:
         """A base, a schema in which one column has other values, and whether these are markers."""
         for bases, hows in (
             (BASES, ("marked", "redrawn0", "turned")), (self.more, ("redrawn0",)),
-            (BASES, ("mixed", "redrawn1", "one0", "null")), (self.more, ("one0", "turned")),
+            (BASES, ("mixed", "redrawn1", "one0", "null")), (self.more, ("null", "one0", "turned", "redrawn1")),
         ):  # fmt: skip
             for how in hows:
                 for base in bases:
@@ -127,8 +125,8 @@ class Copies:
         if how == "turned":
             return values[1:] + values[:1]  # each row has the value of the next
         if how == "null":
-            return [None] * ROWS
-        if how.startswith("one"):
+            return [None] * len(values)
+        if how.startswith("one") and values:
             i = int(how[3:]) % len(values)
             return [*values[:i], self._values(column, base)[i], *values[i + 1 :]]
         return self._values(column, base)
@@ -141,44 +139,65 @@ class Copies:
             rows = zip(*(data[table, column] for column in names), strict=True)
             values = ", ".join(f"({', '.join(_literal(value) for value in row)})" for row in rows)
             types = ", ".join(f'"{column}" {kind}' for column, kind in names.items())
-            self.connection.execute(
-                f"CREATE TABLE {schema}.{table} ({types}); INSERT INTO {schema}.{table} VALUES {values}"
-            )
+            self.connection.execute(f"CREATE TABLE {schema}.{table} ({types})")
+            if values:
+                self.connection.execute(f"INSERT INTO {schema}.{table} VALUES {values}")
 
     def _values(self, column: Column, base: str) -> list[Any]:
-        kind = SCHEMAS[column[0]][column[1]]
-        rows = ROWS if base in BASES else (2, 3, 5, ROWS)[int(base[4:]) % 4]  # of many, something always meets
-        values = [self._value(column, kind, base) for _ in range(rows)]
+        like = _like(base, column)
+        values = [self._value(column, base, like) for _ in range(like.rows)]
         if base in MORE[::3]:  # rows that are there twice
-            values[rows // 2 + 1 :] = values[: rows - rows // 2 - 1]
-        if kind == "INTEGER" and column[1] == "id" and base in BASES:
+            values[like.rows // 2 + 1 :] = values[: like.rows - like.rows // 2 - 1]
+        if column[1] == "id" and base in BASES:
             values = list(range(1, ROWS))
             self.random.shuffle(values)
             values.append(values[0])
         return values
 
-    def _value(self, column: Column, kind: str, base: str) -> Any:
-        if self.random.random() < 0.08:
+    def _value(self, column: Column, base: str, like: "Like") -> Any:
+        kind = SCHEMAS[column[0]][column[1]]
+        if self.random.random() < like.nulls:
             return None
         if kind == "VARCHAR":
-            return self._text(column, base)
+            return self._text(column, base, like)
         if kind == "INTEGER":
-            return self.random.randrange(1, 8 if base in BASES else 4)
+            return self.random.choice(like.numbers)
         if kind == "DATE":
             return f"2024-0{self.random.randrange(1, 7)}-{self.random.randrange(10, 28)}"
         if kind.startswith("DECIMAL"):
-            if base == OWN:
-                return self.random.randrange(100, 800) / 100
-            return float(self.random.randrange(1, 8 if base == SHARED else 4))
+            return self.random.randrange(100, 800) / 100 if base == OWN else float(self.random.choice(like.numbers))
         if kind.endswith("[]"):
-            return [self._text(column, base) for _ in range(self.random.randrange(1, 4))]
-        return {"street": self._text(column, base), "city": self._text(column, base)}
+            return [self._text(column, base, like) for _ in range(self.random.randrange(1, 4))]
+        return {"street": self._text(column, base, like), "city": self._text(column, base, like)}
 
-    def _text(self, column: Column, base: str) -> str:
+    def _text(self, column: Column, base: str, like: "Like") -> str:
         if base != OWN or column[1] == "country":
-            return self.random.choice(TEXTS if base == SHARED else TEXTS[:4])
+            return self.random.choice(like.texts)
         n = self.random.randrange(1, 5)
         return f"{'wbmf'[(n + _id(column)) % 4]}.{column[0]}.{column[1].lower()}.{n}"
+
+
+@dataclass(frozen=True)
+class Like:
+    """What the values of a column are like in the tables of a schema."""
+
+    rows: int = ROWS
+    nulls: float = 0.08
+    numbers: Sequence[int] = range(1, 8)
+    texts: Sequence[str] = TEXTS
+
+
+def _like(base: str, column: Column) -> Like:
+    if base in BASES:
+        return Like(texts=TEXTS if base == SHARED else TEXTS[:4])
+    table, own = random.Random(f"{base} {column[0]}"), random.Random(f"{base} {column}")
+    few = own.sample(TEXTS, 2)
+    return Like(
+        rows=table.choice((0, 1, 2, 3, 5, ROWS, ROWS)),  # of many rows some always meet, of few some never do
+        nulls=own.choice((0, 0.08, 0.08, 0.5, 0.9)),
+        numbers=own.choice((range(1, 4), range(1, 4), range(2, 9), (3, 5), (1, 2))),
+        texts=own.choice((TEXTS, TEXTS[:4], TEXTS[:4], few)),
+    )
 
 
 def _id(column: Column) -> int:
