@@ -106,7 +106,9 @@ def test_a_rule_that_is_taken_out_of_the_contract_is_no_fallen_score(home: Home)
     assert live(home) == set()
     with home.database.read() as db:
         first, second = quality.score(db, before.id), quality.score(db, after.id)
-    assert first and second and first.overall - second.overall > 5
+    assert first
+    assert second
+    assert first.overall - second.overall > 5
     write(home, empty=60)  # what is worse over the rules of both is told all the same
     run(home)
     assert live(home) == {"falling_score"}
