@@ -73,7 +73,8 @@ def test_embedded_and_with_three_workers_on_servers_the_same_input_gives_the_sam
 ) -> None:
     def program(name: str, **settings: str) -> Program:
         made = Program(tmp_path / name, **settings)
-        text = "privacy: {columns: {phone: tokenize}}\nkey: [customer_id]\nmax_rejected_percent: 100\n"  # all have the same keys
+        # all have the same keys, so that most rows are rejected
+        text = "privacy: {columns: {phone: tokenize}}\nkey: [customer_id]\nmax_rejected_percent: 100\n"
         made.pipeline("customers", "", text)
         source = made.pipelines / "customers.yml"
         source.write_text(source.read_text("utf-8").replace("customers.csv", "customers-*.csv"), encoding="utf-8")
