@@ -189,6 +189,7 @@ def test_a_worker_without_the_key_refuses_and_names_the_remedy(shared: Program, 
         attempts.tried("remedy", name, held=held)
 
 
+# `make test-long` and `make test-attack` try all of them
 @pytest.mark.parametrize(
     "how", ["gone", *(pytest.param(how, marks=pytest.mark.long) for how in ("another", "empty", "a folder"))]
 )
