@@ -27,7 +27,8 @@ REDIS = os.environ.get("ATLAS_TEST_REDIS", f"redis://127.0.0.1:6379/{OF_THIS_PRO
 # files that take long are given out first: what is begun last decides when all have ended
 LONGEST = ("tests/crash/", "tests/test_people.py", "tests/attack/test_channels.py", "tests/attack/test_who_works.py",
            "tests/test_canaries.py", "tests/test_leases.py", "tests/test_incremental.py", "tests/test_retry.py",
-           "tests/test_main_job.py", "tests/attack/", "tests/test_", "tests/bot/", "tests/api/")  # fmt: skip
+           "tests/test_main_job.py", "tests/api/test_contract.py", "tests/alerts/", "tests/attack/", "tests/test_",
+           "tests/bot/", "tests/api/")  # fmt: skip
 
 Lines = Callable[[], list[dict[str, Any]]]
 
