@@ -10,17 +10,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.homes import prepare
+
 ROOT = Path(__file__).parent.parent
 HANGS = 300.0  # seconds: what takes longer has stopped; no promise, for machines that do other things, too
 COMMAND = [sys.executable, "-c", "from atlas.cli import main; main()"]
 
 
 class Program:
-    """`atlas` in a folder; `more` are settings beside ATLAS_HOME and ATLAS_PIPELINES."""
+    """`atlas` in a folder; `more` are settings beside ATLAS_HOME and ATLAS_PIPELINES.
 
-    def __init__(self, folder: Path, **more: str) -> None:
+    `fresh`: nothing is prepared, so that its first start makes the home.
+    """
+
+    def __init__(self, folder: Path, *, fresh: bool = False, **more: str) -> None:
         self.folder, self.home, self.pipelines = folder, folder / "home", folder / "pipelines"
         (self.pipelines / "navigate").mkdir(parents=True, exist_ok=True)
+        if not fresh and not {"ATLAS_DATABASE_URL", "ATLAS_API_URL"} & more.keys():
+            prepare(self.home)
         person = folder / "person"
         person.mkdir(exist_ok=True)
         self.environment = {
@@ -61,12 +68,13 @@ class Program:
 
 
 def wait_for(what: Callable[[], bool], seconds: float = HANGS) -> bool:
-    """Whether something comes true in time."""
-    end = time.monotonic() + seconds
+    """Whether something comes true in time; looks often at first, for most of it comes at once."""
+    end, pause = time.monotonic() + seconds, 0.01
     while time.monotonic() < end:
         if what():
             return True
-        time.sleep(0.1)
+        time.sleep(pause)
+        pause = min(0.1, pause * 1.3)
     return False
 
 

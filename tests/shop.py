@@ -18,6 +18,7 @@ from engine import catalog, pipeline
 from engine.home import Home, open_home
 from engine.store import leases, privacy, quality, runs
 from engine.store.tables import Check
+from tests.homes import prepare
 
 LANDS = "name: lands\nowner: x\nsource: {connector: csv, path: lands.csv}\n"
 ORDERS = """name: orders
@@ -55,6 +56,7 @@ class Shop:
 
     def __post_init__(self) -> None:
         folder = str(self.folder)
+        prepare(self.folder / "home")
         self.home: Home = open_home(load({"ATLAS_HOME": f"{folder}/home", "ATLAS_PIPELINES": folder}))
         (self.folder / "lands.yml").write_text(LANDS)
         self.lands("dk", "se", "no")

@@ -226,7 +226,8 @@ def _write_pipelines(program: Program, url: str) -> None:
     (program.pipelines / "latin.csv").write_bytes(good.encode("latin-1") + b"\xff\xfe" + BROKEN.encode() + b"\n")
     program.pipeline("binary", "")
     (program.pipelines / "binary.csv").write_bytes(bytes(range(256)) + BROKEN.encode())
-    program.pipeline("twice", f"name,name\n{BROKEN},2\n")
+    program.pipeline("twice", f"name,name\n{BROKEN},{BROKEN}\n{BROKEN},{BROKEN},{BROKEN}\n")
+    program.pipeline("twice_headless", "".join(f"{FIRST_LINE},{FIRST_LINE},{n}\n" for n in range(20)))
     program.pipeline("empty", "")
     program.pipeline("gone", "id\n1\n")
     (program.pipelines / "gone.csv").unlink()
@@ -252,11 +253,13 @@ def _write_pipelines(program: Program, url: str) -> None:
         (program.pipelines / f"{name}.yml").write_text(text, encoding="utf-8")
 
 
-RUN = ["people", "refused", "rejecting", "broken", "unclosed", "headless", "latin", "binary", "twice", "empty", "gone",
-       "guarded", "refused_there", "missing_secret", "buggy", "changing", "tokenized"]  # fmt: skip
+RUN = ["people", "refused", "rejecting", "broken", "unclosed", "headless", "latin", "binary", "twice",
+       "twice_headless", "empty", "gone", "guarded", "refused_there", "missing_secret", "buggy", "changing",
+       "tokenized"]  # fmt: skip
 SAY = ["run {}", "status {}", "quality {}", "why {}", "pii {}", "dead {}", "replay {}", "lineage {}", "impact {}",
        "show {}", "gdpr report {}", "gdpr access email={}", "cancel {}", "retry {}", "{}", "help {}",
-       "pii {}.colour is not pii because it is a colour"]  # fmt: skip
+       "columns {}", "pii {}.colour is not pii because it is a colour"]  # fmt: skip
+SHOWS = ["show {}", "columns {}"]  # these tell plain values to who may read rows
 
 
 @pytest.fixture(scope="module")
@@ -310,10 +313,13 @@ def _attack(world: World) -> None:
     client = Program(world.program.folder / "client", ATLAS_API_URL=world.url, ATLAS_TOKEN=world.tokens[0],
                      ATLAS_LOG_LEVEL="DEBUG")  # fmt: skip
     said = [sentence.format(f'"{TYPED}"') for sentence in SAY]
-    said += [sentence.format("people") for sentence in SAY if sentence not in ("{}", "show {}")]
+    said += [sentence.format("people") for sentence in SAY if sentence not in ("{}", *SHOWS)]
     done = client.run("chat", text="\n".join(said) + "\n")
     world.seen["chat"] = done.stdout + done.stderr
-    world.seen["show people"] = client.run("say", "show people").stdout  # its rows, masked, to who may read them
+    said = [sentence.format(name) for name in [*RUN, "people_model", "tokenized_model"] for sentence in SHOWS]
+    said += ["describe people", "schema people"]
+    done = client.run("chat", text="\n".join(said) + "\n")
+    world.seen["chat of rows"] = done.stdout + done.stderr
     wrong = Program(world.program.folder / "wrong", ATLAS_API_URL=world.url, ATLAS_TOKEN=SECRETS["wrong token"])
     done = wrong.run("say", "runs")
     assert done.returncode == 1
@@ -380,8 +386,15 @@ def test_no_personal_value_is_shown_or_kept(world: World, kind: str) -> None:
 def test_a_plain_value_stands_in_the_tables_alone(world: World) -> None:
     found = world.places(NOT_PERSONAL)
     assert found
-    allowed = r"/lake/chart/|/warehouse/|/models/[a-z_]+/rows|/people/columns|^show people$"
+    allowed = r"/lake/chart/|/warehouse/|/models/[a-z_]+/rows|/people/columns|^chat of rows$"
     assert [place for place in found if not re.search(allowed, place)] == []
+
+
+def test_rows_and_columns_were_shown(world: World) -> None:
+    shown = world.seen["chat of rows"]
+    assert "people has 17 columns and 40 rows" in shown
+    assert "twice_headless has 3 columns and 20 rows" in shown
+    assert NOT_PERSONAL in shown
 
 
 def test_what_was_typed_comes_back_to_who_typed_it_and_is_not_kept(world: World) -> None:

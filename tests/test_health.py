@@ -20,6 +20,7 @@ from engine.home import Home, masking_key, open_home
 from engine.store import lineage, processes, runs
 from engine.store.tables import LineageEvent, Part, Process
 from engine.worker import Worker
+from tests.homes import prepare
 from tests.program import wait_for
 
 ORDERS = Pipeline(name="orders", owner="web-team", source={"connector": "csv", "path": "orders.csv"})
@@ -36,6 +37,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 
 def at(folder: Path, **more: str) -> Home:
+    prepare(folder / "home")
     return open_home(load({"ATLAS_HOME": str(folder / "home"), "ATLAS_PIPELINES": str(folder), **more}))
 
 

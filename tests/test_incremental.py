@@ -9,9 +9,8 @@ import polars as pl
 import psycopg
 import pytest
 
-from atlas.embedded import Embedded
-from core.settings import load
 from engine.store import datasets, privacy, runs
+from tests.whole import Whole
 
 pytestmark = pytest.mark.services
 TABLE = """
@@ -39,27 +38,17 @@ class Club:
         db.execute(TABLE)
         db.execute(FILL)
         self.pipeline()
-        given = {"ATLAS_HOME": str(folder / "home"), "ATLAS_PIPELINES": str(folder), "ATLAS_SECRET_CRM_DSN": dsn}
-        self.atlas = Embedded(load(given))
-        self.home = self.atlas.home
+        self.whole = Whole(folder, ATLAS_SECRET_CRM_DSN=dsn)
+        self.atlas, self.home = self.whole.atlas, self.whole.atlas.home
 
     def pipeline(self, more: str = "", key: str = "id") -> None:
         (self.folder / "members.yml").write_text(PIPELINE.format(more=more, key=key), encoding="utf-8")
 
-    def run(self, full: bool = False, what: str = "runs") -> dict[str, Any]:
-        return asyncio.run(self._run(what, {"pipeline": "members"} | ({"full": True} if full else {})))
+    def run(self, full: bool = False) -> dict[str, Any]:
+        return self.whole.run("members", full)
 
     def replay(self) -> dict[str, Any]:
-        return asyncio.run(self._run("datasets/members/replay", None))
-
-    async def _run(self, what: str, body: Any) -> dict[str, Any]:
-        async with self.atlas.client() as http:
-            answer = (await http.post(f"/api/v1/{what}", json=body)).json()
-            assert "run" in answer, answer
-            while answer["state"] in ("queued", "running"):
-                params = {"seen": answer["revision"], "wait": 20}
-                answer = (await http.get(f"/api/v1/runs/{answer['run']}", params=params)).json()
-            return dict(answer)
+        return self.whole.started("datasets/members/replay")
 
     def good(self, **how: Any) -> dict[str, Any]:
         answer = self.run(**how)
@@ -86,7 +75,7 @@ def club(tmp_path: Path, dsn: str) -> Iterator[Club]:
     with psycopg.connect(dsn, autocommit=True) as db:
         made = Club(tmp_path, dsn, db)
         yield made
-        made.atlas.close()
+        made.whole.close()
 
 
 def equals_a_full_one(club: Club) -> None:

@@ -166,7 +166,7 @@ def test_an_interrupted_run_is_cancelled_and_goes_on_from_there(program: Program
 
 
 def test_a_first_start_that_is_killed_leaves_a_home_that_works(tmp_path: Path) -> None:
-    program = Program(tmp_path)
+    program = Program(tmp_path, fresh=True)
     for moment in (0.2, 0.5, 0.7, 0.9):
         process = program.start("say", "status")
         time.sleep(moment)

@@ -18,6 +18,7 @@ from engine.home import Home, open_home
 from engine.store import datasets, leases, runs
 from engine.store.tables import Part, Run
 from engine.worker import Worker, celery_app
+from tests.homes import prepare
 from tests.program import HANGS, wait_for
 
 ROWS = 150_000
@@ -43,6 +44,7 @@ def home_in(folder: Path) -> Iterator[Home]:
     (folder / "pipelines" / "navigate").mkdir(parents=True)
     lines = (f"{n},person{n}@mail.example,{n % 97}.5" for n in range(ROWS))
     (folder / "pipelines" / "things.csv").write_text("\n".join(["id,email,amount", *lines, ""]), encoding="utf-8")
+    prepare(folder / "home")
     opened = open_home(settings(folder.as_posix()))
     yield opened
     opened.database.close()

@@ -27,7 +27,7 @@ MODEL = "-- Spending by country\nselect country, sum(spent) as spent from custom
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
-    made = Program(tmp_path_factory.mktemp("main job"))
+    made = Program(tmp_path_factory.mktemp("main job"), fresh=True)
     made.pipeline("customers", CUSTOMERS, RULES, MODEL)
     made.ran = made.say("run customers")  # type: ignore[attr-defined]
     return made

@@ -8,7 +8,7 @@ from tests.program import HANGS, Program
 
 
 def test_six_first_starts_make_one_home(tmp_path: Path) -> None:
-    program = Program(tmp_path)
+    program = Program(tmp_path, fresh=True)
     starts = [program.start("say", "whoami") for _ in range(6)]
     told = [process.communicate(timeout=HANGS) for process in starts]
     assert [process.returncode for process in starts] == [0] * 6, [err for _, err in told]

@@ -22,7 +22,8 @@ def program(tmp_path: Path) -> Program:
     return Program(tmp_path)
 
 
-def test_there_is_no_user_and_no_password_by_default(program: Program) -> None:
+def test_there_is_no_user_and_no_password_by_default(tmp_path: Path) -> None:
+    program = Program(tmp_path, fresh=True)
     assert program.run("user", "list").stdout.startswith("Nobody yet.")
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from atlas.embedded import Embedded
 from core.settings import load
+from tests.homes import prepare
 
 RULES = """name: things
 owner: tests
@@ -31,6 +32,7 @@ ROW = st.lists(CELL, min_size=1, max_size=4)
 def atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     folder = tmp_path_factory.mktemp("rows")
     (folder / "things.yml").write_text(RULES, encoding="utf-8")
+    prepare(folder / "home")
     embedded = Embedded(load({"ATLAS_HOME": str(folder / "home"), "ATLAS_PIPELINES": str(folder)}))
     yield embedded
     embedded.close()

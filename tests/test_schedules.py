@@ -1,6 +1,5 @@
 """Schedules fire once however many look after them, lose nothing to a kill, and catch up once."""
 
-import multiprocessing
 import os
 import signal
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from engine.store import audit, runs
 from engine.store import schedules as rows
 from engine.store.database import Database
 from engine.store.tables import Run, Schedule
+from tests.processes import PROCESSES
 from tests.program import Program, end, wait_for
 
 START = datetime(2026, 3, 2, 5, 0, 30, tzinfo=UTC)
@@ -160,11 +160,10 @@ def _race(settings: Settings, url: str, barrier: Any, minutes: int) -> None:
 
 def test_two_schedulers_fire_each_time_once(home: Home) -> None:
     put(home, "* * * * *")
-    context, minutes = multiprocessing.get_context("spawn"), 40
-    barrier = context.Barrier(2)
+    minutes, barrier = 40, PROCESSES.Barrier(2)
     url = home.database.engine.url.render_as_string(hide_password=False)
     url = url.replace("postgresql+psycopg://", "postgresql://")
-    racers = [context.Process(target=_race, args=(home.settings, url, barrier, minutes)) for _ in range(2)]
+    racers = [PROCESSES.Process(target=_race, args=(home.settings, url, barrier, minutes)) for _ in range(2)]
     for racer in racers:
         racer.start()
     for racer in racers:
@@ -189,10 +188,9 @@ def _dies(settings: Settings, url: str, moment: str) -> None:
 @pytest.mark.parametrize("moment", ["taken", "started"])
 def test_a_scheduler_killed_while_it_fires_loses_nothing_and_doubles_nothing(home: Home, moment: str) -> None:
     put(home, "* * * * *")
-    context = multiprocessing.get_context("spawn")
     url = home.database.engine.url.render_as_string(hide_password=False)
     url = url.replace("postgresql+psycopg://", "postgresql://")
-    dying = context.Process(target=_dies, args=(home.settings, url, moment))
+    dying = PROCESSES.Process(target=_dies, args=(home.settings, url, moment))
     dying.start()
     dying.join(60)
     assert dying.exitcode == -signal.SIGKILL

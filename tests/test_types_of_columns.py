@@ -10,46 +10,26 @@ from typing import Any
 import polars as pl
 import pytest
 
-from atlas.embedded import Embedded
-from core.settings import load
-from engine.store import datasets
+from tests.whole import Whole
 
 DAYS = [f"{day:02}-03-2024" for day in range(1, 29)] * 8
 
 
-class Shop:
-    """An installation of Atlas with a pipeline over one CSV file."""
+class Shop(Whole):
+    """An installation of Atlas with pipelines over one CSV file each."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.atlas = Embedded(load({"ATLAS_HOME": str(folder / "home"), "ATLAS_PIPELINES": str(folder)}))
-
-    def run(self, name: str, text: str, more: str = "", *, full: bool = False) -> dict[str, Any]:
+    def reads(self, name: str, text: str, more: str = "", *, full: bool = False) -> dict[str, Any]:
+        """A run over a file of this text."""
         (self.folder / f"{name}.csv").write_text(text, encoding="utf-8")
-        source = f"source: {{connector: csv, path: {name}.csv}}"
-        (self.folder / f"{name}.yml").write_text(f"name: {name}\nowner: shop\n{source}\n{more}\n", encoding="utf-8")
-        return asyncio.run(self._asked("runs", {"pipeline": name, "full": full}))
-
-    async def _asked(self, what: str, body: Any) -> dict[str, Any]:
-        async with self.atlas.client() as http:
-            answer = (await http.post(f"/api/v1/{what}", json=body)).json()
-            assert "run" in answer, answer
-            while answer["state"] in ("queued", "running"):
-                params = {"seen": answer["revision"], "wait": 20}
-                answer = (await http.get(f"/api/v1/runs/{answer['run']}", params=params)).json()
-            return dict(answer)
-
-    def rows(self, name: str) -> pl.DataFrame:
-        with self.atlas.home.database.read() as db:
-            table = datasets.table(db, *datasets.get(db, name))
-        return pl.concat([pl.read_parquet(path) for path in table.files])
+        self.pipeline(name, f"source: {{connector: csv, path: {name}.csv}}\n{more}\n")
+        return self.run(name, full)
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     made = Shop(tmp_path_factory.mktemp("shop"))
     yield made
-    made.atlas.close()
+    made.close()
 
 
 def csv(*columns: list[str]) -> str:
@@ -60,7 +40,7 @@ def csv(*columns: list[str]) -> str:
 def test_a_few_mistakes_go_to_the_dead_letters_and_the_rest_is_of_its_type(shop: Shop) -> None:
     days, amounts = [*DAYS], ["1.234,50"] * len(DAYS)
     days[7], days[8], amounts[9] = "31-02-2021", "n/a", "1.234,5O"
-    answer = shop.run("mistakes", csv(days, amounts))
+    answer = shop.reads("mistakes", csv(days, amounts))
     assert (answer["state"], answer["rows_in"], answer["rows_rejected"]) == ("succeeded", 224, 2), answer["error"]
     assert answer["warnings"] == [
         "`c0`: 1 cell such as n/a or - is read as empty. "
@@ -76,16 +56,16 @@ def test_a_few_mistakes_go_to_the_dead_letters_and_the_rest_is_of_its_type(shop:
 
 
 def test_a_mistake_of_the_first_day_does_not_last(shop: Shop) -> None:
-    first = shop.run("healed", csv([*DAYS[:20], "31-02-2021"]))
+    first = shop.reads("healed", csv([*DAYS[:20], "31-02-2021"]))
     assert first["warnings"] == [
         "`c0` stays text because 1 of 21 values is not a date. To reject these rows, write into healed.yml: "
         'columns: {c0: {type: date, format: "%d-%m-%Y"}}'
     ]
     assert shop.rows("healed")["c0"].dtype == pl.String
-    second = shop.run("healed", csv(DAYS[:20]))
+    second = shop.reads("healed", csv(DAYS[:20]))
     assert second["warnings"] == ["`c0` holds dates now: what kept it text is gone."]
     assert shop.rows("healed")["c0"].dtype == pl.Date
-    assert shop.run("healed", csv(DAYS[:20]))["warnings"] == []
+    assert shop.reads("healed", csv(DAYS[:20]))["warnings"] == []
 
 
 def test_columns_that_are_gone_or_hold_something_else_are_told_with_what_to_do(shop: Shop) -> None:
@@ -106,7 +86,7 @@ def test_columns_that_are_gone_or_hold_something_else_are_told_with_what_to_do(s
 def test_declared_types_hold_and_reject_what_does_not_fit(shop: Shop) -> None:
     declared = 'columns: {c0: {type: decimal, decimal: ","}, c1: {type: date, format: "%m-%d-%Y"}, c2: text}'
     text = csv(["1.234", "2.000", "x"], ["03-04-2024", "05-06-2024", "07-08-2024"], ["12", "13", "14"])
-    answer = shop.run("declared", text, declared)
+    answer = shop.reads("declared", text, declared)
     assert (answer["state"], answer["rows_rejected"]) == ("succeeded", 1)
     assert [(row[0], str(row[1]), row[2]) for row in shop.rows("declared").rows()] == [
         (Decimal(1234), "2024-03-04", "12"), (Decimal(2000), "2024-05-06", "13"),
@@ -122,7 +102,7 @@ def test_the_lines_of_the_how_to_page_hold(shop: Shop) -> None:
         "amount;created;code;day\n1.234,50;31-12-2026;17;01-02-2026\n1.234;1-2-2026;18;soon\n"
         "2;03-04-2026;19;03-02-2026\n"
     )
-    answer = shop.run("page", text, "\n".join(lines))
+    answer = shop.reads("page", text, "\n".join(lines))
     assert answer["state"] == "succeeded", answer["error"]
     rows = shop.rows("page").with_columns(pl.col("created").cast(pl.String)).rows()
     assert rows == [
@@ -132,7 +112,7 @@ def test_the_lines_of_the_how_to_page_hold(shop: Shop) -> None:
 
 
 def test_a_column_that_is_declared_must_be_there(shop: Shop) -> None:
-    answer = shop.run("missing", "amount,name\n1,x\n", "columns: {amuont: decimal}")
+    answer = shop.reads("missing", "amount,name\n1,x\n", "columns: {amuont: decimal}")
     assert answer["state"] == "failed"
     assert answer["error"]["message"] == "`missing.yml` declares the column `amuont`, which the source does not have."
     assert answer["error"]["hint"] == "Did you mean `amount`?"
@@ -142,8 +122,8 @@ def test_a_column_that_is_declared_must_be_there(shop: Shop) -> None:
 def test_a_version_that_loses_its_rows_is_not_published(shop: Shop, first: bool) -> None:
     name = "lost_first" if first else "lost_later"
     if not first:
-        assert shop.run(name, "A,B,C\n1,4,7\n2,5,8\n")["state"] == "succeeded"
-    answer = shop.run(name, "A,B,C\n1,4,7,\n2,5,8,\n3,6,9,8,7\n4,5\n7,8,9\n")
+        assert shop.reads(name, "A,B,C\n1,4,7\n2,5,8\n")["state"] == "succeeded"
+    answer = shop.reads(name, "A,B,C\n1,4,7,\n2,5,8,\n3,6,9,8,7\n4,5\n7,8,9\n")
     assert (answer["state"], answer["error"]["code"], answer["version"]) == ("refused", "too_many_rejected", None)
     said = answer["error"]["message"]
     assert said.startswith(f"4 of 5 rows were rejected; {name}.yml allows 50 %. Most often: ")
@@ -151,18 +131,17 @@ def test_a_version_that_loses_its_rows_is_not_published(shop: Shop, first: bool)
     assert said.count("(1)") == 2
     if not first:
         assert len(shop.rows(name)) == 2
-    assert shop.run(name, "A,B,C\n1,4,7,\n7,8,9\n", "max_rejected_percent: 50")["state"] == "succeeded"
+    assert shop.reads(name, "A,B,C\n1,4,7,\n7,8,9\n", "max_rejected_percent: 50")["state"] == "succeeded"
 
 
 def test_numbers_of_many_digits_stay_what_they_are_in_json(shop: Shop) -> None:
-    (shop.folder / "navigate").mkdir(exist_ok=True)
     (shop.folder / "navigate" / "many.sql").write_text(
         "select *, sum(c0) over () as s, '9999-12-31 23:59:59'::timestamptz as t from digits order by c1",
         encoding="utf-8",
     )
     ids = ["1352171357891584011", "9007199254740993"]
     text = csv(ids, ["12345678901234567890123456789012345678", "7"], ["55.6760968", "12.123456789012345678"])
-    answer = shop.run("digits", text)
+    answer = shop.reads("digits", text)
     assert (answer["state"], answer["warnings"]) == ("succeeded", [])
 
     async def shown() -> Any:

@@ -19,6 +19,7 @@ from engine.home import Home, open_home
 from engine.store import datasets, runs
 from engine.store.tables import Run
 from engine.worker import Worker
+from tests.homes import prepare
 from tests.program import HANGS
 
 NUMBERS = st.integers(-(10**20), 10**20).map(str) | st.decimals(-(10**6), 10**6, places=2).map(str)
@@ -45,6 +46,7 @@ RAGGED = st.lists(LETTERS, min_size=4, max_size=6) | st.lists(LETTERS, min_size=
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     folder = tmp_path_factory.mktemp("rows")
     (folder / "pipelines" / "navigate").mkdir(parents=True)
+    prepare(folder / "home")
     opened = open_home(load({"ATLAS_HOME": str(folder / "home"), "ATLAS_PIPELINES": str(folder / "pipelines")}))
     yield opened
     opened.database.close()

@@ -9,12 +9,14 @@ import polars as pl
 from atlas.embedded import Embedded
 from core.settings import load
 from engine.store import datasets
+from tests.homes import prepare
 
 
 class Whole:
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         (folder / "navigate").mkdir(parents=True, exist_ok=True)
+        prepare(folder / "home")
         given = {"ATLAS_HOME": str(folder / "home"), "ATLAS_PIPELINES": str(folder), **settings}
         self.atlas = Embedded(load(given))
 
@@ -23,11 +25,15 @@ class Whole:
 
     def run(self, name: str, full: bool = False) -> dict[str, Any]:
         """The answer of the API when the run has ended."""
-        return asyncio.run(self._run({"pipeline": name, "full": full}))
+        return self.started("runs", {"pipeline": name, "full": full})
 
-    async def _run(self, body: dict[str, Any]) -> dict[str, Any]:
+    def started(self, path: str, body: Any = None) -> dict[str, Any]:
+        """The same, of a run that another request starts."""
+        return asyncio.run(self._started(path, body))
+
+    async def _started(self, path: str, body: Any) -> dict[str, Any]:
         async with self.atlas.client() as http:
-            answer = (await http.post("/api/v1/runs", json=body)).json()
+            answer = (await http.post(f"/api/v1/{path}", json=body)).json()
             assert "run" in answer, answer
             while answer["state"] in ("queued", "running"):
                 params = {"seen": answer["revision"], "wait": 20}

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from core.errors import BadInput, NotFound, Refused, Unauthenticated
 from engine.store.tables import Dataset, Grant, SignIn, Token, User
 
+LOCK = 0x55534552  # PostgreSQL's advisory lock of whoever adds a user
 RIGHTS = {
     "viewer": {"read:runs", "read:catalog", "read:quality", "read:lineage"},
     "operator": {"run", "read:models", "handle:alerts"},
@@ -57,6 +58,7 @@ def add_user(db: Session, name: str, role: str, *, owns: Iterable[str] = ()) -> 
             "A user's name has 1 to 64 characters: Latin letters, digits, single spaces between them, and . _ - @ + '",
             hint="Letters with marks: Danish and German ones, and á é è ë ó.",
         )
+    _alone(db)
     if any(known.casefold() == name.casefold() for known in db.scalars(select(User.name))):
         raise Refused(f"There is already a user `{name}`.", hint="Change them: atlas user change NAME")
     user = User(name=name, role=role, owns=sorted(set(owns)), created_at=datetime.now(UTC))
@@ -137,8 +139,18 @@ def end_tokens_of(db: Session, sign_in: int) -> None:
 
 
 def owner_of_the_home(db: Session, name: str) -> User:
-    """The operating-system user who owns the home: its administrator."""
-    return db.scalar(select(User).where(User.name == name)) or add_user(db, name, "admin")
+    """The operating-system user who owns the home: its administrator. Several processes may be the first at once."""
+    known = select(User).where(User.name == name)
+    if (found := db.scalar(known)) is None:
+        _alone(db)
+        found = db.scalar(known) or add_user(db, name, "admin")
+    return found
+
+
+def _alone(db: Session) -> None:
+    """Lets nobody else add a user until this transaction ends. SQLite has one writer anyway."""
+    if db.get_bind().dialect.name == "postgresql":
+        db.execute(select(func.pg_advisory_xact_lock(LOCK)))
 
 
 def _known(role: str) -> None:

@@ -1,7 +1,6 @@
 """A bot in a process of its own that posts alerts to a Slack, for as long as it is let live."""
 
 import asyncio
-import multiprocessing
 from multiprocessing.process import BaseProcess
 
 import httpx
@@ -12,10 +11,9 @@ from bot.loops import Loops
 from bot.platforms.slack.calls import Calls
 from bot.platforms.slack.post import Poster
 from bot.reply import Reply
+from tests.processes import PROCESSES
 
 TOKEN = "xoxb-mock-token"
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload([__name__])
 
 
 class Platform:

@@ -1,5 +1,6 @@
 """A home with pipelines whose runs end as a test says, through the same door as every run."""
 
+import random
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -49,6 +50,13 @@ class Team:
         (self.home.settings.pipelines / f"{name}.yml").write_text(text + quality, "utf-8")
         self.references[name] = references
         return name
+
+    def graph(self, chance: random.Random, size: int) -> list[str]:
+        """Pipelines of which each but the first references one or two before it."""
+        names = [f"d{n}" for n in range(size)]
+        for n, name in enumerate(names):
+            self.pipeline(name, *{names[chance.randrange(n)] for _ in range(min(n, 2))})
+        return names
 
     def suffers(self, name: str) -> int:
         """A run that goes wrong because of what it references, or for lack of its source if that is nothing."""

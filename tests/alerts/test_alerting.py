@@ -137,7 +137,7 @@ def test_what_follows_from_a_failure_is_told_there(team: Team) -> None:
 def test_five_hundred_failures_over_forty_datasets_are_one_message(team: Team, home: Home) -> None:
     """In any order, also if those downstream fail first. On a server it is the same, and a fifth of them will do."""
     chance, many = random.Random(7), 500 if home.database.embedded else 100
-    names = graph(team, chance, 40)
+    names = team.graph(chance, 40)
     order = [*names, *chance.choices(names, k=many - 40)]
     chance.shuffle(order)
     for name in order:
@@ -153,7 +153,7 @@ def test_five_hundred_failures_over_forty_datasets_are_one_message(team: Team, h
 @pytest.mark.parametrize("seed", range(10))
 def test_in_which_order_they_fail_makes_no_difference(team: Team, seed: int) -> None:
     chance = random.Random(seed)
-    names = graph(team, chance, 9)
+    names = team.graph(chance, 9)
     chance.shuffle(names)
     for name in names:
         team.suffers(name)
@@ -164,7 +164,7 @@ def test_in_which_order_they_fail_makes_no_difference(team: Team, seed: int) -> 
 def test_what_fails_at_the_same_time_is_told_once_while_others_click_and_the_clock_is_looked_at(
     team: Team, home: Home
 ) -> None:
-    names = graph(team, random.Random(3), 12)
+    names = team.graph(random.Random(3), 12)
     for name in names:
         team.ends(name, "succeeded")  # so that all files are read
     ended = threading.Event()
@@ -187,14 +187,6 @@ def test_what_fails_at_the_same_time_is_told_once_while_others_click_and_the_clo
     assert [a.dataset for a in alerts if a.root_id is None] == ["d0"]
     assert sorted(a.dataset for a in alerts) == sorted(names)
     assert len(team.due(later(60))) == 1
-
-
-def graph(team: Team, chance: random.Random, size: int) -> list[str]:
-    """Pipelines of which each but the first references one or two before it."""
-    names = [f"d{n}" for n in range(size)]
-    for n, name in enumerate(names):
-        team.pipeline(name, *{names[chance.randrange(n)] for _ in range(min(n, 2))})
-    return names
 
 
 def test_who_was_told_before_the_root_was_known_is_told_that_it_belongs_there(team: Team, home: Home) -> None:

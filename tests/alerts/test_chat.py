@@ -18,6 +18,7 @@ from engine.store import access, links, quality
 from engine.store.links import Identity
 from tests.alerts.conftest import LOW, MISSING
 from tests.bot.test_skills import Person
+from tests.homes import prepare
 
 FILE = "name: {name}\nowner: {name}-team\nsource: {{connector: csv, path: {name}.csv}}\n"
 REFERENCE = "quality: {consistency: [{column: customer_id, references: customers.id}]}\n"
@@ -32,6 +33,7 @@ def atlas(tmp_path: Path) -> Iterator[Embedded]:
         text = FILE.format(name=name) + (REFERENCE if name == "orders" else "")
         (pipelines / f"{name}.yml").write_text(text, "utf-8")
     given = {"ATLAS_HOME": str(tmp_path / "home"), "ATLAS_PIPELINES": str(pipelines)}
+    prepare(tmp_path / "home")
     opened = Embedded(load({**given, "ATLAS_ALERT_HOLD_SECONDS": "0"}))
     with opened.home.database.write() as db:
         for role in access.ROLES:

@@ -77,17 +77,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.mark.parametrize("seed", [0, 1, 2, *(pytest.param(n, marks=pytest.mark.long) for n in range(3, SEEDS))])
 def test_a_bot_that_is_killed_in_the_middle_sends_nothing_twice_and_loses_nothing(place: Place, seed: int) -> None:
-    """It is killed the moment a message has arrived, or at any other."""
+    """It is killed the moment a message has arrived, or at any other, and an effect may show before its cause."""
     chance, team = random.Random(seed), place.team
     above, below, beside = (team.pipeline(f"{name}{seed}") for name in ("above", "below", "beside"))
     team.pipeline(below, above)
-    changes = [above, below, beside, above, above, below]
-    changes[1:] = chance.sample(changes[1:], 5)
+    changes = chance.sample([above, below, beside, above, above, below], 6)
     place.slack.trouble("chat.postMessage", status=chance.choice((200, 503)), after=True, seconds=chance.random() / 5)
     bot = place.bot()
     for nth, name in enumerate(changes):
         before = len(place.slack.messages)
-        team.ends(name)
+        team.suffers(name)
         if nth % 2 == 0:
             if chance.random() < 0.7:
                 wait_for(lambda before=before: len(place.slack.messages) > before, chance.random() * 2)  # type: ignore[misc]
@@ -98,32 +97,42 @@ def test_a_bot_that_is_killed_in_the_middle_sends_nothing_twice_and_loses_nothin
     team.ends(beside, "succeeded")
     assert wait_for(place.all_is_said)
     place.kill(bot)
-    told = {title: place.of(f"{title}{seed} failed in Explore") for title in ("above", "below", "beside")}
-    assert [len(messages) for messages in told.values()] == [1, 1, 1]
-    assert "Seen 3 times" in told["above"][0].text
-    assert f"because {beside} runs again" in told["beside"][0].text
+    (of_above,), (of_beside,) = (place.of(f"{name} failed in Explore") for name in (above, beside))
+    of_below = place.of(f"The score of {below} is too low")
+    assert len(of_below) <= (changes.index(below) < changes.index(above))  # else nothing is told but the cause
+    assert all(f"Caused by alert #{number(place, above)}." in message.text for message in of_below)
+    assert "Seen 3 times" in of_above.text
+    assert f"It has caused: #{number(place, below)} The score of {below} is too low." in of_above.text
+    assert f"because {beside} runs again" in of_beside.text
     if seed == SEEDS - 1:
         assert place.unsaid > 0  # else nothing was killed where it matters
 
 
-def test_five_hundred_failures_over_forty_datasets_are_one_message_for_each_dataset(place: Place) -> None:
+def test_five_hundred_failures_over_forty_datasets_are_one_message(place: Place) -> None:
     """The bot posts meanwhile, and is killed again and again."""
     chance, team = random.Random(7), place.team
-    names = [team.pipeline(f"n{n}", *[f"n{chance.randrange(n)}"] if n else []) for n in range(40)]
+    names = team.graph(chance, 40)
     order = [*names, *chance.choices(names, k=460)]
     before, bot = len(place.slack.messages), place.bot()
     for nth, name in enumerate(order):
-        team.ends(name)
+        team.suffers(name)
         if nth % 100 == 99:
             place.kill(bot)
             bot = place.bot()
     assert wait_for(place.all_is_said)
     place.kill(bot)
-    posted = place.slack.messages[before:]
-    titles = {message.text.splitlines()[0] for message in posted}
-    assert len(posted) == len(titles) == 40  # none of them can come of another: each cannot read its own source
-    first = next(message for message in posted if ": n0 failed in Explore" in message.text)
-    assert f"Seen {order.count('n0')} times" in first.text
+    (posted,) = place.slack.messages[before:]
+    assert posted.text.splitlines()[0] == f"*Alert #{number(place, 'd0')}: d0 failed in Explore*"
+    assert f"Seen {order.count('d0')} times" in posted.text
+    told, _, more = posted.text.partition("It has caused: ")[2].partition(".")[0].rpartition(" and ")
+    first = [f"The score of d{n} is too low" for n in range(1, 9)]
+    assert [one.partition(" ")[2] for one in told.split(", ")] == first
+    assert more == "31 more"  # 39 in all
+
+
+def number(place: Place, dataset: str) -> int:
+    with place.home.database.read() as db:
+        return db.scalars(select(Alert.id).where(Alert.dataset == dataset)).one()
 
 
 def test_a_channel_that_the_bot_is_not_in_is_told_by_readyz_and_nothing_is_lost(place: Place) -> None:

@@ -17,6 +17,7 @@ from core.settings import load
 from engine.home import Home, open_home
 from engine.store import access
 from engine.worker import Worker
+from tests.homes import prepare
 from tests.program import HANGS
 
 BEHALF = "Atlas-On-Behalf-Of"
@@ -64,6 +65,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         ("ATLAS_LIMIT_PER_ADDRESS", "ATLAS_LIMIT_PER_TOKEN", "ATLAS_LIMIT_SIGN_IN"), "99999/second"
     )
     places = {"ATLAS_HOME": str(folder / "home"), "ATLAS_PIPELINES": str(pipelines)}
+    prepare(folder / "home")
     opened = open_home(load({**places, **no_limit}))
     with opened.database.write() as db:
         for role in access.ROLES:

@@ -12,6 +12,7 @@ from atlas.embedded import Embedded
 from core.settings import load
 from engine.store import access, audit
 from tests.api import rights
+from tests.homes import prepare
 
 # of what is asked with another method than GET, these write nothing
 READS = {"POST /api/v1/pipelines/validate", "POST /api/v1/pipelines/{name}/validate"}
@@ -123,6 +124,7 @@ def caller(tmp_path: Path) -> Iterator[Caller]:
     )
     given = {"ATLAS_HOME": str(tmp_path / "home"), "ATLAS_PIPELINES": str(pipelines)}
     told = {"ATLAS_ALERT_CHANNELS": "*=slack:T1:C1", "ATLAS_ALERT_HOLD_SECONDS": "0"}
+    prepare(tmp_path / "home")
     atlas = Embedded(load({**given, **told, "ATLAS_PUBLIC_URL": "https://atlas.example.dk"}))
     with atlas.home.database.write() as db:
         for role in access.ROLES:

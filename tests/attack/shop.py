@@ -15,6 +15,7 @@ from engine import pipeline
 from engine.home import Home, open_home
 from engine.store import access, datasets, leases, runs
 from engine.store.tables import Run
+from tests.homes import prepare
 
 _NO_LIMIT = dict.fromkeys(("ATLAS_LIMIT_PER_ADDRESS", "ATLAS_LIMIT_PER_TOKEN", "ATLAS_LIMIT_SIGN_IN"), "99999/second")
 
@@ -26,6 +27,7 @@ class Shop:
         self.pipelines = folder / "pipelines"
         (self.pipelines / "navigate").mkdir(parents=True)
         places = {"ATLAS_HOME": str(folder / "home"), "ATLAS_PIPELINES": str(self.pipelines)}
+        prepare(folder / "home")
         self.home: Home = open_home(load({**places, **_NO_LIMIT}))
         self.app: FastAPI = create_app(self.home, lambda: None)
         self.people: dict[str, TestClient] = {}

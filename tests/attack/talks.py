@@ -28,6 +28,7 @@ EMAIL, SECOND, BECAUSE, TYPED = (
     "kanarie-x91",
 )
 LONE = "kanarie-lone-3307"  # stands in one row
+OTHER = "kanarierosa-4410"  # in many rows, as PLAIN; no word in it is a name
 PIPELINE = """name: birds
 owner: crm-team
 source: {connector: csv, path: birds.csv}
@@ -60,7 +61,7 @@ def write(folder: Path) -> None:
     rows = ["id,name,email,colour,country,notes"]
     for number in range(60):
         who, mail = (PERSON, EMAIL) if number % 3 == 0 else (SECOND, f"t{number}@canary.example")
-        colour = LONE if number == 7 else PLAIN if number % 2 else "rosa"
+        colour = LONE if number == 7 else PLAIN if number % 2 else OTHER
         country = REJECTED if number < 14 and number != 7 else "Denmark"
         rows.append(f"{number},{who},{mail},{colour},{country},{who} rang om sagen i dag")
     (pipelines / "birds.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
@@ -84,7 +85,7 @@ class Talks:
         self.office, self.slack, self.teams = office, office.office.slack, office.teams
         self._given = self._messages = self._files = self._posts = 0
         self.canaries = {"person": PERSON, "second": SECOND, "email": EMAIL, "plain": PLAIN, "rejected": REJECTED,
-                         "because": BECAUSE, "typed": TYPED, "lone": LONE}  # fmt: skip
+                         "because": BECAUSE, "typed": TYPED, "lone": LONE, "other": OTHER}  # fmt: skip
 
     def run(self, line: str) -> Reply:
         """An answer as Kim would get it, before any platform draws it."""

@@ -18,6 +18,7 @@ from engine.store.database import Database
 from engine.store.tables import AuditEntry, Refusals
 from tests.api import rights
 from tests.attack.attempts import Attempts, Guard
+from tests.homes import prepare
 
 GUARDS = [
     Guard("engine/store/audit.py", "counted.written < MOST_OF_A_KIND and ", "",
@@ -40,6 +41,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
     free = dict.fromkeys(("ATLAS_LIMIT_PER_ADDRESS", "ATLAS_LIMIT_PER_TOKEN", "ATLAS_LIMIT_SIGN_IN"), "99999/second")
     places = {"ATLAS_HOME": str(tmp_path / "home"), "ATLAS_PIPELINES": str(tmp_path / "pipelines")}
     (tmp_path / "pipelines" / "navigate").mkdir(parents=True)
+    prepare(tmp_path / "home")
     opened = open_home(load({**places, **free}))
     with opened.database.write() as db:
         for role in access.ROLES:

@@ -15,6 +15,7 @@ from engine.store import access
 from engine.store.tables import User
 from tests.api import rights
 from tests.attack.attempts import Attempts, Guard
+from tests.homes import prepare
 
 GUARDS = [
     Guard("api/known.py", 'scope["path"] not in OPEN', "False",
@@ -42,6 +43,7 @@ def callers(tmp_path_factory: pytest.TempPathFactory) -> tuple[TestClient, str, 
     folder: Path = tmp_path_factory.mktemp("bodies")
     (folder / "pipelines").mkdir()
     free = dict.fromkeys(("ATLAS_LIMIT_PER_ADDRESS", "ATLAS_LIMIT_PER_TOKEN", "ATLAS_LIMIT_SIGN_IN"), "99999/second")
+    prepare(folder / "home")
     home = open_home(load({"ATLAS_HOME": str(folder / "home"), "ATLAS_PIPELINES": str(folder / "pipelines"), **free}))
     with home.database.write() as db:
         viewer: User = access.add_user(db, "viewer", "viewer")

@@ -9,7 +9,7 @@ from bot import grammar
 from bot.grammar import Command
 from bot.skill import skills
 from tests.attack.attempts import Attempts, Guard
-from tests.attack.talks import BECAUSE, EMAIL, TYPED, WAYS, Talks, talks
+from tests.attack.talks import BECAUSE, EMAIL, PERSON, SECOND, TYPED, WAYS, Talks, talks
 from tests.program import wait_for
 
 TOKEN = f"t_{'a' * 26}"  # stands for one that is in the data
@@ -19,7 +19,7 @@ LINES = {
     "alerts": ["alerts", "alerts 1"],
     "assign": ["assign 1 @kim"],
     "cancel": ["cancel 1"],
-    "columns": ["columns birds", "describe bird_rows", "schema birds"],
+    "columns": ["columns birds", "describe birds", "describe bird_rows", "schema birds", f"columns {TYPED}"],
     "datasets": ["datasets"],
     "dead": ["dead birds", "dead nothing"],
     "gdpr": ["gdpr report", "gdpr report birds"],
@@ -52,7 +52,8 @@ LINES = {
     "why": ["why birds", "why crows", "why gulls"],
 }  # fmt: skip
 # what the person gets alone, so that the tests look where something is to be seen
-ALONE = {"dead": "rejected", "show": "plain", "reveal": "email", "pii": "because", "rule": "because"}
+ALONE = {"dead": "rejected", "columns": "plain", "show": "plain", "reveal": "email", "pii": "because",
+         "rule": "because"}  # fmt: skip
 GUARDS = [
     Guard("bot/skills/dead.py", 'next=[f"replay {pipeline}", f"why {pipeline}"],\n        holds="rows"',
           'next=[f"replay {pipeline}", f"why {pipeline}"],\n        holds="counts"',
@@ -78,7 +79,8 @@ MISREAD = [
     "status 0707851234",
     f'birds --"{NAME}" status', f"status --{EMAIL}",
 ]  # fmt: skip
-# the suite says everything in these ways; the others are in the long form, and have the smaller tests below
+# `make test` says everything in these two ways, and the smaller tests below in all; `make test-long` and
+# `make test-attack` say everything in all
 SHORT = ("a command where the bot is no member", "a mention in a channel of Teams")
 
 
@@ -116,6 +118,18 @@ def test_a_record_of_processing_is_sent_to_the_person_alone(office: Talks) -> No
         channel, alone = office.said()
         assert "gdpr-report" not in channel
         assert "GDPR report" in alone
+
+
+@pytest.mark.parametrize("line", ["describe birds", "show birds"])
+def test_columns_and_rows_are_sent_to_the_person_alone(line: str, office: Talks, attempts: Attempts) -> None:
+    for way in WAYS:
+        office.forget()
+        WAYS[way](office, line)
+        channel, alone = office.said()
+        for kind, canary in office.canaries.items():
+            attempts.tried("channels", f"{line} by {way}: {kind}", held=canary not in channel)
+        assert office.canaries["plain"] in alone, way
+        assert [value for value in (PERSON, SECOND, EMAIL) if value in alone] == [], way  # masked even there
 
 
 def test_what_nobody_understands_is_repeated_to_nobody_else(office: Talks, attempts: Attempts) -> None:

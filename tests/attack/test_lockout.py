@@ -20,6 +20,7 @@ from engine.home import Home, open_home
 from engine.store import access
 from tests.api.live import Live, live
 from tests.attack.attempts import Attempts, Guard
+from tests.homes import prepare
 
 GUARDS = [
     Guard(
@@ -65,6 +66,7 @@ AT_HOME, TRAVELLING = "198.51.100.7", "203.0.113.9"
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
+    prepare(tmp_path / "home")
     opened = open_home(load({
         "ATLAS_HOME": str(tmp_path / "home"), "ATLAS_PIPELINES": str(tmp_path), "ATLAS_TRUSTED_PROXIES": "127.0.0.1",
         "ATLAS_LIMIT_SIGN_IN": "1000/minute",

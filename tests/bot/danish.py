@@ -6,6 +6,7 @@ from pathlib import Path
 from atlas.embedded import Embedded
 from core.settings import load
 from engine.store import access
+from tests.homes import prepare
 
 FIRST = ("Søren", "Åse", "Ægir", "Mette", "Jørgen", "Kåre", "Øjvind", "Anna")
 LAST = ("Kjær", "Ølgaard", "Åkjær", "Sørensen", "Holm", "Bæk", "Møller", "Skovgård")
@@ -63,6 +64,7 @@ def opened(folder: Path) -> Embedded:
                       f"{'EUR' if n % 20 == 0 else 'DKK'}")  # fmt: skip
     (pipelines / "kunder.csv").write_text("\n".join([*kunder, ""]), "utf-8")
     (pipelines / "ordrer.csv").write_text("\n".join([*ordrer, ""]), "utf-8")
+    prepare(folder / "home")
     atlas = Embedded(load({"ATLAS_HOME": str(folder / "home"), "ATLAS_PIPELINES": str(pipelines)}))
     with atlas.home.database.write() as db:
         for role in access.ROLES:

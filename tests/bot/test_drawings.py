@@ -44,8 +44,11 @@ replies = st.builds(
 )
 
 
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
 @pytest.mark.parametrize("platform", DRAWINGS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, deadline=None, suppress_health_check=SLOW)  # more of them in the long form below
 @given(reply=replies)
 @example(
     reply=Reply("".join(TRICKS), title="".join(TRICKS), table=Table(TRICKS, [TRICKS] * 30), next=TRICKS, holds="counts")
@@ -54,6 +57,15 @@ replies = st.builds(
 @example(reply=Reply(table=Table(["a"], [["<" * 5000]] * 500), holds="counts"))
 @example(reply=Reply(table=Table([f"c{n}" for n in range(400)], [["x" * 60] * 400] * 3), holds="counts"))
 def test_nothing_in_data_acts_hides_or_breaks_a_message(platform: str, reply: Reply) -> None:
+    assert DRAWINGS[platform](reply) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("platform", DRAWINGS)
+@settings(max_examples=250, deadline=None, suppress_health_check=SLOW)
+@given(reply=replies)
+def test_nor_in_ten_times_as_many_answers(platform: str, reply: Reply) -> None:
+    """In `make test-long`."""
     assert DRAWINGS[platform](reply) == []
 
 

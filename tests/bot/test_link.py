@@ -14,6 +14,7 @@ from bot.skills.whoami import MAY, whoami
 from core.settings import load
 from engine.store import access, links
 from engine.store.links import Identity
+from tests.homes import prepare
 
 ANNA = "slack:T024BE7LD:U2147483697"
 
@@ -21,6 +22,7 @@ ANNA = "slack:T024BE7LD:U2147483697"
 @pytest.fixture
 def atlas(tmp_path: Path) -> Iterator[Embedded]:
     (tmp_path / "pipelines").mkdir()
+    prepare(tmp_path / "home")
     opened = Embedded(load({"ATLAS_HOME": str(tmp_path / "home"), "ATLAS_PIPELINES": str(tmp_path / "pipelines")}))
     with opened.home.database.write() as db:
         access.add_user(db, "anna", "steward")

@@ -10,6 +10,7 @@ from bot.cron import in_words
 from core.settings import load
 from engine.store import access
 from tests.bot.test_skills import Person
+from tests.homes import prepare
 
 TEXT = "name: {name}\nowner: web-team\nsource: {{connector: csv, path: {name}.csv}}\n"
 
@@ -20,6 +21,7 @@ def atlas(tmp_path: Path) -> Iterator[Embedded]:
     pipelines.mkdir()
     (pipelines / "orders.yml").write_text(TEXT.format(name="orders"), "utf-8")
     (pipelines / "daily.yml").write_text(TEXT.format(name="daily") + 'schedule: "15 5 * * mon-fri"\n', "utf-8")
+    prepare(tmp_path / "home")
     opened = Embedded(load({"ATLAS_HOME": str(tmp_path / "home"), "ATLAS_PIPELINES": str(pipelines)}))
     with opened.home.database.write() as db:
         for role in access.ROLES:

@@ -14,6 +14,7 @@ from bot.reply import Reply
 from bot.skill import skills
 from core.settings import load
 from engine.store import access, audit
+from tests.homes import prepare
 
 CUSTOMERS = """name: customers
 description: Customers of a shop
@@ -74,6 +75,7 @@ def atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     for name, text in {"customers": CUSTOMERS, "strict": STRICT, "broken": BROKEN}.items():
         (pipelines / f"{name}.yml").write_text(text, encoding="utf-8")
     (pipelines / "navigate" / "customers_by_country.sql").write_text(MODEL, encoding="utf-8")
+    prepare(folder / "home")
     opened = Embedded(load({"ATLAS_HOME": str(folder / "home"), "ATLAS_PIPELINES": str(pipelines)}))
     with opened.home.database.write() as db:
         for role in access.ROLES:

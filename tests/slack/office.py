@@ -16,6 +16,7 @@ from bot.main import Bot
 from core.settings import Settings, load
 from engine.store import access, links
 from engine.store.links import Identity
+from tests.homes import prepare
 from tests.mocks import slack as mock
 from tests.mocks.slack import CHANNEL, KIM, Message, Slack
 from tests.program import wait_for
@@ -41,6 +42,7 @@ class Office:
                 "ATLAS_SLACK_API_URL": slack.url, "ATLAS_LIMIT_PER_TOKEN": "1000000/minute", **more,
             }  # fmt: skip
         self.settings: Settings = load({name: value for name, value in given.items() if value is not None})
+        prepare(folder / "home")
         self.atlas = Embedded(self.settings)
         self.bot: Bot
         self.link(KIM, "kim", "admin")

@@ -47,6 +47,33 @@ def test_two_administrators_who_end_each_other_at_once_leave_one(database: Datab
         assert sorted(user.role for user in access.users(db, None, 9)) == ["admin", "viewer"]
 
 
+def test_two_processes_that_are_the_first_at_the_same_moment_have_one_owner_of_the_home(database: Database) -> None:
+    def second() -> int:
+        with database.write() as db:
+            return access.owner_of_the_home(db, "anna").id
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as db:
+            owner = access.owner_of_the_home(db, "anna").id
+            other = pool.submit(second)
+            assert wait_for(lambda: other.done() or _waits(database))
+        assert other.result(30) == owner
+
+
+def test_of_two_names_that_look_alike_and_are_added_at_once_one_is_refused(database: Database) -> None:
+    def second() -> None:
+        with database.write() as db:
+            access.add_user(db, "Anna", "viewer")
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as db:
+            access.add_user(db, "anna", "admin")
+            other = pool.submit(second)
+            assert wait_for(lambda: other.done() or _waits(database))
+        with pytest.raises(Refused):
+            other.result(30)
+
+
 def test_a_sign_in_does_not_outlive_a_password_that_changes_meanwhile(database: Database, settings: Settings) -> None:
     home, keys = Home(settings, database), SigningKeys(settings.home / "keys", "test", make=True)
     settings.home.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,5 @@
 """The database: migrated up and down, opened by many at once, no update lost."""
 
-import multiprocessing
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from core.errors import Misconfigured
 from engine.store import facts
 from engine.store.database import HEAD, STOPPED, Database, is_away, migrate, open_database
 from engine.store.tables import Fact, Table
+from tests.processes import PROCESSES
 
 
 def test_the_newest_migration_is_the_one_this_code_needs() -> None:
@@ -40,7 +40,7 @@ def _open(folder: str) -> str:
 
 
 def test_six_first_starts_at_once_all_succeed(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(6) as pool:
+    with PROCESSES.Pool(6) as pool:
         assert pool.map(_open, [str(tmp_path)] * 6) == ["Database"] * 6
 
 
@@ -56,7 +56,7 @@ def test_no_update_is_lost_between_processes(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'atlas.db'}", tmp_path)
     with database.write() as db:
         db.add(Fact(name="count", value="0"))
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
+    with PROCESSES.Pool(3) as pool:
         pool.map(_count, [str(tmp_path)] * 3)
     with database.read() as db:
         assert db.scalars(select(Fact.value)).one() == "150"
