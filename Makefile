@@ -31,6 +31,9 @@ demo-slack: setup  ## the same in Slack, without a Slack: a played one, and a pa
 test: setup  ## the whole test suite
 	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+test-of: setup  ## the tests that lead to one file: make test-of FILE=engine/personal/mask.py
+	$(BIN)/python -m tests.of $(FILE)
+
 test-long: setup  ## the slow matrices whole, of which `make test` has a short form
 	$(BIN)/python -m pytest -m long
 

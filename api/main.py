@@ -23,8 +23,8 @@ from api.observe import Observe
 from api.watching import Watching
 from engine.access import signing
 from engine.access.signing import SigningKeys
-from engine.health import Health
 from engine.home import Home
+from engine.ops.health import Health
 from engine.store import facts
 
 IN_PROCESS = "http://localhost"  # how a client in the same process calls this app

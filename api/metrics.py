@@ -6,9 +6,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from engine.chart.kinds import ONE_AND_MANY
-from engine.figures import KEPT_SECONDS, Figures, Look
 from engine.home import Home
+from engine.ops.figures import KEPT_SECONDS, Figures, Look
+from engine.personal.kinds import ONE_AND_MANY
 from engine.store.figures import BUCKETS
 
 MOST_NAMES = 100  # pipelines, datasets: those that ran last; each name is a series that Prometheus keeps

@@ -7,7 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.deps import HomeDep
 from engine.home import masking_key
-from engine.seal import Seal
+from engine.personal.seal import Seal
 
 
 async def _seal(request: Request, home: HomeDep) -> Seal:

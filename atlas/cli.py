@@ -151,8 +151,8 @@ def mask(
 
     Example: atlas mask customers.csv --out masked --findings findings.json
     """
-    from engine.chart.mask_files import mask_files, masked_name
     from engine.home import masking_key, open_home
+    from engine.personal.mask_files import mask_files, masked_name
 
     settings = start.settings()
     new_key = settings.masking_key is None and not (settings.keys / "masking.key").exists()

@@ -13,14 +13,14 @@ from api.main import IN_PROCESS, create_app
 from atlas.people import person
 from core.errors import Forbidden, Misconfigured
 from core.settings import Settings
-from engine import process
 from engine.home import Home, may_work, open_home
+from engine.runs import process
 from engine.store import access, processes
 from engine.store.tables import User
 
 if TYPE_CHECKING:
-    from engine.schedules import Scheduler
-    from engine.worker import Worker
+    from engine.runs.schedules import Scheduler
+    from engine.runs.worker import Worker
 
 SESSION_SECONDS = 7 * 24 * 3600
 BOT_SECONDS = 366 * 24 * 3600  # as long as a server may run
@@ -81,7 +81,7 @@ class Embedded:
     def worker(self) -> "Worker":
         with self._lock:
             if self._worker is None:
-                from engine.worker import Worker, celery_app  # Celery: loaded when there is something to do
+                from engine.runs.worker import Worker, celery_app  # Celery: loaded when there is something to do
 
                 self._worker = Worker(
                     self.home, celery_app(self.home), gives_way=self._serves, only_asks=not self._serves
@@ -113,7 +113,7 @@ class Embedded:
 
     def look_after_schedules(self) -> None:
         """Fires schedules from here on, as long as this process lives."""
-        from engine.schedules import Scheduler
+        from engine.runs.schedules import Scheduler
 
         self._scheduler = Scheduler(self.home)
         self._scheduler.start()

@@ -62,10 +62,10 @@ def serve_api(settings: Settings, host: str | None, port: int | None) -> int:
 
 def _caller(home: Home) -> Callable[[], None]:
     """Wakes workers of other processes up. Without a broker between them they look for work twice a second anyway."""
-    from engine import inproc
-    from engine.worker import Wakeups, celery_app
+    from engine.runs import broker
+    from engine.runs.worker import Wakeups, celery_app
 
-    if home.settings.broker_url.get_secret_value() == inproc.URL:
+    if home.settings.broker_url.get_secret_value() == broker.URL:
         return lambda: None
     return Wakeups(home, celery_app(home)).try_to_send
 
@@ -135,8 +135,8 @@ def listening(app: "FastAPI", settings: Settings, host: str, port: int) -> "uvic
 
 def work(settings: Settings) -> int:
     """A worker, until a signal ends it: the first lets running parts end, the second does not wait."""
-    from engine.schedules import Scheduler
-    from engine.worker import Worker, celery_app
+    from engine.runs.schedules import Scheduler
+    from engine.runs.worker import Worker, celery_app
 
     home = open_home(settings)
     may_work(home)
@@ -154,7 +154,7 @@ def work(settings: Settings) -> int:
 
 def beat(settings: Settings) -> int:
     """Fires schedules and offers the work of dead workers to others, until a signal ends it."""
-    from engine.schedules import Scheduler
+    from engine.runs.schedules import Scheduler
 
     home = open_home(settings)
     scheduler = Scheduler(home, reaps=True)

@@ -22,11 +22,11 @@ from bench.million import MODEL, PIPELINE, write_customers
 from core.models import LINE, ColumnType, RawFile, Table
 from core.pipeline import Pipeline
 from core.pipeline_file import read
-from engine import contained, inside
-from engine.chart import quality
-from engine.chart.rows import Raw
+from engine.contract import measure
+from engine.contract.rows import Raw
 from engine.navigate import build
 from engine.navigate.models import Model
+from engine.sql import contained, inside
 
 ROWS = 1_000_000
 TURNS = 5
@@ -58,7 +58,7 @@ def uncontained() -> None:
     contained.warm = lambda _: None
 
 
-def measure() -> None:
+def compare_all() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "pipelines" / "customers.csv"
@@ -100,7 +100,7 @@ def _contract(folder: Path, pipeline: Pipeline) -> None:
     kinds = {column: types.get(column, ColumnType()) for column in columns if column != LINE}
     files = [RawFile(str(folder / "raw.parquet"), ROWS)]
     raw = Raw(files, kinds, "UTC", {}, lambda _, values: values, datetime.now(UTC))
-    quality.measured(pipeline, raw, folder / "spill", lambda: None)
+    measure.measured(pipeline, raw, folder / "spill", lambda: None)
 
 
 def _model(folder: Path, typed: pl.DataFrame) -> None:

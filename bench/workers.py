@@ -114,18 +114,19 @@ class _Client:
     def __init__(self, folder: Path, servers: dict[str, str]) -> None:
         from core.settings import load
         from engine.home import open_home
-        from engine.worker import Wakeups, celery_app
+        from engine.runs.worker import Wakeups, celery_app
 
         self.home = open_home(load({**environment(folder), **servers}))
         self.wakeups = Wakeups(self.home, celery_app(self.home))
 
     def run(self, name: str, watched: list[psutil.Process] | None = None) -> tuple[float, float]:
         """The seconds of a run, and the most memory that a watched process had, in MB."""
-        from engine import catalog, pipeline
+        from engine import catalog
+        from engine.runs import course
         from engine.store import runs
 
         with self.home.database.write() as db:
-            run, _ = pipeline.start(db, catalog.pipeline(self.home.settings.pipelines, name), "bench")
+            run, _ = course.start(db, catalog.pipeline(self.home.settings.pipelines, name), "bench")
             number = run.id
         self.wakeups.send()
         peak = 0.0

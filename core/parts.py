@@ -12,10 +12,10 @@ from core.errors import NotFound
 
 FOLDERS = {
     "connector": "connectors",
-    "recognizer": "engine.chart.recognizers",
-    "masking action": "engine.chart.actions",
-    "quality dimension": "engine.chart.dimensions",
-    "alert rule": "engine.alerts",
+    "recognizer": "engine.personal.recognizers",
+    "masking action": "engine.personal.actions",
+    "quality dimension": "engine.contract.dimensions",
+    "alert rule": "engine.alerts.rules",
     "skill": "bot.skills",
 }
 

@@ -11,8 +11,9 @@ from core.kept import Kept
 from core.pipeline import Pipeline
 from core.pipeline_file import Mistake
 from core.roots import Roots
-from engine import catalog, looked, named
-from engine.looked import HasColumn
+from engine import catalog, named
+from engine.navigate import looked
+from engine.navigate.looked import HasColumn
 
 Published = Mapping[str, Mapping[str, str]]  # dataset -> column -> type
 _LACKS = re.compile('names `"?([^`"]+)"?`, which is no column')
@@ -125,7 +126,7 @@ def _rules(
             yield mistake(where, looked.new([f"{dataset}.{column}"], dataset), warning=True)
         elif columns and column not in columns:
             yield mistake(where, f"`{dataset}` has no column `{column}`. {named.suggested(column, columns)}")
-    from engine import sandbox  # opens DuckDB and sqlglot: loaded where a rule needs them
+    from engine.sql import sandbox  # opens DuckDB and sqlglot: loaded where a rule needs them
 
     contract = pipeline.quality
     numbered: list[tuple[str, int, tuple[str, str | None]]] = [

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.models import Table
-from engine.sandbox import connect, quoted
+from engine.sql.sandbox import connect, quoted
 
 EXACT = 100_000  # rows; in larger tables different values are estimated, within about 2 %
 SHARED_BY = 10  # a value is shown only if at least so many rows have it

@@ -14,9 +14,9 @@ from sqlalchemy import text
 from atlas import logs
 from core.settings import Settings, load
 from engine.home import Home
+from engine.runs.worker import Worker, celery_app
 from engine.store.database import HEAD, Database, migrate, open_database
 from engine.store.tables import Table
-from engine.worker import Worker, celery_app
 from tests.databases import POSTGRES, new_database
 from tests.homes import prepare
 

@@ -3,4 +3,4 @@
 import multiprocessing
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["engine.schedules", "engine.store.database", "tests.alerts.bot_process"])
+PROCESSES.set_forkserver_preload(["engine.runs.schedules", "engine.store.database", "tests.alerts.bot_process"])

@@ -14,8 +14,9 @@ import pytest
 import connectors
 from core import parts
 from core.settings import load
-from engine import catalog, pipeline
+from engine import catalog
 from engine.home import Home, open_home
+from engine.runs import course
 from engine.store import leases, privacy, quality, runs
 from engine.store.tables import Check
 from tests.homes import prepare
@@ -79,9 +80,9 @@ class Shop:
         definition = catalog.pipeline(self.folder, name)
         with self.home.database.write() as db:
             if replay:
-                number = pipeline.replay(self.home, db, definition, "x")[0].id
+                number = course.replay(self.home, db, definition, "x")[0].id
             else:
-                number = pipeline.start(db, definition, "x", full=full)[0].id
+                number = course.start(db, definition, "x", full=full)[0].id
         work(self.home, number)
         with self.home.database.read() as db:
             run = runs.get(db, number)
@@ -115,7 +116,7 @@ def work(home: Home, run: int) -> None:
         with home.database.write() as db:
             claim = leases.claim(db, chance.choice(ready), "here", 60)
         assert claim
-        pipeline.work(home, claim, lambda _: None)
+        course.work(home, claim, lambda _: None)
 
 
 def days_ago(days: int) -> str:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from core.settings import Settings
-from engine import alerting, why
+from engine.alerts import alerting
+from engine.contract import why
 from engine.home import Home, open_home
 from engine.store import alerts, quality, runs
 from engine.store.tables import Alert

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import compared, why
-from engine.compared import Compared
+from engine.contract import compared, why
+from engine.contract.compared import Compared
 from engine.store import quality, runs
 from tests.shop import Shop, changing_sources
 

@@ -9,10 +9,10 @@ import pytest
 
 from core.errors import Cancelled, QueryStopped
 from core.models import Table
-from engine import contained
-from engine.child import Bug, Child, Limits
 from engine.navigate import build
 from engine.navigate.models import Model
+from engine.sql import contained
+from engine.sql.child import Bug, Child, Limits
 from tests.program import Program
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.chart.scorecard import draw
+from engine.contract.scorecard import draw
 from engine.drawing import fit, plain, width
 
 

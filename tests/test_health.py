@@ -15,11 +15,11 @@ from sqlalchemy import text, update
 from api.main import IN_PROCESS, create_app
 from core.pipeline import Pipeline
 from core.settings import load
-from engine import health
 from engine.home import Home, masking_key, open_home
+from engine.ops import health
+from engine.runs.worker import Worker
 from engine.store import lineage, processes, runs
 from engine.store.tables import LineageEvent, Part, Process
-from engine.worker import Worker
 from tests.homes import prepare
 from tests.program import wait_for
 
@@ -68,7 +68,7 @@ def test_a_worker_says_that_it_lives(tmp_path: Path, worker_of_its_own: Worker) 
 
 @pytest.fixture
 def worker_of_its_own(tmp_path: Path) -> Iterator[Worker]:
-    from engine.worker import celery_app
+    from engine.runs.worker import celery_app
 
     opened = at(tmp_path)
     assert ready(opened)[2].keys() == {"worker"}
@@ -99,7 +99,7 @@ def test_a_broker_that_hangs_keeps_no_answer_waiting(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_asked_for_while_the_broker_is_down_is_kept(tmp_path: Path) -> None:
-    from engine.worker import Wakeups, celery_app
+    from engine.runs.worker import Wakeups, celery_app
 
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))

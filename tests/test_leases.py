@@ -13,11 +13,12 @@ from core import parts
 from core.errors import LeaseLost
 from core.pipeline import Pipeline
 from core.settings import Settings, load
-from engine import catalog, pipeline
+from engine import catalog
 from engine.home import Home, open_home
+from engine.runs import course
+from engine.runs.worker import Worker, celery_app
 from engine.store import datasets, leases, runs
 from engine.store.tables import Part, Run
-from engine.worker import Worker, celery_app
 from tests.homes import prepare
 from tests.program import HANGS, wait_for
 
@@ -58,7 +59,7 @@ def settings(folder: str) -> Settings:
 
 def start(home: Home) -> int:
     with home.database.write() as db:
-        return pipeline.start(db, THINGS, "anna")[0].id
+        return course.start(db, THINGS, "anna")[0].id
 
 
 def state(home: Home, number: int) -> Run:
@@ -107,11 +108,11 @@ def test_what_a_clock_that_ran_ahead_has_put_off_is_worked_on_all_the_same(home:
     """As after a clock was set back: the part is to be called in hours, and then its lease ends in hours."""
     hours = datetime.now(UTC) + timedelta(hours=3)
     with home.database.write() as db:
-        number = pipeline.start(db, THINGS, "anna")[0].id
+        number = course.start(db, THINGS, "anna")[0].id
         db.execute(update(Part).where(Part.run_id == number).values(wake_at=hours))
     assert ended(home, number).state == "succeeded"
     with home.database.write() as db:
-        number = pipeline.start(db, THINGS, "anna")[0].id
+        number = course.start(db, THINGS, "anna")[0].id
         assert leases.claim(db, runs.parts(db, number)[0].id, ELSEWHERE, home.settings.lease_seconds)
         db.execute(update(Part).where(Part.run_id == number).values(lease_until=hours))
     done = ended(home, number)
@@ -125,7 +126,7 @@ def test_what_a_late_worker_wrote_never_becomes_visible(home: Home, worker: Work
     assert before is not None
     with home.database.write() as db:
         old, _ = runs.start(db, THINGS, "anna", "plan", again=runs.get(db, first))
-        runs.copy_finished(db, first, old.id, pipeline.STEPS_UNTIL_PUBLISH)
+        runs.copy_finished(db, first, old.id, course.STEPS_UNTIL_PUBLISH)
         runs.offer(db, old.id, "publish", [{}])
         part = runs.parts(db, old.id, "publish")[0]
         late = leases.claim(db, part.id, ELSEWHERE, 30)
@@ -133,7 +134,7 @@ def test_what_a_late_worker_wrote_never_becomes_visible(home: Home, worker: Work
         # meanwhile somebody else has taken the part over
         db.execute(update(Part).where(Part.id == part.id).values(token=late.token + 1))
     with pytest.raises(LeaseLost):
-        pipeline.work(home, late, lambda rows: None)
+        course.work(home, late, lambda rows: None)
     assert current(home) == before
     with home.database.write() as db:
         past = datetime.now(UTC) - timedelta(seconds=1)
@@ -206,7 +207,7 @@ def test_what_breaks_because_the_process_ends_is_left_to_others(
         f"name: odd\nowner: web-team\nsource: {{connector: breaking, when: {when}}}\n", encoding="utf-8"
     )
     with home.database.write() as db:
-        number = pipeline.start(db, catalog.pipeline(home.settings.pipelines, "odd"), "anna")[0].id
+        number = course.start(db, catalog.pipeline(home.settings.pipelines, "odd"), "anna")[0].id
     ending = Worker(home, celery_app(home))
     ending.wake()
     assert wait_for(lambda: "explore" in steps_running(home, number))

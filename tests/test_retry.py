@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from core.settings import Settings
-from engine import catalog, pipeline
+from engine import catalog
 from engine.home import Home, open_home
+from engine.runs import course
 from engine.store import leases, privacy, quality, runs
 
 FILE = """name: people
@@ -36,11 +37,11 @@ def test_a_run_that_ended_anywhere_is_made_whole_by_a_retry(home: Home, rules: s
     chance = random.Random(done)
     for _ in range(3):
         with home.database.write() as db:
-            number = pipeline.start(db, definition, "anna", full=True)[0].id
+            number = course.start(db, definition, "anna", full=True)[0].id
         assert _work(home, number, chance, done) == done
         with home.database.write() as db:
-            pipeline.end(home, db, number, "failed", {"message": "the power went"})
-            again = pipeline.retry(home, db, number, definition, "bo")[0].id
+            course.end(home, db, number, "failed", {"message": "the power went"})
+            again = course.retry(home, db, number, definition, "bo")[0].id
         _work(home, again, chance)
         with home.database.read() as db:
             run, measured, rejected = runs.get(db, again), quality.score(db, again), privacy.dead_letters(db, again)
@@ -61,5 +62,5 @@ def _work(home: Home, run: int, chance: random.Random, most: int = 1000) -> int:
         with home.database.write() as db:
             claim = leases.claim(db, chance.choice(ready), "here", 60)
         assert claim
-        pipeline.work(home, claim, lambda _: None)
+        course.work(home, claim, lambda _: None)
     return most

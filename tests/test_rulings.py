@@ -13,14 +13,16 @@ from sqlalchemy import text
 
 from core.errors import AtlasError, Refused
 from core.settings import Settings
-from engine import catalog, pipeline, rulings
+from engine import catalog
 from engine.home import Home, open_home
+from engine.personal import rulings
+from engine.runs import course
+from engine.runs.sweep import sweep
+from engine.runs.worker import Worker, celery_app
 from engine.store import datasets, leases, privacy, runs
 from engine.store import rulings as stored
 from engine.store.database import Database
 from engine.store.tables import Run
-from engine.sweep import sweep
-from engine.worker import Worker, celery_app
 from tests.program import HANGS
 
 NAMES = [f"Agent{n:02d}Zebra" for n in range(40)]  # no name and no code that anything finds
@@ -56,7 +58,7 @@ def prepared(settings: Settings) -> None:
 
 def start(home: Home, *, full: bool = False) -> int:
     with home.database.write() as db:
-        return pipeline.start(db, catalog.pipeline(home.settings.pipelines, "people"), "bo", full=full)[0].id
+        return course.start(db, catalog.pipeline(home.settings.pipelines, "people"), "bo", full=full)[0].id
 
 
 def work(home: Home, stop: Callable[[str], bool] = lambda _: False) -> None:
@@ -70,10 +72,10 @@ def work(home: Home, stop: Callable[[str], bool] = lambda _: False) -> None:
             claim = leases.claim(db, ready[0].id, "here", 60)
         assert claim
         try:
-            pipeline.work(home, claim, lambda _: None)
+            course.work(home, claim, lambda _: None)
         except AtlasError as error:
             with home.database.write() as db:
-                pipeline.end(home, db, claim.run, "failed", {"code": error.code, "message": error.message})
+                course.end(home, db, claim.run, "failed", {"code": error.code, "message": error.message})
 
 
 def run(home: Home, *, full: bool = False) -> Run:
@@ -222,12 +224,12 @@ def test_a_run_that_failed_can_be_tried_again_after_the_masking_and_follows_the_
     number = start(home)
     work(home, lambda ready: ready == "publish")  # all of it was made by the verdicts before the ruling
     with home.database.write() as db:
-        pipeline.end(home, db, number, "failed", {"message": "the power went"})
+        course.end(home, db, number, "failed", {"message": "the power went"})
     rule(home)
     work(home)
     with home.database.write() as db:
         wanted = catalog.pipeline(home.settings.pipelines, "people")
-        again = pipeline.retry(home, db, number, wanted, "bo")[0].id
+        again = course.retry(home, db, number, wanted, "bo")[0].id
     work(home)
     assert told(home, again).state == "succeeded"
     assert hashed(home)
@@ -239,7 +241,7 @@ def test_a_cancelled_run_is_followed_by_one_that_masks(home: Home) -> None:
     number = start(home)
     rule(home)
     with home.database.write() as db:
-        pipeline.cancel(home, db, number)
+        course.cancel(home, db, number)
     work(home)
     assert told(home, number).state == "cancelled"
     assert hashed(home)
@@ -269,13 +271,13 @@ def test_a_run_that_cannot_mask_leaves_readers_refused_and_can_be_tried_again(ho
     file.write_bytes(whole)
     wanted = catalog.pipeline(home.settings.pipelines, "people")
     with home.database.write() as db:
-        retried, joined = pipeline.retry(home, db, again.id, wanted, "bo")
+        retried, joined = course.retry(home, db, again.id, wanted, "bo")
         assert (retried.retry_of, joined) == (again.id, False)
-        assert pipeline.retry(home, db, again.id, wanted, "bo") == (retried, True)
+        assert course.retry(home, db, again.id, wanted, "bo") == (retried, True)
     work(home)
     assert hashed(home)
     with pytest.raises(Refused, match="Nothing"), home.database.write() as db:
-        pipeline.retry(home, db, again.id, wanted, "bo")
+        course.retry(home, db, again.id, wanted, "bo")
 
 
 @pytest.mark.parametrize("state", ["cancelled", "failed"])
@@ -285,12 +287,12 @@ def test_models_that_a_stopped_run_left_are_built_by_the_next(home: Home, state:
     assert again
     work(home, lambda ready: ready == "navigate")
     with home.database.write() as db:
-        pipeline.end(home, db, again.id, state)
+        course.end(home, db, again.id, state)
     assert hashed(home)
     with pytest.raises(Refused, match=r"people\.who"):
         cells(home, "by_who", "who")
     with home.database.write() as db:
-        pipeline.retry(home, db, again.id, catalog.pipeline(home.settings.pipelines, "people"), "bo")
+        course.retry(home, db, again.id, catalog.pipeline(home.settings.pipelines, "people"), "bo")
     work(home)
     assert all(str(cell).startswith("h_") for cell in cells(home, "by_who", "who"))
     assert left_over(home, NAMES) == set()
@@ -409,7 +411,7 @@ def test_while_another_run_may_read_them_open_files_stay_for_ten_minutes(home: H
     run(home)
     outcome = rule(home)
     with home.database.write() as db:
-        active = pipeline.start(db, catalog.pipeline(home.settings.pipelines, "other"), "bo")[0].id
+        active = course.start(db, catalog.pipeline(home.settings.pipelines, "other"), "bo")[0].id
     ours = {"remask", "chart", "publish", "navigate"}
     work(home, lambda ready: ready not in ours)
     while told(home, outcome.run.id if outcome.run else 0).state in runs.ACTIVE:
@@ -426,7 +428,7 @@ def one(home: Home, number: int) -> None:
         part = next(part for part in runs.parts(db, number) if part.state == "ready")
         claim = leases.claim(db, part.id, "here", 60)
     assert claim
-    pipeline.work(home, claim, lambda _: None)
+    course.work(home, claim, lambda _: None)
 
 
 def test_a_verdict_that_changes_is_reported(home: Home) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.errors import BadPipeline
 from core.models import Table
-from engine import sandbox
+from engine.sql import sandbox
 
 KNOWN = {"orders", "customers", "orders_daily"}
 RAW = "lake/explore/orders/raw.parquet"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.errors import BadPipeline
 from core.models import Table
-from engine import sandbox
+from engine.sql import sandbox
 
 KNOWN = {"orders", "customers", "x y", "kunder_på_ærø"}
 COLUMNS = ["a", "b", "order", "x y", "ærø"]

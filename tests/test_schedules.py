@@ -11,8 +11,9 @@ from sqlalchemy import select
 
 from core.errors import BadInput, Refused
 from core.settings import Settings
-from engine import catalog, pipeline, schedules
+from engine import catalog
 from engine.home import Home
+from engine.runs import course, schedules
 from engine.store import audit, runs
 from engine.store import schedules as rows
 from engine.store.database import Database
@@ -81,7 +82,7 @@ def test_what_was_missed_is_caught_up_once(home: Home) -> None:
 def test_a_run_that_is_under_way_is_joined_and_that_is_noted(home: Home) -> None:
     put(home, "* * * * *")
     with home.database.write() as db:
-        run, _ = pipeline.start(db, catalog.pipeline(home.settings.pipelines, "orders"), "anna")
+        run, _ = course.start(db, catalog.pipeline(home.settings.pipelines, "orders"), "anna")
     assert schedules.fire(home, START + MINUTE) == 1
     plan = plans(home)["orders"]
     assert (plan.run, plan.note, firings(home)) == (run.id, f"Run `#{run.id}` was still under way.", ["run.join"])
@@ -90,7 +91,7 @@ def test_a_run_that_is_under_way_is_joined_and_that_is_noted(home: Home) -> None
 def test_a_run_that_is_being_cancelled_is_waited_for(home: Home) -> None:
     put(home, "0 * * * *")
     with home.database.write() as db:
-        run, _ = pipeline.start(db, catalog.pipeline(home.settings.pipelines, "orders"), "anna")
+        run, _ = course.start(db, catalog.pipeline(home.settings.pipelines, "orders"), "anna")
         run.cancel_requested = True
     due = START + timedelta(hours=1)
     assert schedules.fire(home, due) == 0

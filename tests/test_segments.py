@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from core.models import Table
-from engine.segments import shared_by_empty
+from engine.contract.segments import shared_by_empty
 
 
 def table(folder: Path, rows: int, **columns: list[str | None]) -> Table:

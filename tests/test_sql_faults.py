@@ -6,10 +6,10 @@ import duckdb
 import pytest
 
 from core.settings import Settings
-from engine import sql_faults
 from engine.check import check
 from engine.navigate import build
 from engine.navigate.models import Model
+from engine.sql import mistakes
 
 ORDRER = {"ordrenr": "BIGINT", "kundenr": "BIGINT", "beløb": "DECIMAL(18,2)", "bestilt": "TIMESTAMP WITH TIME ZONE",
           "valuta": "VARCHAR"}  # fmt: skip
@@ -61,7 +61,7 @@ def test_a_mistake_is_told_in_our_words(sql: str, told: str) -> None:
         with pytest.raises(duckdb.Error) as error:
             connection.sql(sql)
     read = {name: columns for name, columns in SCHEMAS.items() if name in sql}
-    said = sql_faults.planning(error.value, sql, read)
+    said = mistakes.planning(error.value, sql, read)
     assert said == told
     assert "Error" not in said
 

@@ -11,9 +11,9 @@ import pytest
 from core.pipeline import Pipeline
 from core.settings import Settings
 from engine.home import Home, open_home
+from engine.runs.sweep import sweep
 from engine.store import datasets, privacy, runs
 from engine.store.tables import Part
-from engine.sweep import sweep
 
 DAY = 86_400
 

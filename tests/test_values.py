@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from core.pipeline import Pipeline
 from core.settings import load
-from engine import pipeline
 from engine.home import Home, open_home
+from engine.runs import course
+from engine.runs.worker import Worker
 from engine.store import datasets, runs
 from engine.store.tables import Run
-from engine.worker import Worker
 from tests.homes import prepare
 from tests.program import HANGS
 
@@ -55,7 +55,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 def run(home: Home, worker: Worker, definition: Pipeline) -> Run:
     """A run to its end."""
     with home.database.write() as db:
-        number = pipeline.start(db, definition, "anna", full=True)[0].id
+        number = course.start(db, definition, "anna", full=True)[0].id
     worker.wake()
     end = time.monotonic() + HANGS
     while time.monotonic() < end:

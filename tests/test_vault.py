@@ -14,14 +14,14 @@ from atlas.embedded import Embedded
 from core.errors import AtlasError
 from core.models import Verdict
 from core.settings import Settings, load
-from engine import vault
-from engine.chart.mask import Masker
 from engine.home import Home, masking_key, open_home
+from engine.personal import vault
+from engine.personal.mask import Masker
+from engine.runs.sweep import sweep
 from engine.store import access, datasets
 from engine.store import vault as stored
 from engine.store.database import Database
 from engine.store.tables import Secret
-from engine.sweep import sweep
 from tests.bot.test_skills import Person
 from tests.test_rulings import start, work
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from engine.contract.why import _sentence
 from engine.store.tables import Check
-from engine.why import _sentence
 
 
 def check(failed: float, tested: float) -> Check:

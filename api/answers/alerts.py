@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from api.answers.values import Time, each, example, time
-from engine import alerting
+from engine.alerts import alerting
 from engine.store import alerts, tables
 
 AlertState = Literal["open", "acknowledged", "assigned", "snoozed", "resolved", "closed"]

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from api.answers.values import Decimal, example, score
-from engine.chart import score as measure
-from engine.compared import with_the_run_before
+from engine.contract import score as measure
+from engine.contract.compared import with_the_run_before
 from engine.store import tables
 
 Dimensions = dict[str, Decimal | None]  # null = not measured

@@ -22,9 +22,9 @@ from api.answers.quality import (
 from api.answers.values import Decimal, Time, example, score, time
 from api.deps import Caller
 from core.models import LAYERS
-from engine import process, rebuild
+from engine.contract.why import nothing_measured
+from engine.runs import process
 from engine.store import clock, datasets, privacy, processes, quality, runs
-from engine.why import nothing_measured
 
 State = Literal["queued", "running", "succeeded", "refused", "failed", "cancelled"]
 
@@ -179,7 +179,7 @@ def run(db: Session, number: int, caller: Caller, *, joined: bool = False) -> Ru
     found = privacy.verdicts(db, number)
     why = caller.may("read:pii", row.pipeline)
     masking = any(p.step == "remask" for p in parts)  # it reads no source
-    builds = rebuild.is_one(row)
+    builds = row.rebuilds
     layers = ("navigate",) if builds else [name for name in LAYERS if not (masking and name == "explore")]
     end = row.finished_at or (clock.now(db) if row.started_at else None)
     return Run(

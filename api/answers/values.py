@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import ConfigDict, WithJsonSchema
 
-from engine.chart.score import text as score_text
+from engine.contract.score import text as score_text
 
 Decimal = Annotated[str, WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "examples": ["94.1"]})]
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]

@@ -11,7 +11,7 @@ from api import answers
 from api.asked import After, Limit, Word
 from api.deps import Caller, HomeDep, needs
 from core.errors import Refused
-from engine import alerting
+from engine.alerts import alerting
 from engine.home import Home
 from engine.store import alerts
 from engine.store import tables as stored

@@ -11,7 +11,8 @@ from api.asked import Name
 from api.deps import Caller, HomeDep, needs
 from api.slow import slow
 from core import pipeline_stored
-from engine import catalog, rulings, standing
+from engine import catalog, standing
+from engine.personal import rulings
 from engine.store import datasets, lineage, privacy, runs
 from engine.store.tables import Dataset, Version
 

@@ -13,9 +13,11 @@ from api.asked import After, AfterName, Limit, Name, Word
 from api.deps import Caller, HomeDep, WakeDep, needs
 from api.slow import slow
 from core.errors import NotFound
-from engine import catalog, pipeline, rebuild, why
+from engine import catalog
 from engine.compliance.record import local_time
+from engine.contract import why
 from engine.home import Home
+from engine.runs import course
 from engine.store import datasets, privacy, quality, rulings, runs
 from engine.store.tables import Run
 
@@ -302,7 +304,7 @@ def draw_quality(
     name: Name, home: HomeDep, _: Annotated[Caller, needs("read:quality")], trend: bool = False
 ) -> Picture:
     """The scorecard, or the trend, as a PNG."""
-    from engine.chart import scorecard  # draws: loaded when somebody looks
+    from engine.contract import scorecard  # draws: loaded when somebody looks
 
     if trend:
         with home.database.read() as db:
@@ -397,9 +399,9 @@ def list_dead_letters(
 def replay_dataset(name: Name, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, needs("run")]) -> answers.Run:
     """Try the rows of the last run again, by the rules as they are now."""
     wanted = catalog.pipeline(home.settings.pipelines, name)
-    pipeline.reap(home)
+    course.reap(home)
     with home.database.write() as db:
-        run, joined = pipeline.replay(home, db, wanted, by=caller.name, request_id=caller.request_id)
+        run, joined = course.replay(home, db, wanted, by=caller.name, request_id=caller.request_id)
         caller.did(db, "run.replay", f"run {run.id}")
     wake()
     with home.database.read() as db:
@@ -449,7 +451,7 @@ def _nothing_of(db: Session, home: Home, name: str) -> NotFound:
 def _newest(db: Session, home: Home, name: str) -> Run:
     """The newest run of a pipeline. Raises NotFound, saying what would help."""
     newest = runs.newest(db, name)
-    if newest is not None and not rebuild.is_one(newest):
+    if newest is not None and not newest.rebuilds:
         return newest
     known = catalog.files(home.settings.pipelines)
     if name in known:

@@ -122,8 +122,7 @@ def get_gdpr_report(
     accept: Annotated[str, Header(include_in_schema=False)] = "application/pdf",
 ) -> Response:
     """What is processed, why, on which ground, for how long and how it is protected: of one dataset, or of all."""
-    from engine import processing
-    from engine.compliance import record, report  # draws: loaded when somebody asks
+    from engine.compliance import processing, record, report  # draws: loaded when somebody asks
 
     caller.needs("read:gdpr", dataset)
     settings = home.settings

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from api import answers
 from api.slow import probe
-from engine.health import NOT_READY, OK, Health
+from engine.ops.health import NOT_READY, OK, Health
 
 router = APIRouter(tags=["health"])
 

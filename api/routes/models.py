@@ -11,7 +11,9 @@ from api.asked import Name
 from api.deps import Caller, HomeDep, needs
 from api.slow import slow
 from core.errors import Refused
-from engine import alerting, rulings, standing
+from engine import standing
+from engine.alerts import alerting
+from engine.personal import rulings
 from engine.store import alerts, datasets
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"])

@@ -12,8 +12,9 @@ from api.deps import Caller, HomeDep, needs
 from api.slow import slow
 from core import pipeline_file
 from core.pipeline import NAME, Pipeline
-from engine import catalog, check, schedules, secrets
+from engine import catalog, check, secrets
 from engine.home import Home
+from engine.runs import schedules
 from engine.store import datasets, runs
 from engine.store import schedules as schedule_rows
 

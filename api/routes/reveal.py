@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import Caller, HomeDep, needs
 from core.errors import NotFound
-from engine import vault
 from engine.home import masking_key
+from engine.personal import vault
 from engine.store import vault as stored
 
 router = APIRouter(prefix="/api/v1/reveal", tags=["datasets"])

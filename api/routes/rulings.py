@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import answers
 from api.deps import Caller, HomeDep, WakeDep, needs
 from core.pipeline import COLUMN
-from engine import pipeline, rulings
 from engine.home import Home
+from engine.personal import rulings
+from engine.runs import course
 from engine.store import rulings as stored
 from engine.store.tables import Ruling as Row
 
@@ -99,7 +100,7 @@ def rule(
     caller: Annotated[Caller, needs("rule:pii")],
 ) -> Outcome:
     """Say what a column holds: it beats what is found. What must be hidden is masked at once."""
-    pipeline.reap(home)
+    course.reap(home)
     with home.database.write() as db:
         done = rulings.rule(db, name, request.column, request.type, request.because, caller.name)
         caller.did(db, "pii.rule", f"dataset {name}")
@@ -116,7 +117,7 @@ def withdraw_ruling(
     caller: Annotated[Caller, needs("rule:pii")],
 ) -> Outcome:
     """Take a ruling back: an older one holds, or what is found."""
-    pipeline.reap(home)
+    course.reap(home)
     with home.database.write() as db:
         done = rulings.withdraw(db, name, ruling, caller.name)
         caller.did(db, "pii.withdraw", f"dataset {name}")

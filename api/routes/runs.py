@@ -18,8 +18,9 @@ from api.deps import Caller, HomeDep, Number, WakeDep, needs, still
 from api.watching import LOOK_EVERY, Watching
 from core.errors import BadInput, Forbidden, Unauthenticated
 from core.pipeline import Pipeline
-from engine import catalog, faults, pipeline, rebuild
+from engine import catalog, faults
 from engine.home import Home
+from engine.runs import course, rebuild
 from engine.store import runs
 
 router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
@@ -82,12 +83,12 @@ def start_run(
     if model is not None and request.full:
         raise BadInput(f"`{model.name}` is a model: it reads no source.", hint=f"run {model.name}")
     wanted = model or _pipeline(home, request.pipeline)
-    pipeline.reap(home)
+    course.reap(home)
     with home.database.write() as db:
         if model is not None:
             run, joined = rebuild.start(home, db, model, caller.name, request_id=caller.request_id)
         else:
-            run, joined = pipeline.start(db, wanted, by=caller.name, full=request.full, request_id=caller.request_id)
+            run, joined = course.start(db, wanted, by=caller.name, full=request.full, request_id=caller.request_id)
         caller.did(db, "run.join" if joined else "run.start", f"run {run.id}")
     faults.point("start.committed")
     wake()
@@ -175,10 +176,10 @@ async def watch_run(
 @router.post("/{number}/cancel")
 def cancel_run(number: Number, home: HomeDep, caller: Annotated[Caller, needs("run")]) -> answers.Run:
     """Ask a run to stop."""
-    pipeline.reap(home)
+    course.reap(home)
     with home.database.write() as db:
         asked = runs.get(db, number).cancel_requested
-        run = pipeline.cancel(home, db, number)
+        run = course.cancel(home, db, number)
         caller.did(db, "run.cancel", f"run {number}", changed=not asked or run.state not in runs.ACTIVE)
     return _look(home, number, caller)
 
@@ -186,7 +187,7 @@ def cancel_run(number: Number, home: HomeDep, caller: Annotated[Caller, needs("r
 @router.post("/{number}/retry", status_code=202)
 def retry_run(number: Number, home: HomeDep, wake: WakeDep, caller: Annotated[Caller, needs("run")]) -> answers.Run:
     """A new run from the first step that did not finish."""
-    pipeline.reap(home)
+    course.reap(home)
     with home.database.read() as db:
         name = runs.get(db, number).pipeline
     model = rebuild.wanted(home, name)
@@ -195,7 +196,7 @@ def retry_run(number: Number, home: HomeDep, wake: WakeDep, caller: Annotated[Ca
             run, joined = rebuild.retry(home, db, number, model, caller.name, request_id=caller.request_id)
         else:
             wanted = catalog.pipeline(home.settings.pipelines, name)
-            run, joined = pipeline.retry(home, db, number, wanted, by=caller.name, request_id=caller.request_id)
+            run, joined = course.retry(home, db, number, wanted, by=caller.name, request_id=caller.request_id)
         caller.did(db, "run.retry", f"run {run.id}")
     wake()
     return _look(home, run.id, caller, joined=joined)

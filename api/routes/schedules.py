@@ -13,7 +13,8 @@ from api.asked import AfterName, Limit, Name
 from api.deps import Caller, HomeDep, needs
 from api.slow import slow
 from core import cron
-from engine import catalog, schedules
+from engine import catalog
+from engine.runs import schedules
 from engine.store import clock
 from engine.store import schedules as rows
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from api import answers
 from api.asked import Name
 from api.deps import Caller, HomeDep, needs
-from engine import alerting
+from engine.alerts import alerting
 
 router = APIRouter(prefix="/api/v1/datasets/{name}/subscriptions/me", tags=["alerts"])
 

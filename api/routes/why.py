@@ -11,7 +11,8 @@ from api.asked import Name
 from api.deps import Caller, HomeDep, needs
 from api.slow import slow
 from core.errors import NotFound
-from engine import catalog, rebuild, standing, why
+from engine import catalog, standing
+from engine.contract import why
 from engine.home import Home
 from engine.store import datasets, lineage, runs
 
@@ -60,7 +61,7 @@ def get_why(subject: Name, home: HomeDep, caller: Annotated[Caller, needs("read:
                     return _of_model(home, db, subject)
                 raise catalog.nearest("dataset", subject, known, models)
             run = newest
-        if rebuild.is_one(run):
+        if run.rebuilds:
             return _of_model(home, db, run.pipeline)
         explained = why.explain(db, run, values=caller.may("read:dead-letters", run.pipeline))
         return Why(

@@ -16,7 +16,7 @@ from pathlib import Path
 from bench.pii import tables
 from bench.pii.made import Span, read
 from bench.pii.score import Score
-from engine.chart.mask_files import mask_files
+from engine.personal.mask_files import mask_files
 
 PARTS = ("dev", "held")
 _KEY = b"accuracy"

@@ -14,9 +14,10 @@ from pathlib import Path
 from connectors import csv
 from core.models import SourcePart
 from core.roots import Roots
-from engine.chart import detect, write
-from engine.chart.mask import Masker
+from engine.chart import write
 from engine.explore import ingest, profile, sample
+from engine.personal import detect
+from engine.personal.mask import Masker
 
 KEY = bytes(range(32))
 ZONE = "Europe/Copenhagen"

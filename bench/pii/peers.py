@@ -10,7 +10,7 @@ from presidio_analyzer import AnalyzerEngine, BatchAnalyzerEngine
 from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine, NlpEngineProvider
 from presidio_anonymizer import BatchAnonymizerEngine
 
-from engine.chart.language import MODELS
+from engine.personal.language import MODELS
 
 Table = dict[str, list[str]]
 

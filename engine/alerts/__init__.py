@@ -1,1 +1,4 @@
-"""One file, one alert rule: facts in, problems out."""
+"""What people must know. In: the facts of a run that ended, or the time. Out: alerts, grouped under what caused them.
+
+Each file in `rules/` is one rule. Open `alerting.py` first.
+"""

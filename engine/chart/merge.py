@@ -8,9 +8,9 @@ import duckdb
 import polars as pl
 
 from core.models import LINE
-from engine import sandbox
 from engine.chart import write
-from engine.sandbox import quoted, quoted_text
+from engine.sql import sandbox
+from engine.sql.sandbox import quoted, quoted_text
 
 Files = Sequence[tuple[str, int]]  # path and rows
 SMALL = 25_000  # rows

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 from polars.selectors import by_name  # `pl.col` takes a column called `*` or `^…$` for a pattern
 
 from core.models import LINE, PERSONAL_TYPES, ColumnType, Verdict
-from engine.chart.mask import Masker
 from engine.explore import types as column_types
 from engine.explore.profile import repeated
+from engine.personal.mask import Masker
 
 ROWS_AT_ONCE = 65_536
 _MASKED = rf"^(?:[ht]_[a-z2-7]{{26}}|\[(?:REDACTED|{'|'.join(PERSONAL_TYPES)})\])$"  # a cell that was masked as a whole

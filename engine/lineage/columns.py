@@ -9,9 +9,9 @@ from functools import cache
 
 import duckdb
 
-from engine import sandbox
 from engine.lineage.plan import Plan, Relation, Unfollowed
 from engine.lineage.values import LIGHT, Flow, Value
+from engine.sql import sandbox
 
 INDIRECT = ("grouped by", "joined on", "filtered by", "sorted by", "depending on")
 

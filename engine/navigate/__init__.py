@@ -1,1 +1,5 @@
-"""The business aggregations: plain SQL files, built in dependency order."""
+"""Business aggregations. In: published tables, and models, which are SQL files. Out: a table for each model, in
+the order in which they read each other.
+
+Open `models.py` first, then `build.py`.
+"""

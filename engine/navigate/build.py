@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 
 from core.errors import BadPipeline
 from core.models import Table
-from engine import contained, sandbox, sql_faults
-from engine.child import Limits, Link
 from engine.navigate.models import Model
+from engine.sql import contained, mistakes, sandbox
+from engine.sql.child import Limits, Link
 
 ROWS_AT_ONCE = 65_536
 EXACT = 2**53  # beyond it, most readers of JSON round whole numbers, so they are text
@@ -116,7 +116,7 @@ def _columns(
     try:
         relation = connection.sql(model.sql)
     except duckdb.Error as error:
-        raise not_built(model.name, sql_faults.planning(error, model.sql, schemas)) from None
+        raise not_built(model.name, mistakes.planning(error, model.sql, schemas)) from None
     columns = {name: str(kind) for name, kind in zip(relation.columns, relation.types, strict=True)}
     if len({name.lower() for name in columns}) != len(relation.columns):
         raise not_built(model.name, "two of its columns have the same name. Name them with AS.")

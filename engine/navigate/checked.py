@@ -6,9 +6,8 @@ from pathlib import Path
 
 from core.errors import AtlasError, BadPipeline, QueryStopped
 from core.pipeline_file import Mistake, read_text
-from engine import looked
-from engine.looked import HasColumn
-from engine.navigate import build
+from engine.navigate import build, looked
+from engine.navigate.looked import HasColumn
 from engine.navigate.models import Model
 
 _LACKS = "`([^`]+)` has no column `([^`]+)`"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.errors import AtlasError, BadPipeline
 from core.pipeline_file import Mistake, read_text
-from engine import sandbox
+from engine.sql import sandbox
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _COMMENTS = re.compile(r"(?:\s*(?:--[^\n]*(?:\n|$)|/\*.*?\*/))*", re.DOTALL)  # those that a file begins with

@@ -17,8 +17,8 @@ from psycopg.conninfo import conninfo_to_dict
 from pyarrow import csv
 
 from core.models import Table
-from engine import sandbox
 from engine.navigate.build import ROWS_AT_ONCE
+from engine.sql import sandbox
 
 SCHEMA, COPIES = "navigate", "navigate_tables"
 LONGEST_NAME = 63  # bytes: PostgreSQL cuts off the rest without asking

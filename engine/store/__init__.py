@@ -1,1 +1,4 @@
-"""The only code that queries our own database."""
+"""Our own database. In: what the other rooms decide. Out: what was decided before. Nothing else queries it.
+
+Open `tables.py` first; `leases.py` decides which process may work on which part.
+"""

@@ -315,6 +315,11 @@ class Run(Table):
     tables: Mapped[list[Any]] = mapped_column(default=list)
     warnings: Mapped[list[Any]] = mapped_column(default=list)
 
+    @property
+    def rebuilds(self) -> bool:
+        """Whether it only builds a model: it has a source in no file."""
+        return not self.definition.get("source")
+
 
 class Part(Table):
     """A piece of work that one worker does under a lease. A ready part is its own wake-up call to be sent."""

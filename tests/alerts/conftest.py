@@ -10,8 +10,9 @@ import pytest
 from core.models import CheckResult
 from core.pipeline import Pipeline
 from core.settings import Settings, load
-from engine import catalog, pipeline
+from engine import catalog
 from engine.home import Home
+from engine.runs import course
 from engine.store import access, alerts, datasets, links, notices, quality, runs
 from engine.store.database import Database
 from engine.store.links import Identity
@@ -73,14 +74,14 @@ class Team:
         """A run that ends; its number."""
         wanted = self.file(name)
         with self.home.database.write() as db:
-            run, joined = pipeline.start(db, wanted, by="anna")
+            run, joined = course.start(db, wanted, by="anna")
             assert not joined
             for key, value in facts.items():
                 setattr(run, key, value)
             db.flush()
             if checks:
                 quality.save(db, run.id, name, checks, score, {"consistency": score})
-            pipeline.end(self.home, db, run.id, state, error or (MISSING if state == "failed" else None))
+            course.end(self.home, db, run.id, state, error or (MISSING if state == "failed" else None))
             if state == "succeeded":
                 self.succeeded(db, run)
             return run.id
@@ -88,10 +89,10 @@ class Team:
     def publishes(self, name: str, rows: int, checks: Sequence[CheckResult], score: float) -> None:
         """A run that publishes a version of so many rows."""
         with self.home.database.write() as db:
-            run, _ = pipeline.start(db, self.file(name), by="anna")
+            run, _ = course.start(db, self.file(name), by="anna")
             quality.save(db, run.id, name, checks, score, {"consistency": score})
             datasets.publish(db, datasets.Snapshot(name, "charted", "crm-team", "", run.id, [("x", rows)], {}))
-            pipeline.end(self.home, db, run.id, "succeeded")
+            course.end(self.home, db, run.id, "succeeded")
 
     def file(self, name: str) -> Pipeline:
         if name not in self.files:
@@ -99,7 +100,7 @@ class Team:
         return self.files[name]
 
     def succeeded(self, db: Any, run: Run) -> None:
-        from engine import alerting  # `pipeline.work` does so when the last step of a run is done
+        from engine.alerts import alerting  # `pipeline.work` does so when the last step of a run is done
 
         alerting.after_run(self.home, db, runs.get(db, run.id))
 

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import NotFound, Refused
 from core.models import CheckResult
-from engine import alerting
+from engine.alerts import alerting
 from engine.home import Home
 from engine.store import alerts, notices
 from engine.store.tables import Alert

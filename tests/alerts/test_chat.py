@@ -13,7 +13,9 @@ from bot import drawing
 from bot.skills.snooze import in_minutes
 from core.models import CheckResult
 from core.settings import load
-from engine import alerting, catalog, pipeline
+from engine import catalog
+from engine.alerts import alerting
+from engine.runs import course
 from engine.store import access, links, quality
 from engine.store.links import Identity
 from tests.alerts.conftest import LOW, MISSING
@@ -47,17 +49,17 @@ def atlas(tmp_path: Path) -> Iterator[Embedded]:
 
 def fail(atlas: Embedded, name: str) -> None:
     with atlas.home.database.write() as db:
-        run, _ = pipeline.start(db, catalog.pipeline(atlas.home.settings.pipelines, name), "anna")
-        pipeline.end(atlas.home, db, run.id, "failed", MISSING)
+        run, _ = course.start(db, catalog.pipeline(atlas.home.settings.pipelines, name), "anna")
+        course.end(atlas.home, db, run.id, "failed", MISSING)
 
 
 def refuse(atlas: Embedded, name: str) -> None:
     """A run that is refused because its customers are not there."""
     with atlas.home.database.write() as db:
-        run, _ = pipeline.start(db, catalog.pipeline(atlas.home.settings.pipelines, name), "anna")
+        run, _ = course.start(db, catalog.pipeline(atlas.home.settings.pipelines, name), "anna")
         check = CheckResult("customer_id is in customers.id", "consistency", "customer_id", 50, 100)
         quality.save(db, run.id, name, [check], 50.0, {"consistency": 50.0})
-        pipeline.end(atlas.home, db, run.id, "refused", LOW)
+        course.end(atlas.home, db, run.id, "refused", LOW)
 
 
 def client(atlas: Embedded, user: str, **limits: list[str]) -> TestClient:
@@ -133,7 +135,7 @@ def test_nobody_is_assigned_who_may_not_handle_it(atlas: Embedded) -> None:
 
 def test_a_closed_alert_says_why_and_what_it_has_left_open(atlas: Embedded) -> None:
     with atlas.home.database.write() as db:
-        run, _ = pipeline.start(db, catalog.pipeline(atlas.home.settings.pipelines, "customers"), "anna")
+        run, _ = course.start(db, catalog.pipeline(atlas.home.settings.pipelines, "customers"), "anna")
         run.state = "succeeded"
         alerting.after_run(atlas.home, db, run)
     told = Person(atlas, "operator").says("alerts 1").text.splitlines()

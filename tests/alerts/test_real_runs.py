@@ -8,8 +8,11 @@ import pytest
 
 from core.errors import AtlasError
 from core.settings import Settings, load
-from engine import alerting, catalog, pipeline, rebuild, rulings
+from engine import catalog
+from engine.alerts import alerting
 from engine.home import Home, open_home
+from engine.personal import rulings
+from engine.runs import course, rebuild
 from engine.store import alerts, leases, quality, runs
 from engine.store.database import Database
 from engine.store.tables import Alert, Run
@@ -52,7 +55,7 @@ def write(home: Home, rows: int = 100, bad: int = 0, empty: int = 0, hours: floa
 def run(home: Home, name: str = "orders", *, full: bool = False) -> Run:
     """A run from its start to its end, as workers do it."""
     with home.database.write() as db:
-        number = pipeline.start(db, catalog.pipeline(home.settings.pipelines, name), "bo", full=full)[0].id
+        number = course.start(db, catalog.pipeline(home.settings.pipelines, name), "bo", full=full)[0].id
     return finished(home, number)
 
 
@@ -67,11 +70,11 @@ def finished(home: Home, number: int) -> Run:
             claim = leases.claim(db, ready[0].id, "here", 60)
         assert claim
         try:
-            pipeline.work(home, claim, lambda _: None)
+            course.work(home, claim, lambda _: None)
         except AtlasError as error:
             told = {"code": error.code, "message": error.message, "step": claim.step}
             with home.database.write() as db:
-                pipeline.end(home, db, number, "failed", told)
+                course.end(home, db, number, "failed", told)
 
 
 def seen(home: Home) -> dict[str, Alert]:

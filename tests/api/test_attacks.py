@@ -15,8 +15,8 @@ from pypdf import PdfReader
 from api.main import IN_PROCESS, create_app
 from core.settings import load
 from engine.home import Home, open_home
+from engine.runs.worker import Worker
 from engine.store import access
-from engine.worker import Worker
 from tests.homes import prepare
 from tests.program import HANGS
 

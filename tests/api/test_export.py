@@ -11,7 +11,7 @@ import pytest
 
 from engine.catalog import pipeline
 from engine.home import Home
-from engine.pipeline import start
+from engine.runs.course import start
 from engine.store import datasets
 from tests.api.conftest import Client
 

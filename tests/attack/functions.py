@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from core.errors import BadPipeline
-from engine import sandbox, sql_words
+from engine.sql import sandbox, words
 
 Signature = tuple[str, str, list[str], str | None]  # name, kind, types of the parameters, type of all further ones
 CANARY = "kanariefugl"  # part of every value that no result may hold
@@ -86,8 +86,8 @@ def made(count: int, seed: int) -> Iterator[Made]:
     for name, kind, types, varargs in functions:
         signatures.setdefault(name, []).append((name, kind, types or [], varargs))
     every = list(signatures.values())
-    words = {name for kind in ("scalar", "aggregate") for name, verdict in sql_words.verdicts(kind).items()
-             if verdict == sql_words.ALLOWED}  # fmt: skip
+    words = {name for kind in ("scalar", "aggregate") for name, verdict in words.verdicts(kind).items()
+             if verdict == words.ALLOWED}  # fmt: skip
     allowed = [found for found in every if found[0][0].lower() in words]
     for _ in range(count):
         signature = chance.choice(chance.choice(allowed if chance.random() < 0.7 else every))

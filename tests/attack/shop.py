@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 from api.main import IN_PROCESS, create_app
 from core import pipeline_file
 from core.settings import load
-from engine import pipeline
 from engine.home import Home, open_home
+from engine.runs import course
 from engine.store import access, datasets, leases, runs
 from engine.store.tables import Run
 from tests.homes import prepare
@@ -70,6 +70,6 @@ class Shop:
                 db, datasets.Snapshot(name, "charted", read.owner, "", number, [(str(self.rows), 1)], {"id": "INTEGER"})
             )
         assert claim is not None
-        pipeline.work(self.home, claim, lambda rows: None)
+        course.work(self.home, claim, lambda rows: None)
         with self.home.database.read() as db:
             return runs.get(db, number)

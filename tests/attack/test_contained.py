@@ -18,37 +18,39 @@ import pytest
 from core.errors import AtlasError, BadPipeline, Cancelled, LeaseLost, QueryStopped
 from core.models import LINE, ColumnType, RawFile, Table
 from core.pipeline import Pipeline
-from engine import contained
-from engine.chart import quality, rejects, rows, sought
-from engine.child import Child, Died, Limits
+from engine.contract import measure, rejects, rows
 from engine.navigate import build
 from engine.navigate.models import Model
+from engine.personal import sought
+from engine.sql import contained
+from engine.sql.child import Child, Died, Limits
 from tests.attack.attempts import Attempts, Guard
 from tests.attack.hostile_child import SAYS
 
 HERE = "test_contained.py::"
 GUARDS = [
-    Guard("engine/child.py", " for name, value in os.environ.items() if name in _PASSED",
+    Guard("engine/sql/child.py", " for name, value in os.environ.items() if name in _PASSED",
           " for name, value in os.environ.items()",
           HERE + "test_a_child_has_no_settings_no_secrets_and_no_open_file"),
-    Guard("engine/child.py", "if time.monotonic() > end:", "if False:",
+    Guard("engine/sql/child.py", "if time.monotonic() > end:", "if False:",
           HERE + "test_a_query_ends_when_its_time_is_over"),
-    Guard("engine/child.py", "                    wanted()\n", "",
+    Guard("engine/sql/child.py", "                    wanted()\n", "",
           HERE + "test_a_query_that_nobody_wants_any_more_ends_within_a_second"),
-    Guard("engine/child.py", "if self.used > self.memory:", "if False:",
+    Guard("engine/sql/child.py", "if self.used > self.memory:", "if False:",
           HERE + "test_a_child_that_was_taken_over_gets_nowhere"),
-    Guard("engine/child.py", " or length > largest.get(kind, LARGEST_NOTE)", "",
+    Guard("engine/sql/child.py", " or length > largest.get(kind, LARGEST_NOTE)", "",
           HERE + "test_a_child_that_was_taken_over_gets_nowhere"),
-    Guard("engine/child.py", "if code in _RAISED", "if True", HERE + "test_a_child_that_was_taken_over_gets_nowhere"),
-    Guard("engine/inside.py", "resource.setrlimit(resource.RLIMIT_DATA, (2 * most, 2 * most))", "pass",
+    Guard("engine/sql/child.py", "if code in _RAISED", "if True",
+          HERE + "test_a_child_that_was_taken_over_gets_nowhere"),
+    Guard("engine/sql/inside.py", "resource.setrlimit(resource.RLIMIT_DATA, (2 * most, 2 * most))", "pass",
           HERE + "test_a_child_has_no_settings_no_secrets_and_no_open_file"),
-    Guard("engine/inside.py", "ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)", "pass",
+    Guard("engine/sql/inside.py", "ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)", "pass",
           HERE + "test_no_child_outlives_its_worker"),
-    Guard("engine/inside.py", "os.kill(os.getpid(), signal.SIGKILL)  # nothing", "pass  # nothing",
+    Guard("engine/sql/inside.py", "os.kill(os.getpid(), signal.SIGKILL)  # nothing", "pass  # nothing",
           HERE + "test_a_child_ends_when_its_parent_hangs_up"),
-    Guard("engine/contained.py", "            for path in leaves:\n", "            for path in ():\n",
+    Guard("engine/sql/contained.py", "            for path in leaves:\n", "            for path in ():\n",
           HERE + "test_a_model_whose_process_crashes_is_an_error_of_its_run"),
-    Guard("engine/chart/sought.py", "column not in columns or ", "", HERE + "test_only_values_are_masked"),
+    Guard("engine/personal/sought.py", "column not in columns or ", "", HERE + "test_only_values_are_masked"),
 ]  # fmt: skip
 ENDLESS = "select count(*) as n from t a, t b, t c, t d where a.id + b.id + c.id + d.id = 7"
 CRASHES = ("\"!=\"({'a': product}, product)", "\"!=\"(map {'a': product}, [product])")  # of DuckDB 2.0.0, in truth
@@ -128,7 +130,7 @@ def test_an_expression_that_crashes_the_engine_names_its_rule(tmp_path: Path, at
     for crash in CRASHES:
         rule = {"accuracy": [{"expression": crash}], "reject_rows": ["accuracy"]}
         pipeline = Pipeline.model_validate({"name": "orders", "owner": "x", "source": {}, "quality": rule})
-        for name, ask in (("measured", quality.measured), ("rejected", rejects.rejected)):
+        for name, ask in (("measured", measure.measured), ("rejected", rejects.rejected)):
             try:
                 held = ask(pipeline, raw, tmp_path / "asked.parquet", lambda: None) is not None
             except QueryStopped as error:
@@ -264,7 +266,7 @@ PARENT = """
 import subprocess, sys, threading, time
 from pathlib import Path
 from engine import contained
-from engine.child import Limits
+from engine.sql.child import Limits
 from tests.attack.test_contained import ENDLESS
 from core.models import Table
 from engine.navigate import build

@@ -20,12 +20,12 @@ SEES_MODELS = ("operator", "steward", "dpo", "admin")
 # a model whose table is not there: its rows wait for something that is told, and nobody can be let in to them
 GONE = {"rows": 409, "grant": 404}
 GUARDS = [
-    Guard("engine/steps/navigate.py", 'model.name, "model", owner, model.description,',
+    Guard("engine/runs/steps/navigate.py", 'model.name, "model", owner, model.description,',
           'model.name, "model", job.pipeline.owner, model.description,',
           "test_owners.py::test_who_owns_one_input_reads_and_grants_nothing_of_a_model_over_two"),
     Guard("engine/navigate/models.py", "    if len(read) != 1:\n", "    if not read:\n",
           "test_owners.py::test_a_model_whose_owner_nobody_declared_is_shown_to_none_of_the_owners_of_its_inputs"),
-    Guard("engine/steps/navigate.py", "            datasets.withdraw(db, model.name)\n", "",
+    Guard("engine/runs/steps/navigate.py", "            datasets.withdraw(db, model.name)\n", "",
           "test_owners.py::test_what_was_published_is_taken_away_when_its_inputs_get_several_owners"),
     Guard("engine/store/datasets.py", " for row in rows for number in row.inputs.values()} - seen", " for row in rows "
           "for number in ()} - seen",

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from core.errors import BadPipeline
-from engine import sandbox, sql_words
+from engine.sql import sandbox, words
 from tests.attack import functions
 from tests.attack.attempts import Attempts, Guard
 
@@ -21,8 +21,8 @@ def _refused() -> list[str]:
     with duckdb.connect() as connection:
         names = {str(name).lower() for (name,) in connection.execute(
             "SELECT DISTINCT function_name FROM duckdb_functions()").fetchall()}  # fmt: skip
-    allowed = {name for kind in ("scalar", "aggregate") for name, verdict in sql_words.verdicts(kind).items()
-               if verdict == sql_words.ALLOWED}  # fmt: skip
+    allowed = {name for kind in ("scalar", "aggregate") for name, verdict in words.verdicts(kind).items()
+               if verdict == words.ALLOWED}  # fmt: skip
     return sorted(names - allowed)
 
 
@@ -53,7 +53,7 @@ def _held_by_duckdb(sql: str) -> bool:
         ((told,),) = connection.execute("SELECT json_serialize_sql(CAST(? AS VARCHAR))", [sql]).fetchall()
     tree = json.loads(told)
     try:
-        sql_words.only_known_words(tree.get("statements"))
+        words.only_known_words(tree.get("statements"))
     except BadPipeline:
         return True
     return bool(tree["error"])
@@ -116,7 +116,7 @@ def test_an_operator_is_no_function(attempts: Attempts) -> None:
 
 
 def test_no_type_but_those_on_the_list(attempts: Attempts) -> None:
-    known = [name for name, verdict in sql_words.verdicts("type").items() if verdict != sql_words.ALLOWED]
+    known = [name for name, verdict in words.verdicts("type").items() if verdict != words.ALLOWED]
     shapes = [
         "union(x int, y text)",
         "enum('a')",
@@ -275,31 +275,31 @@ def test_the_process_for_what_is_made_at_random_notes_a_crash_and_a_leak_and_goe
 
 _ONE_FORM = "test_sql.py::test_no_form_of_a_model_hides_a_function"
 GUARDS = [
-    Guard("engine/sql_words.py", "if name in _GROWING and any(", "if False and any(",
+    Guard("engine/sql/words.py", "if name in _GROWING and any(", "if False and any(",
           "test_sql.py::test_no_call_asks_for_a_size_without_a_bound"),
-    Guard("engine/sandbox.py", " or sum(types) > _DEEPEST_TYPES", "",
+    Guard("engine/sql/sandbox.py", " or sum(types) > _DEEPEST_TYPES", "",
           "test_sql.py::test_what_is_nested_or_chained_is_refused_before_it_is_parsed"),
-    Guard("engine/sandbox.py", "    except RecursionError:\n        raise BadPipeline(_TOO_DEEP) from None\n\n\ndef faults", "    finally:\n        pass\n\n\ndef faults",
+    Guard("engine/sql/sandbox.py", "    except RecursionError:\n        raise BadPipeline(_TOO_DEEP) from None\n\n\ndef faults", "    finally:\n        pass\n\n\ndef faults",
           "test_sql.py::test_sql_that_overflows_a_parser_is_refused_in_words"),
-    Guard("engine/sandbox.py", "    sql_words.only_known_nodes(tree)\n", "",
+    Guard("engine/sql/sandbox.py", "    sql_words.only_known_nodes(tree)\n", "",
           "test_sql.py::test_no_statement_and_no_form_of_from_reads_anything_else"),
-    Guard("engine/sql_words.py", "    if verdict != ALLOWED:\n        known", "    if False:\n        known",
+    Guard("engine/sql/words.py", "    if verdict != ALLOWED:\n        known", "    if False:\n        known",
           "test_sql.py::test_every_function_that_is_not_on_the_list_is_refused_by_its_name"),
-    Guard("engine/sql_words.py", 'elif "function_name" in node:', 'elif node.get("class") == "FUNCTION":', _ONE_FORM),
-    Guard("engine/sql_words.py", "if verdict != OPERATOR or len(path) > 1:", "if False:",
+    Guard("engine/sql/words.py", 'elif "function_name" in node:', 'elif node.get("class") == "FUNCTION":', _ONE_FORM),
+    Guard("engine/sql/words.py", "if verdict != OPERATOR or len(path) > 1:", "if False:",
           "test_sql.py::test_an_operator_is_no_function"),
-    Guard("engine/sql_words.py", "    if verdict == OPERATOR:", "    if verdict == OPERATOR and (verdict := ALLOWED) != ALLOWED:",
+    Guard("engine/sql/words.py", "    if verdict == OPERATOR:", "    if verdict == OPERATOR and (verdict := ALLOWED) != ALLOWED:",
           "test_sql.py::test_an_operator_is_no_function"),
-    Guard("engine/sql_words.py", 'if verdict != ALLOWED or len(node["qualified_name"]["path"]) > 1:', "if False:",
+    Guard("engine/sql/words.py", 'if verdict != ALLOWED or len(node["qualified_name"]["path"]) > 1:', "if False:",
           "test_sql.py::test_no_type_but_those_on_the_list"),
-    Guard("engine/sql_words.py", "if literal not in _LITERALS:", "if False:",
+    Guard("engine/sql/words.py", "if literal not in _LITERALS:", "if False:",
           "test_sql.py::test_no_type_but_those_on_the_list"),
-    Guard("engine/sql_words.py", 'if node.get("sample"):', "if False:",
+    Guard("engine/sql/words.py", 'if node.get("sample"):', "if False:",
           "test_sql.py::test_no_statement_and_no_form_of_from_reads_anything_else"),
-    Guard("engine/sql_words.py", 'size.get("kind") != "INTEGER" or int(size["text"]) > _LARGEST', "False",
+    Guard("engine/sql/words.py", 'size.get("kind") != "INTEGER" or int(size["text"]) > _LARGEST', "False",
           "test_sql.py::test_no_call_asks_for_a_size_without_a_bound"),
-    Guard("engine/sql_words.py", 'text.get("kind") != "STRING" or _WIDTH.search(text["text"])', "False",
+    Guard("engine/sql/words.py", 'text.get("kind") != "STRING" or _WIDTH.search(text["text"])', "False",
           "test_sql.py::test_no_call_asks_for_a_size_without_a_bound"),
-    Guard("engine/sql_words.py", "path[0].lower() in _SESSION", "False",
+    Guard("engine/sql/words.py", "path[0].lower() in _SESSION", "False",
           "test_sql.py::test_no_statement_and_no_form_of_from_reads_anything_else"),
 ]  # fmt: skip

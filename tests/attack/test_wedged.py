@@ -11,24 +11,27 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text, update
 
-import engine.alerts
+import engine.alerts.rules
 from api.main import IN_PROCESS, create_app
 from core import parts, pipeline_stored
 from core.errors import Refused
 from core.pipeline import Pipeline
 from core.settings import Settings
-from engine import alerting, catalog, health, pipeline, schedules
+from engine import catalog
+from engine.alerts import alerting
 from engine.duties import Failed
 from engine.faults import DUTIES, FOLLOW_UPS
-from engine.figures import Figures
 from engine.home import Home, open_home
-from engine.schedules import Scheduler
+from engine.ops import health
+from engine.ops.figures import Figures
+from engine.runs import course, schedules
+from engine.runs.schedules import Scheduler
+from engine.runs.sweep import sweep
+from engine.runs.worker import Worker, celery_app
 from engine.store import access, alerts, datasets, follow_ups, privacy, processes, runs
 from engine.store import rulings as stored_rulings
 from engine.store import schedules as rows
 from engine.store.tables import Alert, Part, Run, Schedule
-from engine.sweep import sweep
-from engine.worker import Worker, celery_app
 from tests.attack.attempts import Attempts, Guard
 from tests.program import wait_for
 
@@ -64,43 +67,43 @@ GUARDS = [
         "test_wedged.py::test_whatever_raises_runs_end_and_readyz_names_it",
     ),
     Guard(
-        "engine/follow_ups.py",
+        "engine/runs/follow_ups.py",
         "with apart(name), db.begin_nested():",
         "if True:",
         "test_wedged.py::test_a_follow_up_that_failed_is_done_later",
     ),
     Guard(
-        "engine/alerting.py",
+        "engine/alerts/alerting.py",
         "return rule is not None and bool(rule.BY_CLOCK)",
         'return bool(parts.load("alert rule", alert.rule).BY_CLOCK)',
         "test_wedged.py::test_an_alert_of_a_rule_that_is_gone_stops_no_alert_and_no_run",
     ),
     Guard(
-        "engine/alerting.py",
+        "engine/alerts/alerting.py",
         "return None if missing else rule",
         "return rule",
         "test_wedged.py::test_a_broken_rule_is_left_out_and_named",
     ),
     Guard(
-        "engine/schedules.py",
+        "engine/runs/schedules.py",
         "            with apart(name):\n                stat",
         "            if True:\n                stat",
         "test_wedged.py::test_a_bad_file_stops_no_other_schedule",
     ),
     Guard(
-        "engine/sweep.py",
+        "engine/runs/sweep.py",
         'with apart(f"a file of {file.parent.name}"):',
         "if True:",
         "test_wedged.py::test_what_cannot_be_removed_stays_and_the_rest_goes",
     ),
     Guard(
-        "engine/pipeline.py",
+        "engine/runs/course.py",
         'with apart(f"run {number}"):',
         "if True:",
         "test_wedged.py::test_a_run_that_cannot_be_reaped_stops_no_other",
     ),
     Guard(
-        "engine/sweep.py",
+        "engine/runs/sweep.py",
         "pipeline_stored.read(name, it).privacy",
         "__import__('core.pipeline').pipeline.Pipeline.model_validate(it).privacy",
         "test_wedged.py::test_a_definition_of_another_version_stops_neither_sweep_nor_rulings",
@@ -134,7 +137,7 @@ def write(home: Home, name: str, more: str = "") -> Pipeline:
 
 def start(home: Home, name: str) -> int:
     with home.database.write() as db:
-        return pipeline.start(db, catalog.pipeline(home.settings.pipelines, name), "anna")[0].id
+        return course.start(db, catalog.pipeline(home.settings.pipelines, name), "anna")[0].id
 
 
 def state(home: Home, number: int) -> str:
@@ -144,7 +147,7 @@ def state(home: Home, number: int) -> str:
 
 def end(home: Home, number: int, how: str = "succeeded") -> None:
     with home.database.write() as db:
-        pipeline.end(home, db, number, how)
+        course.end(home, db, number, how)
 
 
 def ended(home: Home, name: str = "orders", how: str = "succeeded") -> int:
@@ -211,7 +214,7 @@ def over(home: Home, number: int) -> bool:
 
 
 def follow_ups_again(home: Home) -> None:
-    from engine import follow_ups as after
+    from engine.runs import follow_ups as after
 
     after.try_again(home)
     with home.database.read() as db:
@@ -263,7 +266,7 @@ def test_a_broken_rule_is_left_out_and_named(
     folder.mkdir()
     for name, code in RULES.items():
         (folder / f"{name}.py").write_text(code, "utf-8")
-    monkeypatch.setattr(engine.alerts, "__path__", [*engine.alerts.__path__, str(folder)])
+    monkeypatch.setattr(engine.alerts.rules, "__path__", [*engine.alerts.rules.__path__, str(folder)])
     parts.names.cache_clear()
     alerting._rule.cache_clear()
     try:
@@ -488,7 +491,7 @@ def test_a_run_that_cannot_be_reaped_stops_no_other(home: Home, attempts: Attemp
                 db.execute(update(Part).values(state="running", owner="", lease_until=None, attempt=1))
                 db.execute(update(Part).where(Part.run_id == broken).values(**values))
                 db.execute(update(Run).where(Run.id == broken).values(error=text("'no JSON'")))
-            pipeline.reap(home)
+            course.reap(home)
             with home.database.write() as db:
                 held = db.execute(text(f"SELECT state FROM part WHERE run_id = {good}")).scalar() == "ready"
                 db.execute(text("DELETE FROM part"))

@@ -10,24 +10,25 @@ import pytest
 from sqlalchemy import text
 
 from core.settings import load
-from engine import catalog, pipeline
+from engine import catalog
 from engine.home import Home, masking_key, open_home
+from engine.runs import course
+from engine.runs.worker import Worker, celery_app
 from engine.store import processes, runs
 from engine.store.database import HEAD, Database, migrate
-from engine.worker import Worker, celery_app
 from tests.attack.attempts import Attempts, Guard
 from tests.conftest import REDIS
 from tests.program import COMMAND, Program, wait_for
 
 GUARDS = [
     Guard(
-        "engine/worker.py",
+        "engine/runs/worker.py",
         "if not facts.stands(db, self._fingerprint):",
         "if False:",
         "test_who_works.py::test_a_worker_whose_tables_or_key_change_takes_nothing_more",
     ),
     Guard(
-        "engine/worker.py",
+        "engine/runs/worker.py",
         "begins = self.why_not is None and not self._begun",
         "begins = not self._begun",
         "test_who_works.py::test_without_the_right_key_no_part_is_taken",
@@ -59,7 +60,7 @@ def home_of(program: Program) -> Home:
 
 def start(home: Home, name: str) -> int:
     with home.database.write() as db:
-        return pipeline.start(db, catalog.pipeline(home.settings.pipelines, name), "anna")[0].id
+        return course.start(db, catalog.pipeline(home.settings.pipelines, name), "anna")[0].id
 
 
 def state(home: Home, number: int) -> str:

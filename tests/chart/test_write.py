@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from core.models import LINE, ColumnType
-from engine.chart.detect import verdicts
-from engine.chart.mask import Masker
 from engine.chart.write import charted, rejected_rows
+from engine.personal.detect import verdicts
+from engine.personal.mask import Masker
 
 KEY = b"k" * 32
 CARD = 4111111111111111

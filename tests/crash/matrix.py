@@ -12,8 +12,8 @@ import httpx
 import polars as pl
 from celery import Celery
 
-from engine.sweep import sweep
-from engine.worker import celery_app
+from engine.runs.sweep import sweep
+from engine.runs.worker import celery_app
 from tests.crash.cluster import Cluster, wait_for
 
 PATIENCE = 60.0  # seconds from the fault to the end of the run

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import follow_ups, steps
 from engine.faults import FOLLOW_UPS, POINTS, STEPS
+from engine.runs import follow_ups, steps
 from tests.conftest import REQUIRED
 from tests.crash.cluster import Cluster
 from tests.crash.course import NOTHING, tried

@@ -88,7 +88,7 @@ def test_nothing_is_written_and_no_home_is_needed(tmp_path: Path) -> None:
     code = (
         "from tests.lineage.shop import graph\n"
         "from engine.lineage.picture import draw\n"
-        "from engine.chart.scorecard import draw as score\n"
+        "from engine.contract.scorecard import draw as score\n"
         "assert draw(graph(), 'customers') and score({'dataset': 'a', 'dimensions': {}})\n"
     )
     home = tmp_path / "home"

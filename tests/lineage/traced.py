@@ -22,8 +22,8 @@ from typing import Any
 import duckdb
 
 from core.errors import AtlasError
-from engine import sandbox
 from engine.lineage.columns import ColumnEdge, columns
+from engine.sql import sandbox
 from tests.lineage.queries import KEYS, TABLES, Generator, Query
 
 SCHEMAS = {table: {name: kind for name, (kind, _) in names.items()} for table, names in TABLES.items()}

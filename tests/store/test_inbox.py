@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
 
-from engine.seal import Seal
+from engine.personal.seal import Seal
 from engine.store import inbox
 from engine.store.database import Database
 from engine.store.tables import Said
