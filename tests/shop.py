@@ -25,6 +25,7 @@ LANDS = "name: lands\nowner: x\nsource: {connector: csv, path: lands.csv}\n"
 ORDERS = """name: orders
 owner: x
 key: [id]
+max_rejected_percent: 100
 source: {connector: changes, path: PATH, cursor: tick}
 quality:
 RULES

@@ -48,7 +48,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
     guard = folder / "guard"
     guard.mkdir()
     (guard / "sitecustomize.py").write_text(GUARD, encoding="utf-8")
-    made = Program(folder, GUARD_LOG=str(folder / "guard.log"), ATLAS_LOG_LEVEL="DEBUG")
+    made = Program(folder, fresh=True, GUARD_LOG=str(folder / "guard.log"), ATLAS_LOG_LEVEL="DEBUG")
     made.environment["PYTHONPATH"] = f"{guard}:{made.environment['PYTHONPATH']}"
     rows = [
         f"{n},{name},{email},{cpr},Ring til {name} på 20 30 40 5{n}" for n, (name, email, cpr) in enumerate(PEOPLE * 20)

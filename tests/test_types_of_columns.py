@@ -69,14 +69,14 @@ def test_a_mistake_of_the_first_day_does_not_last(shop: Shop) -> None:
 
 
 def test_columns_that_are_gone_or_hold_something_else_are_told_with_what_to_do(shop: Shop) -> None:
-    shop.run("moved", csv(DAYS[:20], ["a"] * 20, ["b"] * 20))
-    gone = shop.run("moved", "c0;new\n01-03-2024;x\n")["error"]
+    shop.reads("moved", csv(DAYS[:20], ["a"] * 20, ["b"] * 20))
+    gone = shop.reads("moved", "c0;new\n01-03-2024;x\n")["error"]
     assert gone["message"] == (
         "The source of `moved` no longer has `c1`, `c2`. New in it: `new`. It has 2 columns instead of 3. "
         "Nothing was published."
     )
     assert gone["hint"] == "If its columns are right now: run moved --full"
-    other = shop.run("moved", csv(["soon"] * 20, ["a"] * 20, ["b"] * 20))["error"]
+    other = shop.reads("moved", csv(["soon"] * 20, ["a"] * 20, ["b"] * 20))["error"]
     assert other["message"] == (
         "`c0` of `moved` was published as date, and too many of its values are not dates now. The first is in line 2."
     )

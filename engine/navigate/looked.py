@@ -6,12 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from connectors._files import FileSource
 from core import parts, pipeline_file, secrets
 from core.errors import AtlasError
-from core.models import LINE, SourcePart
+from core.models import LINE, Rejects, Remark, SourcePart
 from core.pipeline import Pipeline
 from core.roots import Roots
 
@@ -67,6 +65,6 @@ def _columns(pipeline: Pipeline, folder: Path, roots: Roots) -> tuple[frozenset[
 def _begins_with(connector: Any, source: FileSource, file: SourcePart) -> set[str]:
     with closing(connector.read(source, file)) as batches:
         for batch in batches:
-            if isinstance(batch, pa.RecordBatch) and set(batch.schema.names) != {LINE}:
+            if not isinstance(batch, Rejects | Remark) and set(batch.schema.names) != {LINE}:
                 return set(batch.schema.names) - {LINE}
     return set()
