@@ -1,4 +1,4 @@
-"""Writes engine/sql_words.tsv: every function and type of the installed DuckDB, and whether people's SQL may use it.
+"""Writes engine/sql/words.tsv: every function and type of the installed DuckDB, and whether people's SQL may use it.
 
     python tools/sql_words.py
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-FILE = Path(__file__).parents[1] / "engine" / "sql_words.tsv"
+FILE = Path(__file__).parents[1] / "engine" / "sql" / "words.tsv"
 ALLOWED, OPERATOR, NEW = "allowed", "operator", "not reviewed"
 
 # Functions, by the whole name; the first rule that fits is the verdict.

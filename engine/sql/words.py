@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from core.errors import BadPipeline
 
-ALLOWED, OPERATOR = "allowed", "operator"  # verdicts of sql_words.tsv, which tools/sql_words.py writes; others refuse
+ALLOWED, OPERATOR = "allowed", "operator"  # verdicts of words.tsv, which tools/sql_words.py writes; others refuse
 
 # Node types of sqlglot's tree. It has a class for each function it knows; functions are judged in DuckDB's tree, which
 # holds the name that is called.
