@@ -22,7 +22,7 @@ from bench.million import MODEL, PIPELINE, write_customers
 from core.models import LINE, ColumnType, RawFile, Table
 from core.pipeline import Pipeline
 from core.pipeline_file import read
-from engine.contract import measure
+from engine.contract.measure import measured
 from engine.contract.rows import Raw
 from engine.navigate import build
 from engine.navigate.models import Model
@@ -58,7 +58,7 @@ def uncontained() -> None:
     contained.warm = lambda _: None
 
 
-def compare_all() -> None:
+def measure() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "pipelines" / "customers.csv"
@@ -100,7 +100,7 @@ def _contract(folder: Path, pipeline: Pipeline) -> None:
     kinds = {column: types.get(column, ColumnType()) for column in columns if column != LINE}
     files = [RawFile(str(folder / "raw.parquet"), ROWS)]
     raw = Raw(files, kinds, "UTC", {}, lambda _, values: values, datetime.now(UTC))
-    measure.measured(pipeline, raw, folder / "spill", lambda: None)
+    measured(pipeline, raw, folder / "spill", lambda: None)
 
 
 def _model(folder: Path, typed: pl.DataFrame) -> None:

@@ -86,9 +86,9 @@ def made(count: int, seed: int) -> Iterator[Made]:
     for name, kind, types, varargs in functions:
         signatures.setdefault(name, []).append((name, kind, types or [], varargs))
     every = list(signatures.values())
-    words = {name for kind in ("scalar", "aggregate") for name, verdict in words.verdicts(kind).items()
+    known = {name for kind in ("scalar", "aggregate") for name, verdict in words.verdicts(kind).items()
              if verdict == words.ALLOWED}  # fmt: skip
-    allowed = [found for found in every if found[0][0].lower() in words]
+    allowed = [found for found in every if found[0][0].lower() in known]
     for _ in range(count):
         signature = chance.choice(chance.choice(allowed if chance.random() < 0.7 else every))
         call = _call(chance, signature, allowed, depth=chance.choice((0, 1, 1, 2)))

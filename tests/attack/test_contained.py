@@ -265,7 +265,7 @@ def test_only_values_are_masked(attempts: Attempts) -> None:
 PARENT = """
 import subprocess, sys, threading, time
 from pathlib import Path
-from engine import contained
+from engine.sql import contained
 from engine.sql.child import Limits
 from tests.attack.test_contained import ENDLESS
 from core.models import Table

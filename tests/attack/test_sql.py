@@ -281,7 +281,7 @@ GUARDS = [
           "test_sql.py::test_what_is_nested_or_chained_is_refused_before_it_is_parsed"),
     Guard("engine/sql/sandbox.py", "    except RecursionError:\n        raise BadPipeline(_TOO_DEEP) from None\n\n\ndef faults", "    finally:\n        pass\n\n\ndef faults",
           "test_sql.py::test_sql_that_overflows_a_parser_is_refused_in_words"),
-    Guard("engine/sql/sandbox.py", "    sql_words.only_known_nodes(tree)\n", "",
+    Guard("engine/sql/sandbox.py", "    words.only_known_nodes(tree)\n", "",
           "test_sql.py::test_no_statement_and_no_form_of_from_reads_anything_else"),
     Guard("engine/sql/words.py", "    if verdict != ALLOWED:\n        known", "    if False:\n        known",
           "test_sql.py::test_every_function_that_is_not_on_the_list_is_refused_by_its_name"),
