@@ -62,7 +62,8 @@ class Text:
             self._decoder = codecs.getincrementaldecoder(encoding)(_errors(encoding))
 
     def read(self, size: int) -> bytes:
-        return self._read(size).translate(self._turned)
+        text = self._read(size)
+        return text.translate(self._turned) if self._turned else text
 
     def _read(self, size: int) -> bytes:
         if self._decoder is None:
@@ -80,7 +81,8 @@ class Text:
         self._file.seek(max(0, most - size) // 4 * 4)
         data = self._file.read()
         text = data if self._decoder is None else data.decode(self._encoding, "replace").encode()
-        return text.partition(b"\n")[2].translate(self._turned)
+        text = text.partition(b"\n")[2]
+        return text.translate(self._turned) if self._turned else text
 
 
 def length(text: bytes, encoding: str) -> int:
