@@ -1,12 +1,10 @@
-"""What a recognizer is, and all there are: a Presidio recognizer that also scores whole columns of values at once."""
+"""What a recognizer is, and all there are. It scores columns of values and finds its kind in sentences."""
 
 import re
 from collections.abc import Callable
 from functools import cache
 
 import polars as pl
-from presidio_analyzer import EntityRecognizer, RecognizerResult
-from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from core import parts
 from engine.personal import spans
@@ -14,8 +12,8 @@ from engine.personal import spans
 Score = Callable[[pl.Series], pl.Series]
 
 
-class Recognizer(EntityRecognizer):  # type: ignore[misc]  # presidio has no types
-    """One kind of personal data.
+class Recognizer:
+    """One kind of personal data. `presidio.EntityOf` makes it one of Presidio's recognizers.
 
     `score` says of each whole cell, knowing nothing else, how sure it is of this kind (0: cannot be).
     `header` and `weak_header` are what column names of it hold, `not_header` what speaks against it.
@@ -56,23 +54,14 @@ class Recognizer(EntityRecognizer):  # type: ignore[misc]  # presidio has no typ
             (weight, re.compile(words.replace(r"\z", r"\Z")))
             for weight, words in ((-3.0, not_header), (3.0, header), (1.5, weak_header))
         ]
-        super().__init__(supported_entities=[type_], name=f"Atlas{type_.title().replace('_', '')}Recognizer")
 
     def header_weight(self, words: str) -> float:
         """What a column name says, as log odds: 3 names this kind, 1.5 could, 0 nothing, -3 names another."""
         return next((weight for weight, pattern in self._headers if pattern.search(words)), 0.0)
 
-    def load(self) -> None:
-        """Nothing: the patterns and lists are loaded already."""
-
-    def analyze(
-        self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
-    ) -> list[RecognizerResult]:
-        """Presidio's way in: the same pattern and judgement as for columns, for one text."""
-        if self.span is None or (entities and self.type not in entities):
-            return []
-        found = spans.positions(text, self.span, self.judge)
-        return [RecognizerResult(self.type, start, end, score) for start, end, score in found if score > 0]
+    def find(self, text: str) -> list[tuple[int, int, float]]:
+        """Where it is in one text, and how sure that is: by the same pattern and judgement as for columns."""
+        return [found for found in spans.positions(text, self.span, self.judge) if found[2] > 0] if self.span else []
 
 
 @cache

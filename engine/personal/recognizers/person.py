@@ -1,8 +1,5 @@
 """Names of people: first names and family names of many languages, endings, titles, order and the words around."""
 
-from presidio_analyzer import RecognizerResult
-from presidio_analyzer.nlp_engine import NlpArtifacts
-
 from engine.personal import names
 from engine.personal.recognizer import Recognizer
 
@@ -10,13 +7,9 @@ from engine.personal.recognizer import Recognizer
 class PersonRecognizer(Recognizer):
     """Reads sentences word by word, where the other recognizers have a pattern."""
 
-    def analyze(
-        self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
-    ) -> list[RecognizerResult]:
+    def find(self, text: str) -> list[tuple[int, int, float]]:
         """The names in one text."""
-        if entities and self.type not in entities:
-            return []
-        return [RecognizerResult(self.type, start, end, score) for start, end, score in names.find(text)]
+        return list(names.find(text))
 
 
 recognizer = PersonRecognizer(
