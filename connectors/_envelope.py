@@ -80,7 +80,8 @@ def told(
     total = next((n for name in _HEADERS if (n := _number(header(name), text=True)) is not None), None)
     for about, inside in _places(document, path):
         names = {_plain(key): value for key, value in about.items()}
-        pages = pages or next((n for name in _PAGES if (n := _number(names.get(name)))), None)
+        plain = {"pages"} if inside or _OF_A_LIST & names.keys() else set[str]()  # else a book may have them
+        pages = pages or next((n for name in (*_PAGES, *plain) if (n := _number(names.get(name)))), None)
         if total is None:
             total = _total(names, records, inside)
     return Told(total or (None if records else total), pages, follows)  # 0 beside records: it was not counted

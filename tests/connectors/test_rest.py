@@ -564,7 +564,8 @@ def test_a_number_that_means_something_else_is_no_total(server: Server, told: di
 
 
 def test_fewer_pages_than_told_are_an_error(server: Server) -> None:
-    assert "tells of 5 pages and gives 1" in fails(server, {"items": PEOPLE, "total_pages": 5}, records="$.items")
+    for more in ({"total_pages": 5}, {"pages": 5, "page": 1}, {"pagination": {"pages": 5}}):
+        assert "tells of 5 pages and gives 1" in fails(server, {"items": PEOPLE, **more}, records="$.items")
     assert "tells of 5 pages and gives 1" in fails(server, (200, {"X-Total-Pages": "5"}, PEOPLE))
 
 
