@@ -5,7 +5,6 @@ import contextlib
 import logging
 import pkgutil
 import secrets
-import traceback
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -13,17 +12,15 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 from structlog.contextvars import bound_contextvars
 
-from bot import alerts, grammar, platforms, strangers
+from bot import alerts, grammar, platforms, problems, strangers, suggestions
 from bot.client import Atlas, AtlasProblem
 from bot.droid import Answer, Droid, Message
 from bot.grammar import Command, Missing
 from bot.inbox import Heard, Inbox
 from bot.loops import Loops
+from bot.memory import Memory, Who
 from bot.posting import CannotPost
-from bot.reply import Action, Holds, Reply, misread
-from bot.skill import skills
-from bot.skills.pii import KINDS
-from bot.words import listing, sentence
+from bot.reply import Reply, misread
 
 if TYPE_CHECKING:
     from bot.web import Web
@@ -32,16 +29,7 @@ log = logging.getLogger("atlas.bot")
 
 GRACE = 3.0  # seconds between Ctrl-C and the end of a command that has not said anything yet
 OnUpdate = Callable[[Reply], None]
-NOUNS = {
-    "node": "table or column", "subject": "pipeline or run", "model": "table or dataset", "table": "dataset or table",
-    "topic": "command",
-}  # fmt: skip
 HERE = ("say", "terminal")  # who speaks there is known by the token; nothing said there is kept
-SAYS_NO_MORE = (0, 401, 409, 429)  # of a problem: Atlas is out of reach, or what was named is there
-# slots of what Atlas knows by name
-NAMES = frozenset(("pipeline", "dataset", "subject", "model", "table", "run", "alert"))
-LISTED = frozenset(("pipeline", "dataset", "subject", "model", "table", "node", "column"))  # of which there are lists
-YES = frozenset(("yes", "y", "yes please", "ja", "ok"))
 
 
 @dataclass(eq=False)
@@ -84,8 +72,7 @@ class Bot:
         self._running: asyncio.Task[None] | None = None
         self.loops = Loops()
         self._talks: set[Talk] = set()
-        self._asked: dict[tuple[str, str], str] = {}  # who was asked for the rest of a command, and its beginning
-        self._offered: dict[tuple[str, str], str] = {}  # who was asked "did you mean …?"
+        self._memory = Memory()
         self.interrupted = False
         self._background: set[asyncio.Task[Any]] = set()
 
@@ -271,12 +258,10 @@ class Bot:
             if final and isinstance(message.raw_event, Heard):
                 message.raw_event.problem = problem
 
-    async def answers(
-        self, line: str, who: tuple[str, str] = ("", ""), atlas: Atlas | None = None
-    ) -> AsyncIterator[Reply]:
+    async def answers(self, line: str, who: Who = ("", ""), atlas: Atlas | None = None) -> AsyncIterator[Reply]:
         """The replies to a line: progress, then the answer; nothing to an empty line."""
         atlas = atlas or self.atlas
-        command = self._meant(line, who)
+        command = self._memory.meant(line, who)
         if command is None:
             return
         if atlas.person and not (isinstance(command, Command) and command.skill.name in strangers.MAY_SAY):
@@ -285,18 +270,17 @@ class Bot:
                     yield strangers.unknown()
                     return
             except AtlasProblem as problem:
-                told = " ".join(filter(None, [sentence(problem.message), problem.hint]))
-                yield Reply(told, ok=False, holds="counts")
+                yield problems.about_a_person(problem)
                 return
         if isinstance(command, Missing):
-            self._asked[who] = command.said
-            yield await self._ask_for(command, atlas)
+            self._memory.asked_for_the_rest(who, command.said)
+            yield await suggestions.ask_for(command, atlas)
             return
-        if isinstance(command, grammar.Guess) and not await self._is_there(command, atlas):
+        if isinstance(command, grammar.Guess) and not await suggestions.is_there(command, atlas):
             command = command.otherwise
         if isinstance(command, Reply):
             if not command.ok and command.actions:
-                self._offered[who] = command.actions[0].command
+                self._memory.offered(who, command.actions[0].command)
             yield command
             return
         log.info("asked", extra={"skill": command.skill.name})
@@ -304,122 +288,12 @@ class Bot:
             async for reply in command.skill.answer(atlas, command.values):
                 yield reply
         except AtlasProblem as problem:
-            reply = self._told(problem, command)
+            reply = problems.as_reply(problem, command)
             if problem.nearest and reply.actions:
-                self._offered[who] = reply.actions[0].command
+                self._memory.offered(who, reply.actions[0].command)
             yield reply
         except Exception as error:  # noqa: BLE001 - a bug in one skill must not end the conversation; it is logged
-            reference = secrets.token_hex(4)
-            frames = "".join(traceback.format_tb(error.__traceback__))  # no message: it may quote somebody's data
-            log.error("bug %s in `%s`: %s\n%s", reference, command.skill.name, type(error).__name__, frames)
-            yield Reply(
-                f"A bug in Atlas kept `{command.skill.name}` from answering: {type(error).__name__}, "
-                f"reference {reference}.",
-                ok=False,
-                holds=command.skill.holds,
-            )
-
-    def _meant(self, line: str, who: tuple[str, str]) -> Command | Missing | Reply | None:
-        """The line as a command, with what was said just before in mind."""
-        asked, offered = self._asked.pop(who, None), self._offered.pop(who, None)
-        if offered and line.strip().rstrip(".!").casefold() in YES:
-            return grammar.parse(offered, skills())
-        meant = grammar.parse(line, skills())
-        if asked and isinstance(meant, Reply) and not meant.understood:
-            completed = grammar.parse(f"{asked} {line}", skills())
-            if isinstance(completed, Command):
-                return completed
-        return meant
-
-    async def _is_there(self, guess: grammar.Guess, atlas: Atlas) -> bool:
-        """Whether what a guess names is there: what cannot be said is not suggested."""
-        for action in guess.actions:
-            meant = grammar.parse(action.command, skills())
-            for slot, value in meant.values.items() if isinstance(meant, Command) else ():
-                if slot not in LISTED or str(value).isdecimal():
-                    continue
-                try:
-                    lists = [await self._names(kind, atlas, ()) or () for kind in ("pipeline", "table")]
-                except AtlasProblem:
-                    return False
-                if not any(str(value).casefold().partition(".")[0] in names for names in lists):
-                    return False
-        return True
-
-    async def _ask_for(self, missing: Missing, atlas: Atlas) -> Reply:
-        """Asks for the missing part, with what there is to choose from."""
-        asked = await self._question(missing, atlas)
-        said = missing.said.split()
-        bare = any(pattern.words[: len(said)] == said for pattern in missing.skill.patterns)
-        return replace(asked, holds=missing.skill.holds) if bare else asked
-
-    async def _question(self, missing: Missing, atlas: Atlas) -> Reply:
-        if missing.slot.rest:
-            return misread(f"Say the rest, too: {missing.said} … For example: {missing.skill.example}")
-        noun = NOUNS.get(missing.slot.name, missing.slot.name)
-        question = f"Which {noun}?"
-        try:
-            names = await self._names(missing.slot.name, atlas, missing.skill.states)
-        except AtlasProblem as problem:
-            return misread(f"{question} {problem.message}")
-        buttons = [Action(f"{missing.said} {grammar.quoted(name)}") for name in (names or ())[:6]]
-        if names is None:
-            return misread(f"{question} For example: {missing.skill.example}")
-        states = listing(missing.skill.states, last=" or ")
-        none = f"None of the newest is {states}." if states else "There is none yet."
-        return misread(f"{question} {listing(names, most=12) or none}", *buttons)
-
-    async def _names(self, kind: str, atlas: Atlas, states: tuple[str, ...]) -> list[str] | None:
-        """What a missing part could be, the likeliest first; None for what is not listed: tokens, users."""
-        if kind == "run":
-            newest = (await atlas.runs(limit=50))["items"]
-            return [f"#{run['run']}" for run in newest if not states or run["state"] in states][:6]
-        if kind == "alert":
-            return [f"#{alert['alert']}" for alert in alerts.heads(await atlas.alerts())]
-        if kind == "type":
-            return list(KINDS)
-        if kind == "model":  # those of datasets can be shown, too
-            found = (await atlas.datasets())["items"]
-            return [d["dataset"] for d in sorted(found, key=lambda d: d["kind"] != "model")]
-        if kind in ("node", "table"):
-            return [d["dataset"] for d in (await atlas.datasets())["items"]]
-        if kind in ("pipeline", "dataset", "subject"):
-            return [p["name"] for p in (await atlas.pipelines())["items"]]
-        return None
-
-    def _told(self, problem: AtlasProblem, command: Command) -> Reply:
-        """A problem as an answer: what happened, what would work, and that as a button."""
-        text, buttons = sentence(problem.message), []
-        wrong = next(
-            (slot.name for slot in command.pattern.slots if f"`{command.values.get(slot.name)}`" in problem.message),
-            None,
-        )
-        if wrong and problem.nearest:
-            buttons = [command.said(**{wrong: name}) for name in problem.nearest]
-        hint = problem.hint
-        if wrong and not buttons and (other := _command_of(str(command.values[wrong]))):
-            buttons, hint = [other], f"To see what that may have meant: {other}"
-        elif hint:
-            said = grammar.parse(hint.partition(": ")[2] or hint, skills())
-            if isinstance(said, Command) and not buttons:
-                buttons = [said.line]
-                hint = None if hint in (said.line, f"Say: {said.line}") else hint
-        if hint:
-            text += f" {hint}"
-        return Reply(text, ok=False, next=buttons, facts={"code": problem.code}, holds=_shown(problem, command))
-
-
-def _shown(problem: AtlasProblem, command: Command) -> Holds:
-    """Whose answer a problem is: only one of what is known by its name says nothing that somebody may have typed."""
-    known = problem.status in SAYS_NO_MORE or problem.status >= 500
-    named = all(slot.name in NAMES for slot in command.pattern.slots if slot.name in command.values)
-    return command.skill.holds if known and named else "subjects"
-
-
-def _command_of(word: str) -> str | None:
-    """A word that is a whole command: `show me the alerts`."""
-    sayable = (pattern for skill in skills() for pattern in skill.patterns if not pattern.slots)
-    return next((pattern.usage for pattern in sayable if pattern.usage == word), None)
+            yield problems.bug(error, command)
 
 
 def _left(reply: Reply | None) -> Reply:

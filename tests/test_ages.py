@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from core.settings import Settings
-from engine.alerts import alerting
+from engine.alerts import asking
 from engine.contract import why
 from engine.home import Home, open_home
 from engine.store import alerts, quality, runs
@@ -61,7 +61,7 @@ def is_withheld(home: Home, number: int, column: str) -> bool:
 def test_the_newest_date_of_birth_is_told_to_nobody(home: Home) -> None:
     contract(home, "date_of_birth")
     ended = run(home)
-    alerting.look(home, datetime.now(UTC))
+    asking.look(home, datetime.now(UTC))
     assert ended.state == "succeeded"
     assert is_withheld(home, ended.id, "date_of_birth")
 
@@ -69,12 +69,12 @@ def test_the_newest_date_of_birth_is_told_to_nobody(home: Home) -> None:
 def test_an_age_that_was_told_is_taken_away_when_a_person_rules_that_the_column_is_personal(home: Home) -> None:
     contract(home, "seen")
     first = run(home)
-    alerting.look(home, datetime.now(UTC))
+    asking.look(home, datetime.now(UTC))
     assert "newest row is of 28 March 2024" in told(home, first.id)
     masking = rule(home, "seen", "DATE_OF_BIRTH").run
     assert masking is not None
     work(home)
-    alerting.look(home, datetime.now(UTC))
+    asking.look(home, datetime.now(UTC))
     for number in (first.id, masking.id):
         assert is_withheld(home, number, "seen")
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from api.answers.values import Time, each, example, time
-from engine.alerts import alerting
+from engine.alerts import known
 from engine.store import alerts, tables
 
 AlertState = Literal["open", "acknowledged", "assigned", "snoozed", "resolved", "closed"]
@@ -94,7 +94,7 @@ def _told(row: tables.Alert, attached: Iterable[tables.Alert]) -> Alert:
         assignee=row.assignee,
         changed_by=row.changed_by,
         changed_at=time(row.changed_at) if row.changed_at else None,
-        over=alerting.over(row),
+        over=known.over(row),
         root=row.root_id,
         attached=[Attached(alert=a.id, dataset=a.dataset, title=a.title) for a in attached],
         next=row.next,

@@ -11,7 +11,7 @@ from api import answers
 from api.asked import After, Limit, Word
 from api.deps import Caller, HomeDep, needs
 from core.errors import Refused
-from engine.alerts import alerting
+from engine.alerts import people
 from engine.home import Home
 from engine.store import alerts
 from engine.store import tables as stored
@@ -79,15 +79,13 @@ def get_alert(
 @router.post("/{alert}/ack")
 def acknowledge_alert(alert: Number, home: HomeDep, caller: Handler) -> answers.Alert:
     """Say that one has seen it."""
-    return _done(home, alert, caller, "alert.ack", lambda db: alerting.acknowledge(db, alert, caller.name))
+    return _done(home, alert, caller, "alert.ack", lambda db: people.acknowledge(db, alert, caller.name))
 
 
 @router.post("/{alert}/snooze")
 def snooze_alert(alert: Number, wanted: Snooze, home: HomeDep, caller: Handler) -> answers.Alert:
     """Have it quiet for a while; then it returns."""
-    return _done(
-        home, alert, caller, "alert.snooze", lambda db: alerting.snooze(db, alert, wanted.minutes, caller.name)
-    )
+    return _done(home, alert, caller, "alert.snooze", lambda db: people.snooze(db, alert, wanted.minutes, caller.name))
 
 
 @router.post("/{alert}/assign")
@@ -95,14 +93,14 @@ def assign_alert(alert: Number, wanted: Assignee, home: HomeDep, caller: Handler
     """Say who is to see to it."""
     return _done(
         home, alert, caller, "alert.assign",
-        lambda db: alerting.assign(db, alert, alerting.named(db, wanted.user, caller.identity), caller.name),
+        lambda db: people.assign(db, alert, people.named(db, wanted.user, caller.identity), caller.name),
     )  # fmt: skip
 
 
 @router.post("/{alert}/resolve")
 def resolve_alert(alert: Number, home: HomeDep, caller: Handler) -> answers.Alert:
     """Say that it is over; a run that shows it again opens it again."""
-    return _done(home, alert, caller, "alert.resolve", lambda db: alerting.resolve(db, alert, caller.name))
+    return _done(home, alert, caller, "alert.resolve", lambda db: people.resolve(db, alert, caller.name))
 
 
 def _seen(db: Session, number: int, caller: Caller) -> stored.Alert:

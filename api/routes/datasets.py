@@ -2,13 +2,15 @@
 
 import decimal
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from api import answers
+from api.answers.datasets import Dataset, DatasetQuality, Datasets, Kind, Pii, Point, Trend, Version, Versions
+from api.answers.dead_letters import DeadLetters, Group, Sample
 from api.asked import After, AfterName, Limit, Name, Word
 from api.deps import Caller, HomeDep, WakeDep, needs
 from api.slow import slow
@@ -23,35 +25,8 @@ from engine.store.tables import Run
 
 router = APIRouter(prefix="/api/v1/datasets", tags=["datasets"])
 
-Kind = Literal["charted", "model"]
 
-
-class Dataset(BaseModel):
-    """A published dataset in a list."""
-
-    model_config = answers.example(
-        dataset="customers", kind="charted", owner="crm-team", description="Customers from the CRM export",
-        version=7, rows=10177, score="94.1", published_at="2026-03-02T05:00:02.300Z",
-    )  # fmt: skip
-
-    dataset: str
-    kind: Kind
-    owner: str
-    description: str
-    version: int
-    rows: int
-    score: answers.Decimal | None
-    published_at: answers.Time
-
-
-class Datasets(BaseModel):
-    """A page of datasets."""
-
-    items: list[Dataset]
-    next: str | None
-
-
-class Column(BaseModel):
+class Column(BaseModel):  # stays here: the OpenAPI document names it after this file
     name: str
     type: str
     hashed: bool
@@ -76,128 +51,6 @@ class DatasetInFull(BaseModel):
     columns: list[Column]
     inputs: list[str]
     published_at: answers.Time
-
-
-class Version(BaseModel):
-    """A complete snapshot of a dataset."""
-
-    model_config = answers.example(
-        version=7, run=12, rows=10177, published_at="2026-03-02T05:00:02.300Z", current=True
-    )  # fmt: skip
-
-    version: int
-    run: int
-    rows: int
-    published_at: answers.Time
-    current: bool
-
-
-class Versions(BaseModel):
-    """A page of versions."""
-
-    items: list[Version]
-    next: int | None
-
-
-class DatasetQuality(BaseModel):
-    """What the contract measured in a run."""
-
-    model_config = answers.example(
-        dataset="customers", version=7, run=12, state="succeeded", score="94.1", score_before="96.4",
-        change=answers.CHANGE, measured=5,
-        dimensions={"completeness": "91.0", "accuracy": None}, dimensions_before={"completeness": "97.9"},
-        not_measured=[], unmeasured=None,
-        worst=[answers.CHECK], checks=[answers.CHECK], minimum_score=90.0, checked_at="2026-03-02T05:00:01.200Z",
-        owner="crm-team",
-    )  # fmt: skip
-
-    dataset: str
-    version: int | None
-    run: int
-    state: answers.State
-    score: answers.Decimal | None
-    score_before: answers.Decimal | None
-    change: answers.Change | None
-    measured: int
-    unmeasured: str | None  # why there is no score
-    dimensions: answers.Dimensions
-    dimensions_before: answers.Dimensions | None
-    not_measured: list[str]  # the rules that could not be, each with its reason
-    worst: list[answers.Check]
-    checks: list[answers.Check]
-    minimum_score: float | None
-    checked_at: answers.Time
-    owner: str | None
-
-
-class Point(BaseModel):
-    """The scores of one run."""
-
-    model_config = answers.example(
-        run=12, at="2026-03-02T05:00:01.200Z", score="94.1", dimensions={"completeness": "91.0", "accuracy": None}
-    )
-
-    run: int
-    at: answers.Time
-    score: answers.Decimal | None
-    dimensions: answers.Dimensions
-
-
-class Trend(BaseModel):
-    """Scores, oldest first; the next page holds those before."""
-
-    items: list[Point]
-    next: int | None
-
-
-class Pii(BaseModel):
-    """What each column was found to hold."""
-
-    model_config = answers.example(dataset="customers", version=7, run=12, columns=[answers.PERSONAL])
-
-    dataset: str
-    version: int | None
-    run: int
-    columns: list[answers.Personal]
-
-
-class Sample(BaseModel):
-    """A value that ten rejected rows or more share, of a column that is not personal."""
-
-    value: str
-    rows: int
-
-
-class Group(BaseModel):
-    """Rows that were rejected for the same cause."""
-
-    cause: str
-    rule: str | None
-    column: str | None
-    rows: int
-    lines: list[str]
-    samples: list[Sample]
-    others: int  # how many more values there are
-
-
-class DeadLetters(BaseModel):
-    """The rejected rows of a run, by cause; `total` is of the run, not of the page."""
-
-    model_config = answers.example(
-        pipeline="customers", run=12, state="succeeded", total=37, rows_in=10214, earlier=0,
-        groups=[{"cause": "email is no e-mail address", "rule": "validity", "column": "email", "rows": 37,
-                 "lines": ["customers.csv:12", "customers.csv:40"], "samples": [], "others": 31}],
-        next=None,
-    )  # fmt: skip
-
-    pipeline: str
-    run: int
-    state: answers.State
-    total: int
-    rows_in: int | None
-    earlier: int  # rejected by earlier runs whose rows were merged with those of this one
-    groups: list[Group]
-    next: int | None
 
 
 class Picture(Response):

@@ -12,7 +12,7 @@ from api.deps import Caller, HomeDep, needs
 from api.slow import slow
 from core.errors import Refused
 from engine import standing
-from engine.alerts import alerting
+from engine.alerts.known import OF_MODELS
 from engine.personal import rulings
 from engine.store import alerts, datasets
 
@@ -69,7 +69,7 @@ def get_rows(
             raise Refused(f"`{name}` is a dataset: only the tables of models are given as CSV.", hint=f"impact {name}")
         rulings.must_not_be_shown(db, name, version)
         table = datasets.table(db, dataset, version)
-        unbuilt = (a.cause for a in alerts.live(db) if is_model and a.rule == alerting.OF_MODELS and a.what == name)
+        unbuilt = (a.cause for a in alerts.live(db) if is_model and a.rule == OF_MODELS and a.what == name)
         note = next(unbuilt, None)
     caller.saw("rows.read", f"{'model' if is_model else 'dataset'} {name}")
     if "text/csv" in accept:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from api import answers
 from api.asked import Name
 from api.deps import Caller, HomeDep, needs
-from engine.alerts import alerting
+from engine.alerts import people
 
 router = APIRouter(prefix="/api/v1/datasets/{name}/subscriptions/me", tags=["alerts"])
 
@@ -28,7 +28,7 @@ def subscribe(name: Name, home: HomeDep, caller: Annotated[Caller, needs("read:q
     """Hear of the alerts about a dataset, wherever one is linked."""
     assert caller.user is not None
     with home.database.write() as db:
-        new, in_chat = alerting.subscribe(home, db, caller.user, name)
+        new, in_chat = people.subscribe(home, db, caller.user, name)
         caller.did(db, "alert.subscribe", f"dataset {name}", changed=new)
     return Subscribed(dataset=name, user=caller.name, in_chat=in_chat)
 
@@ -38,5 +38,5 @@ def unsubscribe(name: Name, home: HomeDep, caller: Annotated[Caller, needs("read
     """Hear of them no longer."""
     assert caller.user is not None
     with home.database.write() as db:
-        alerting.unsubscribe(db, caller.user, name)
+        people.unsubscribe(db, caller.user, name)
         caller.did(db, "alert.unsubscribe", f"dataset {name}")

@@ -20,7 +20,7 @@ from typing import Any, Final
 from sqlalchemy import text
 
 from core.errors import AtlasError
-from engine.alerts import alerting
+from engine.alerts import known
 from engine.home import Home, fingerprint, found_key
 from engine.navigate import warehouse
 from engine.runs import process
@@ -147,7 +147,7 @@ def _lineage(home: Home) -> None:
 
 
 def _alerts(home: Home) -> None:
-    if broken := alerting.broken_rules():
+    if broken := known.broken_rules():
         raise NotWell(f"rules that cannot be used: {', '.join(broken)}", DEGRADED)
     with home.database.read() as db:
         _, age, failing = notices.waiting(db, clock.now(db))

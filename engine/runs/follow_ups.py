@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlalchemy.orm import Session
 
 from engine import faults
-from engine.alerts import alerting
+from engine.alerts import asking
 from engine.duties import Apart, Failed, kinds, words
 from engine.home import Home
 from engine.personal import rulings
@@ -38,7 +38,7 @@ def _alerts(home: Home, db: Session, run: Run) -> Apart:
     newest = runs.newest(db, run.pipeline, "succeeded", "refused", "failed")
     if newest is not None and newest.id != run.id:  # a later run has shown more already
         return Apart()
-    return alerting.after_run(home, db, run)
+    return asking.after_run(home, db, run)
 
 
 # each raises an error, or returns what failed and keeps the rest

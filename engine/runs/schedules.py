@@ -14,7 +14,7 @@ from core import cron
 from core.errors import AtlasError, BadInput, NotFound, Refused
 from core.pipeline import Pipeline
 from engine import catalog, faults
-from engine.alerts import alerting
+from engine.alerts import asking
 from engine.duties import Apart, Duties, Duty
 from engine.home import Home
 from engine.runs import course, process
@@ -212,7 +212,7 @@ class Scheduler:
         self._mine = [
             Duty("schedule files", LOOK_SECONDS, lambda: self._files.look(self._now())),
             Duty("schedules", LOOK_SECONDS, self._fire),
-            Duty("alerts", alerting.LOOK_SECONDS, lambda: alerting.look(home, self._now())),
+            Duty("alerts", asking.LOOK_SECONDS, lambda: asking.look(home, self._now())),
             Duty("scheduler lives", process.SEEN_SECONDS, self._lives),
         ]
         if reaps:

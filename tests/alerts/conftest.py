@@ -100,9 +100,9 @@ class Team:
         return self.files[name]
 
     def succeeded(self, db: Any, run: Run) -> None:
-        from engine.alerts import alerting  # `pipeline.work` does so when the last step of a run is done
+        from engine.alerts import asking  # `pipeline.work` does so when the last step of a run is done
 
-        alerting.after_run(self.home, db, runs.get(db, run.id))
+        asking.after_run(self.home, db, runs.get(db, run.id))
 
     def alerts(self) -> list[Alert]:
         """All of them, oldest first."""

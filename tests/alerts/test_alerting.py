@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import NotFound, Refused
 from core.models import CheckResult
-from engine.alerts import alerting
+from engine.alerts import asking, people
 from engine.home import Home
 from engine.store import alerts, notices
 from engine.store.tables import Alert
@@ -171,10 +171,10 @@ def test_what_fails_at_the_same_time_is_told_once_while_others_click_and_the_clo
 
     def clicks() -> None:
         while not ended.is_set():
-            alerting.look(home, datetime.now(UTC))
+            asking.look(home, datetime.now(UTC))
             for alert in team.alerts():
                 with contextlib.suppress(Refused), home.database.write() as db:
-                    alerting.acknowledge(db, alert.id, "kim")
+                    people.acknowledge(db, alert.id, "kim")
 
     with ThreadPoolExecutor(5) as threads:
         clicking = threads.submit(clicks)
@@ -211,9 +211,9 @@ def test_what_is_left_when_the_root_has_ended_stands_for_itself_after_an_hour_or
     assert team.roots() == {"customers": None, "orders": 1, "lines": 1, "visits": 1}
     team.suffers("visits")
     assert team.roots() == {"customers": None, "orders": 1, "lines": 1, "visits": None}
-    alerting.look(home, datetime.now(UTC) + timedelta(minutes=59))
+    asking.look(home, datetime.now(UTC) + timedelta(minutes=59))
     assert list(team.roots().values()) == [None, 1, 1, None]
-    alerting.look(home, datetime.now(UTC) + timedelta(minutes=61))
+    asking.look(home, datetime.now(UTC) + timedelta(minutes=61))
     assert team.roots() == {"customers": None, "orders": None, "lines": 2, "visits": None}
     assert [place for alert, place in team.due(later(4000)) if alert == 2] == ["slack:T1:C1"]
 
@@ -223,22 +223,22 @@ def test_a_person_acknowledges_snoozes_assigns_and_resolves(team: Team, home: Ho
     team.ends("orders")
     kim, number = team.user("kim"), team.alerts()[0].id
     with home.database.write() as db:
-        alert = alerting.acknowledge(db, number, "kim")
+        alert = people.acknowledge(db, number, "kim")
         revision = alert.revision
-        assert alerting.acknowledge(db, number, "anna").revision == revision  # it is acknowledged already
+        assert people.acknowledge(db, number, "anna").revision == revision  # it is acknowledged already
         assert (alert.state, alert.changed_by) == ("acknowledged", "kim")
-        assert alerting.assign(db, number, kim, "anna").assignee == "kim"
-        assert alerting.snooze(db, number, 120, "anna").state == "snoozed"
-    alerting.look(home, datetime.now(UTC) + timedelta(minutes=119))
+        assert people.assign(db, number, kim, "anna").assignee == "kim"
+        assert people.snooze(db, number, 120, "anna").state == "snoozed"
+    asking.look(home, datetime.now(UTC) + timedelta(minutes=119))
     assert team.told() == [(1, "orders", "snoozed", 1)]
-    alerting.look(home, datetime.now(UTC) + timedelta(minutes=121))
+    asking.look(home, datetime.now(UTC) + timedelta(minutes=121))
     assert team.told() == [(1, "orders", "assigned", 1)]
     with home.database.write() as db:
-        alerting.resolve(db, number, "anna")
+        people.resolve(db, number, "anna")
     with pytest.raises(Refused, match="resolved by `anna`"), home.database.write() as db:
-        alerting.acknowledge(db, number, "kim")
+        people.acknowledge(db, number, "kim")
     with pytest.raises(NotFound), home.database.write() as db:
-        alerting.resolve(db, number + 1, "kim")
+        people.resolve(db, number + 1, "kim")
     team.ends("orders")
     alert = team.alerts()[0]
     assert (alert.state, alert.count, alert.assignee) == ("open", 2, None)
@@ -248,8 +248,8 @@ def test_a_subscriber_is_told_in_their_chat_and_by_the_second_way_if_the_first_f
     team.pipeline("orders", owner="web-team")
     kim, silent = team.user("kim", "viewer", "slack:T1:U1", "teams:contoso:U2"), team.user("bo")
     with home.database.write() as db:
-        assert alerting.subscribe(home, db, kim.id, "orders") == (True, True)
-        assert alerting.subscribe(home, db, silent.id, "orders") == (True, False)  # there is no chat to tell them in
+        assert people.subscribe(home, db, kim.id, "orders") == (True, True)
+        assert people.subscribe(home, db, silent.id, "orders") == (True, False)  # there is no chat to tell them in
     team.ends("orders")
     assert team.due(later()) == [(1, "slack:T1:C9"), (1, "slack:T1:U1")]
     with home.database.write() as db:
@@ -259,9 +259,9 @@ def test_a_subscriber_is_told_in_their_chat_and_by_the_second_way_if_the_first_f
     with home.database.read() as db:
         assert notices.waiting(db, later(400))[0::2] == (2, 1)
     with home.database.write() as db:
-        alerting.unsubscribe(db, kim.id, "orders")
+        people.unsubscribe(db, kim.id, "orders")
     with pytest.raises(NotFound, match="not subscribed"), home.database.write() as db:
-        alerting.unsubscribe(db, kim.id, "orders")
+        people.unsubscribe(db, kim.id, "orders")
 
 
 def test_a_message_is_leased_to_one_bot_and_a_late_word_of_another_is_refused(team: Team, home: Home) -> None:

@@ -14,7 +14,7 @@ from bot.skills.snooze import in_minutes
 from core.models import CheckResult
 from core.settings import load
 from engine import catalog
-from engine.alerts import alerting
+from engine.alerts import asking
 from engine.runs import course
 from engine.store import access, links, quality
 from engine.store.links import Identity
@@ -137,7 +137,7 @@ def test_a_closed_alert_says_why_and_what_it_has_left_open(atlas: Embedded) -> N
     with atlas.home.database.write() as db:
         run, _ = course.start(db, catalog.pipeline(atlas.home.settings.pipelines, "customers"), "anna")
         run.state = "succeeded"
-        alerting.after_run(atlas.home, db, run)
+        asking.after_run(atlas.home, db, run)
     told = Person(atlas, "operator").says("alerts 1").text.splitlines()
     assert re.fullmatch("Closed today .* because customers runs again\\.", told[1])
     assert told[2] == "Still open: #2 The score of orders is too low."

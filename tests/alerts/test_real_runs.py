@@ -9,7 +9,7 @@ import pytest
 from core.errors import AtlasError
 from core.settings import Settings, load
 from engine import catalog
-from engine.alerts import alerting
+from engine.alerts import asking, people
 from engine.home import Home, open_home
 from engine.personal import rulings
 from engine.runs import course, rebuild
@@ -218,10 +218,10 @@ def test_data_get_out_of_date_when_no_run_happens_and_when_runs_bring_nothing_ne
     now = datetime.now(UTC)
     write(home, hours=40)
     run(home)
-    alerting.look(home, now + timedelta(hours=7))
+    asking.look(home, now + timedelta(hours=7))
     assert live(home) == set()
     for hours in (9, 10, 50):
-        alerting.look(home, now + timedelta(hours=hours))
+        asking.look(home, now + timedelta(hours=hours))
     alert = seen(home)["freshness"]
     assert (alert.count, alert.title) == (1, "orders is out of date")
     assert f"published by run #{alert.run_id}; 48 h are allowed." in alert.cause
@@ -237,11 +237,11 @@ def test_what_a_person_has_resolved_is_not_opened_by_the_clock_again(home: Home)
     now = datetime.now(UTC)
     write(home, hours=40)
     run(home)
-    alerting.look(home, now + timedelta(hours=9))
+    asking.look(home, now + timedelta(hours=9))
     with home.database.write() as db:
-        alerting.resolve(db, seen(home)["freshness"].id, "anna")
+        people.resolve(db, seen(home)["freshness"].id, "anna")
     for hours in (10, 20):
-        alerting.look(home, now + timedelta(hours=hours))
+        asking.look(home, now + timedelta(hours=hours))
     assert seen(home)["freshness"].state == "resolved"
 
 
@@ -251,7 +251,7 @@ def test_data_that_get_old_because_runs_fail_are_told_with_the_failure(home: Hom
     run(home)
     (home.settings.pipelines / "orders.csv").unlink()
     run(home)
-    alerting.look(home, now + timedelta(hours=9))
+    asking.look(home, now + timedelta(hours=9))
     assert seen(home)["freshness"].root_id == seen(home)["failed_run"].id
 
 
@@ -259,7 +259,7 @@ def test_a_run_that_fails_is_not_told_with_old_data_that_it_looks_at(home: Home)
     now = datetime.now(UTC)
     write(home, hours=40)
     run(home)
-    alerting.look(home, now + timedelta(hours=9))
+    asking.look(home, now + timedelta(hours=9))
     (home.settings.pipelines / "lines.yml").write_text(
         "name: lines\nowner: web-team\nsource: {connector: csv, path: lines.csv}\n"
         "quality: {consistency: [{column: order, references: orders.id}]}\n", "utf-8",
@@ -273,7 +273,7 @@ def test_a_pipeline_that_is_gone_gets_no_older(home: Home) -> None:
     write(home, hours=40)
     run(home)
     (home.settings.pipelines / "orders.yml").unlink()
-    alerting.look(home, datetime.now(UTC) + timedelta(hours=90))
+    asking.look(home, datetime.now(UTC) + timedelta(hours=90))
     assert live(home) == set()
 
 
@@ -310,7 +310,7 @@ def test_a_score_that_falls_because_data_are_old_comes_of_that(home: Home) -> No
     now = datetime.now(UTC)
     write(home, hours=40)
     run(home)
-    alerting.look(home, now + timedelta(hours=9))
+    asking.look(home, now + timedelta(hours=9))
     write(home, hours=80)
     run(home)
     found = seen(home)
@@ -322,7 +322,7 @@ def test_data_that_were_old_before_runs_failed_are_not_old_because_of_it(home: H
     now = datetime.now(UTC)
     write(home, hours=40)
     run(home)
-    alerting.look(home, now + timedelta(hours=9))
+    asking.look(home, now + timedelta(hours=9))
     with home.database.write() as db:
         db.query(Alert).update({"opened_at": now - timedelta(hours=1)})
     (home.settings.pipelines / "orders.csv").unlink()

@@ -58,7 +58,7 @@ GUARDS = [
     Guard("bot/skills/dead.py", 'next=[f"replay {pipeline}", f"why {pipeline}"],\n        holds="rows"',
           'next=[f"replay {pipeline}", f"why {pipeline}"],\n        holds="counts"',
           "test_channels.py::test_no_skill_shows_a_value_in_a_channel"),
-    Guard("bot/main.py", 'facts={"code": problem.code}, holds=_shown(problem, command)', 'facts={}, holds="counts"',
+    Guard("bot/problems.py", 'facts={"code": problem.code}, holds=_shown(problem, command)', 'facts={}, holds="counts"',
           "test_channels.py::test_a_strange_word_in_any_place_of_any_command_is_repeated_to_nobody_else"),
     Guard("bot/skills/rule.py", 'facts(dataset, found)}, holds="rows")', "facts(dataset, found)})",
           "test_channels.py::test_a_ruling_that_masks_at_once_tells_its_reason_to_the_person_alone"),

@@ -18,7 +18,7 @@ from core.errors import Refused
 from core.pipeline import Pipeline
 from core.settings import Settings
 from engine import catalog
-from engine.alerts import alerting
+from engine.alerts import asking, known
 from engine.duties import Failed
 from engine.faults import DUTIES, FOLLOW_UPS
 from engine.home import Home, open_home
@@ -73,13 +73,13 @@ GUARDS = [
         "test_wedged.py::test_a_follow_up_that_failed_is_done_later",
     ),
     Guard(
-        "engine/alerts/alerting.py",
+        "engine/alerts/known.py",
         "return rule is not None and bool(rule.BY_CLOCK)",
         'return bool(parts.load("alert rule", alert.rule).BY_CLOCK)',
         "test_wedged.py::test_an_alert_of_a_rule_that_is_gone_stops_no_alert_and_no_run",
     ),
     Guard(
-        "engine/alerts/alerting.py",
+        "engine/alerts/known.py",
         "return None if missing else rule",
         "return rule",
         "test_wedged.py::test_a_broken_rule_is_left_out_and_named",
@@ -245,12 +245,12 @@ def test_an_alert_of_a_rule_that_is_gone_stops_no_alert_and_no_run(home: Home, a
         attempts.tried("rule that is gone", f"{name} {how}", held=held)
     with home.database.read() as db:
         assert [it.rule for it in alerts.live(db, "u")] != []  # the alert about the failed run is there
-    alerting.look(home, datetime.now(UTC))
+    asking.look(home, datetime.now(UTC))
 
 
 RULES = {
-    **{f"without_{name.lower()}": "\n".join(f"{it} = False" for it in alerting._CONSTANTS if it != name)
-       + "\ndef problems(facts): return []" for name in alerting._CONSTANTS},
+    **{f"without_{name.lower()}": "\n".join(f"{it} = False" for it in known.CONSTANTS if it != name)
+       + "\ndef problems(facts): return []" for name in known.CONSTANTS},
     "without_problems": "SEVERITY, SPREADS, BY_CLOCK, MASKING = 'low', False, False, False",
     "not_python": "def problems(",
     "raises_at_import": "raise SystemError",
@@ -268,7 +268,7 @@ def test_a_broken_rule_is_left_out_and_named(
         (folder / f"{name}.py").write_text(code, "utf-8")
     monkeypatch.setattr(engine.alerts.rules, "__path__", [*engine.alerts.rules.__path__, str(folder)])
     parts.names.cache_clear()
-    alerting._rule.cache_clear()
+    known.rule_named.cache_clear()
     try:
         for how in ("succeeded", "failed", "refused"):
             number = ended(home, how=how)
@@ -280,7 +280,7 @@ def test_a_broken_rule_is_left_out_and_named(
     finally:
         monkeypatch.undo()
         parts.names.cache_clear()
-        alerting._rule.cache_clear()
+        known.rule_named.cache_clear()
 
 
 # files
