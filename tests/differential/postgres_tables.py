@@ -54,7 +54,8 @@ def _naive(text: str) -> Any:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return BAD
-    return local(moment) if moment.year > 1 and moment.year < 9999 else frozenset({moment, moment.replace(tzinfo=UTC)})
+    here = local(moment) if moment.year > 1 else frozenset[datetime]()
+    return here if 1 < moment.year < 9999 else here | {moment, moment.replace(tzinfo=UTC)}
 
 
 def _moment(text: str) -> Any:
