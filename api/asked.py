@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
-LARGEST = 2**31 - 1  # of a whole number in the database
+LARGEST = 2**31 - 1  # the largest whole number that the database can hold
 _PRINTABLE = r"^[^\x00-\x1f]+$"
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 

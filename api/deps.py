@@ -55,7 +55,7 @@ class Caller:
     owns: frozenset[str] = frozenset()  # owners whose datasets are this person's
     scopes: frozenset[str] | None = None  # rights the token is limited to
     only: frozenset[str] | None = None  # datasets the token is limited to
-    ends: datetime | None = None  # of the token, if it is one
+    ends: datetime | None = None  # when the token ends, if the caller has one
     sign_in: int | None = None
     token: int | None = None  # its number, if it is one
     identity: Identity | None = None  # whom a bot speaks for

@@ -10,7 +10,7 @@ from api.deps import must_be_known, no_token
 from api.problems import answer, no_database
 from core.errors import Unauthenticated
 
-OPEN = ("/api/v1/auth/token", "/api/v1/auth/refresh", "/api/v1/auth/logout")  # who signs in has no token yet
+OPEN = ("/api/v1/auth/token", "/api/v1/auth/refresh", "/api/v1/auth/logout")  # before signing in there is no token
 
 
 class Known:

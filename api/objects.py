@@ -18,7 +18,7 @@ _TABLE = re.compile(
     r"(?:(?:dataset|datasetField):[A-Za-z0-9_-]+:)?(?:chart\.)?((?:navigate\.)?[a-z][a-z0-9_]{0,62})(?:[.:].*)?"
 )
 _TOKEN = re.compile(r"t_[a-z2-7]{26}")
-# what a parameter or a field of a body is called, when its name says which thing it names
+# the names of parameters and fields that say which kind of thing they name
 _NOUNS = {"user": "user", "alert": "alert", "notice": "notice", "ruling": "ruling", "pipeline": "pipeline",
           "dataset": "dataset", "node": "node", "nodeId": "node"}  # fmt: skip
 _SHAPES = {"pipeline": _NAME, "dataset": _NAME, "model": _NAME, "schedule": _NAME, "why": _NAME}

@@ -18,7 +18,7 @@ log = logging.getLogger("atlas.api")
 HEADER = "X-Request-ID"
 # it goes into the audit log, so its form is one that holds no value of a person
 GOOD = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-GONE = 499  # whoever asked did not wait for the answer
+GONE = 499  # the caller did not wait for the answer
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 

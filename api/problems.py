@@ -50,7 +50,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(AtlasError)
     def on_purpose(request: Request, error: AtlasError) -> JSONResponse:
         caller = getattr(request.state, "caller", None)
-        too_many = isinstance(error, TooMany)  # whoever asks too often does not fill the audit log
+        too_many = isinstance(error, TooMany)  # callers that ask too often must not fill the audit log
         if caller is not None and not too_many and (error.status == 403 or request.method not in ("GET", "HEAD")):
             caller.refused(request, error.code)
         if caller is not None and caller.only is not None and isinstance(error, NotFound):

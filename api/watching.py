@@ -12,7 +12,7 @@ from core.errors import TooMany
 from engine.home import Home
 from engine.store import runs
 
-MOST_OF_ONE, MOST = 20, 200  # who wait at once: of one caller, and in all
+MOST_OF_ONE, MOST = 20, 200  # waiting requests: of one caller, and in all
 LOOK_EVERY = 0.1  # seconds between two looks at a run
 
 

@@ -33,7 +33,7 @@ app.command()(people.link)
 def main() -> None:
     """Runs a command; an error that is no bug is told in one or two lines, and the exit code is 1."""
     start.loading()
-    os.umask(0o077)  # what Atlas writes is its owner's
+    os.umask(0o077)  # files that Atlas writes are readable by their owner only
     try:
         app()
     except AtlasError as error:

@@ -12,7 +12,8 @@ from structlog.stdlib import ExtraAdder, ProcessorFormatter
 from core.errors import Misconfigured
 
 CONTEXT = ("request", "run", "part", "task")
-FACTS = ("user", "method", "route", "status", "ms", "step", "outcome", "skill")  # what lines of ours tell by `extra`
+# facts that our log lines pass in `extra`
+FACTS = ("user", "method", "route", "status", "ms", "step", "outcome", "skill")
 # JSON leaves these as they are; for some readers of logs they end a line or steer a terminal
 ESCAPED = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
 
@@ -49,7 +50,7 @@ def configure(level: str, file: Path | None = None) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Misconfigured(f"`{file.parent}` cannot be made: {error.strerror}.", hint="Set ATLAS_HOME.") from error
-        # what no UTF-8 can say is written as the escape that JSON has for it
+        # text that cannot be encoded as UTF-8 is written as a JSON escape
         handler = logging.FileHandler(file, encoding="utf-8", errors="backslashreplace", delay=True)
     handler.setFormatter(
         ProcessorFormatter(

@@ -17,7 +17,7 @@ SMALL_TALK = FILLERS | frozenset(
     "what what's whats is are how good was does do did to in on from with about now".split()
 )
 GREETINGS = frozenset("hi hello hey help? ? hej start menu commands".split())
-HIGHEST = 2**31 - 1  # of a number that anything here can have
+HIGHEST = 2**31 - 1  # the highest number that a run, alert or other thing can have
 NUMBERED = {"run": "the run", "alert": "the alert"}
 NAMED = {
     "subject": ("pipeline", "dataset", "run"),

@@ -38,8 +38,8 @@ class Heard:
     place: dict[str, Any]  # where the answer goes; only the platform reads it
     id: int = 0
     tries: int = 1
-    problem: CannotPost | None = None  # what kept the answer from being posted
-    told: Any = field(default=None, repr=False)  # what the platform remembers while it answers
+    problem: CannotPost | None = None  # why the answer could not be posted
+    told: Any = field(default=None, repr=False)  # the platform's own notes while it answers
     turn: Callable[[], None] | None = field(default=None, repr=False)
 
     @classmethod
@@ -75,7 +75,7 @@ class Inbox:
         self._came = 0.0
         self._storing: Together[Heard, Answer] = Together(self._store, MOST)
         self._ending: Together[Heard, None] = Together(self._end, MOST)
-        self._held: dict[int, int] = {}  # what is worked on here: its number and tries
+        self._held: dict[int, int] = {}  # messages that this process works on: number -> tries
         self.held, self.look = HELD, LOOK
 
     async def start(self, loops: Loops) -> None:
@@ -145,7 +145,8 @@ class Inbox:
             heard.goes_on()
             self._held.pop(heard.id, None)
         with contextlib.suppress(AtlasProblem):  # then it is answered again, in place
-            if heard.problem is not None and heard.problem.retry:  # what was said stays; it is tried again, ever later
+            # the message stays, and is tried again after longer and longer waits
+            if heard.problem is not None and heard.problem.retry:
                 await self._atlas.hold({heard.id: heard.tries}, seconds=min(self.held * 2**heard.tries, LATEST))
             else:
                 await self._ending(heard)

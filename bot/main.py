@@ -29,7 +29,7 @@ log = logging.getLogger("atlas.bot")
 
 GRACE = 3.0  # seconds between Ctrl-C and the end of a command that has not said anything yet
 OnUpdate = Callable[[Reply], None]
-HERE = ("say", "terminal")  # who speaks there is known by the token; nothing said there is kept
+HERE = ("say", "terminal")  # here the token says who speaks; no message is stored
 
 
 @dataclass(eq=False)

@@ -14,8 +14,8 @@ class Memory:
     """Holds a question or an offer until the person's next line."""
 
     def __init__(self) -> None:
-        self._asked: dict[Who, str] = {}  # who was asked for the rest of a command, and its beginning
-        self._offered: dict[Who, str] = {}  # who was asked "did you mean …?"
+        self._asked: dict[Who, str] = {}  # commands that lack their end, by the person who was asked for it
+        self._offered: dict[Who, str] = {}  # suggestions made with "did you mean …?", by person
 
     def asked_for_the_rest(self, who: Who, beginning: str) -> None:
         self._asked[who] = beginning

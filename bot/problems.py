@@ -13,7 +13,8 @@ from bot.words import sentence
 
 log = logging.getLogger("atlas.bot")
 
-SAYS_NO_MORE = (0, 401, 409, 429)  # of a problem: Atlas is out of reach, or what was named is there
+# statuses that say nothing of names: Atlas is out of reach, or the thing named exists
+SAYS_NO_MORE = (0, 401, 409, 429)
 # slots of what Atlas knows by name
 NAMES = frozenset(("pipeline", "dataset", "subject", "model", "table", "run", "alert"))
 

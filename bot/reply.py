@@ -6,9 +6,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 Holds = Literal["counts", "rows", "subjects"]
-# what an answer shows of the data, the least first: counts, scores and names; values of rows; what is about one person
+# how much of the data an answer shows, least first: counts, scores and names; values of rows; facts about one person
 HOLDS: tuple[Holds, ...] = ("counts", "rows", "subjects")
-Cell = Any  # what JSON can hold in a table cell: text, a number, true or false, nothing
+Cell = Any  # any JSON value that fits a table cell: text, a number, true or false, null
 
 
 @dataclass(frozen=True)

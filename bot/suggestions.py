@@ -14,7 +14,8 @@ NOUNS = {
     "node": "table or column", "subject": "pipeline or run", "model": "table or dataset", "table": "dataset or table",
     "topic": "command",
 }  # fmt: skip
-LISTED = frozenset(("pipeline", "dataset", "subject", "model", "table", "node", "column"))  # of which there are lists
+# kinds of things that can be listed
+LISTED = frozenset(("pipeline", "dataset", "subject", "model", "table", "node", "column"))
 
 
 async def is_there(guess: grammar.Guess, atlas: Atlas) -> bool:
@@ -67,7 +68,7 @@ async def _names(kind: str, atlas: Atlas, states: tuple[str, ...]) -> list[str] 
         return [f"#{alert['alert']}" for alert in alerts.heads(await atlas.alerts())]
     if kind == "type":
         return list(KINDS)
-    if kind == "model":  # those of datasets can be shown, too
+    if kind == "model":  # datasets can be shown, too
         found = (await atlas.datasets())["items"]
         return [d["dataset"] for d in sorted(found, key=lambda d: d["kind"] != "model")]
     if kind in ("node", "table"):

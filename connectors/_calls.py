@@ -24,8 +24,8 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 PAGE_SECONDS = 120.0
 TRIES = 4
-LATER_TRIES = 8  # of a page after the first: what was read until then is worth a minute
-LONGEST_WAIT = 60.0  # of what a server asks for; longer is left to the engine
+LATER_TRIES = 8  # tries for later pages: losing all pages read so far costs more than waiting a minute
+LONGEST_WAIT = 60.0  # the longest wait that a server may ask for; longer waits are left to the engine
 REDIRECTS = 5
 
 # a server writes what they are matched with: each takes a time that grows with the length alone, not with its square

@@ -27,7 +27,7 @@ _BOMS = (
     (b"\xfe\xff", "utf-16-be"),
 )
 _NAMES = {"windows-1252": "Windows-1252", "cp850": "code page 850", "cp865": "code page 865"}
-_GUESSED = tuple(_NAMES)  # of equals the first: 850 and 865 have their Danish letters in the same places
+_GUESSED = tuple(_NAMES)  # if two fit equally, the first wins: 850 and 865 have the same Danish letters
 _LETTERS = dict.fromkeys("æøåÆØÅäöüÄÖÜéÉáíóúëêßñçð", 1.0) | dict.fromkeys("àèôûîâšžŠŽÁÍÓÚ", 0.5)
 # signs, and whether they usually follow a letter and stand before one
 _SIGNS = dict.fromkeys("€£§°½²³µ–—•·©®¿¡ \u00a0", (False, False)) | {
@@ -112,7 +112,7 @@ def encoding_of(file: BinaryIO, name: str, given: str | None) -> Encoding:
         return Encoding(wide) if wide else _bytewise(file, name, given)
     if given == "utf-16":
         given = wide or "utf-16-le"
-    if head and not (even or odd):  # of text in Latin letters, every second byte is zero
+    if head and not (even or odd):  # in UTF-16, every second byte of Latin letters is zero
         found = _bytewise(file, name, None)
         _refuse(name, given, f"looks like {_NAMES.get(found.name, found.name.upper())}", found.name)
     return Encoding(given)

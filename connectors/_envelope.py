@@ -110,7 +110,7 @@ def _total(names: Mapping[str, Any], records: int, inside: bool) -> int | None:
         if name not in _PLAIN or inside or _OF_A_LIST & names.keys() or not others:
             return number
     number = _number(names.get("count"))
-    # what `count` counts is the page, unless it stands beside the way to the next one and is more
+    # `count` is the size of the page, unless it is larger and stands beside a link to the next page
     return number if number is not None and number > records and names.keys() & {"next", "previous"} else None
 
 

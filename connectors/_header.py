@@ -30,13 +30,13 @@ _KINDS = (
     ),
     ("truth", re.compile(r"(?i)true|false|ja|nej|yes|no")),
 )
-_PERSONAL = ("email", "id", "phone", "address")  # such a cell is never taken for the name of a column
-_LONGEST = 200  # of what has a kind; the patterns take their time with more
+_PERSONAL = ("email", "id", "phone", "address")  # a cell of this kind is never a column name
+_LONGEST = 200  # longer cells get no kind: the patterns would be slow on them
 _YEAR = re.compile(r"(19|20)\d\d")
 _NUMBERED = re.compile(r"\d{6,}")  # a phone or personal number, and no measure that names a column
 _NONE = frozenset(("", "-", "–", "?", ".", "..", "...", "n/a", "na", "nan", "null", "none", "nil", "ukendt", "unknown"))
 
-# what columns are called where their values look no different from it
+# usual names of columns whose values look like names, too
 _WORDS = frozenset(
     """
     id nr no key code kode type art class klasse kategori category group gruppe status state tilstand title

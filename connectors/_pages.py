@@ -15,7 +15,7 @@ from core.models import Remark
 from core.pipeline import Strict
 
 MOST_EMPTY = 10  # pages without a record, one after the other, that are passed where more records are said to come
-PAST_THE_END = frozenset({404, 410, 416})  # what servers answer for a page after the last
+PAST_THE_END = frozenset({404, 410, 416})  # statuses that servers answer for a page after the last
 _PAST_THE_TOTAL = PAST_THE_END | {400, 422}  # the same, if all that there are have come
 _TOTAL = "If that number counts others too, hidden ones for example, write where the right one is, or: total: none"
 
@@ -31,7 +31,7 @@ class Pagination(Strict):
     by: Literal["page", "offset", "cursor", "link"]
     parameter: str | None = Field(None, pattern=r"^[\x21-\x7e]+$")
     first: int | None = Field(None, ge=0)
-    size: int | None = Field(None, ge=1)  # of a page, asked for as `size_parameter`
+    size: int | None = Field(None, ge=1)  # records of a page, sent as `size_parameter`
     size_parameter: str | None = Field(None, pattern=r"^[\x21-\x7e]+$")
     next: str | None = Field(None, pattern=PATH)
 

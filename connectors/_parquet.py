@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from connectors._apart import ABOUT, BATCH_ROWS, Refused, main, slices
 from core.models import MOST_COLUMNS
 
-FEW_ROWS = 1 << 10  # of columns that hold long texts
+FEW_ROWS = 1 << 10  # rows of a batch whose columns hold long texts
 _FRACTION = r"(\.\d*?)0+(Z?)$"
 
 
@@ -57,7 +57,7 @@ def as_text(column: pa.Array) -> pa.Array:
         text = pc.replace_substring_regex(known.cast(pa.string()), r"\.0$", "")
         return pc.if_else(pc.is_nan(known), None, text)
     if pa.types.is_timestamp(kind):
-        naive = column.cast(pa.timestamp(kind.unit))  # of one with a zone, what it was in UTC
+        naive = column.cast(pa.timestamp(kind.unit))  # a time with a zone is given in UTC
         text = naive.cast(pa.string())
         if kind.tz:
             text = pc.binary_join_element_wise(text, "Z", "")

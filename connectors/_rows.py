@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Positions = NDArray[np.int64]
 
 BLOCK = 1 << 20
-LONGEST_ROW = 16 << 20  # what a single row may take; a quote open for longer was never closed
+LONGEST_ROW = 16 << 20  # bytes of the longest row; a quote open for longer was never closed
 
 NEVER_CLOSED = "has a quote that is opened and never closed"
 TEXT_AFTER_QUOTE = "has text after a closing quote"
@@ -104,7 +104,7 @@ def split(read: Callable[[int], bytes], delimiter: str, returns: bool = False, l
         rows, used, passed = scan(rest, delimiter, line, returns, final=ended)
         if not used and not ended and len(rest) >= LONGEST_ROW:
             rows, used, passed = scan(rest, delimiter, line, returns, final=False, give_up=True)
-            if len(rows) > 1:  # those after it may be longer than what is here
+            if len(rows) > 1:  # the rows after it may go on in the next block
                 used, passed = int(rows.starts[1]), int(rows.lines[1]) - line
                 rows = rows.up_to(1)
             if not used:
@@ -179,7 +179,7 @@ def _line_ends(data: bytes, text: NDArray[np.uint8], alone_too: bool, final: boo
         return np.flatnonzero(text == _LF)
     returns = np.flatnonzero(text == _CR)
     if not final and returns[-1] == len(text) - 1:
-        returns = returns[:-1]  # what follows is not known yet
+        returns = returns[:-1]  # the next byte is not known yet
     alone = returns[text[np.minimum(returns + 1, len(text) - 1)] != _LF]
     newlines = np.flatnonzero(text == _LF)
     return np.sort(np.concatenate([newlines, alone])) if len(alone) else newlines

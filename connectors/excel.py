@@ -67,7 +67,7 @@ class _Table:
     """Where the table begins in a sheet, and what its columns are called."""
 
     def __init__(self, first: pa.RecordBatch, about: dict[str, Any], source: Source, name: str) -> None:
-        self._row = about["row"] + 1  # of the first row of the next batch, as the sheet counts
+        self._row = about["row"] + 1  # number of the first row of the next batch in the sheet
         sample = first.slice(0, _SAMPLE_ROWS)
         given, skip = True if about["table"] else source.header, 0
         if type(given) is int:

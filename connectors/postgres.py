@@ -70,7 +70,7 @@ WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """  # noqa: S608 - of constants
 _CURSOR = f"SELECT format_type({_BASE}, NULL) FROM pg_attribute a WHERE a.attrelid = %s AND a.attname = %s"  # noqa: S608
 CURSOR_IS_OF_A_TYPE = True  # whatever its values become: numbers of any length and `infinity` are in order
-_LATE = {  # what may serve as a cursor, and how far back a row may be committed late
+_LATE = {  # types that can be a cursor, and how late a row may be committed
     "smallint": "", "integer": "", "bigint": "", "numeric": "", "date": " - 1",
     "timestamp without time zone": " - interval '10 minutes'", "timestamp with time zone": " - interval '10 minutes'",
 }  # fmt: skip
@@ -266,7 +266,7 @@ def _where(spec: dict[str, Any]) -> Any:
     if "since" in spec:
         name, kind = sql.Identifier(spec["cursor"]), sql.SQL(spec["type"])
         least = sql.SQL("{}::{}{}").format(sql.Literal(spec["since"]), kind, sql.SQL(_LATE[spec["type"]]))
-        # what no time is after is read each time
+        # rows with an infinite cursor are read each time
         return sql.SQL(" WHERE {0} >= {1} OR {0} IS NULL OR {0}::pg_catalog.text ILIKE '-infinity'").format(name, least)
     ends = [(">=", spec.get("from")), ("<", spec.get("to"))]
     tests = [

@@ -36,7 +36,7 @@ BATCH_BYTES = 16 << 20
 LATE = timedelta(minutes=10)
 RECORDS_NAME_THEIR_COLUMNS = True  # that a few of them lack a key says nothing of the source
 TYPED = True  # 1.234 is a little more than 1: numbers and times are written as JSON has them
-LATER_IS_NEWER = True  # of two records with one key: the list moved, or was asked for again
+LATER_IS_NEWER = True  # two records with one key: the list moved while it was read, or was asked for again
 _NAMES_A_RECORD = re.compile(r"(?i:(?:.*[^a-z])?(?:id|uuid|guid|key|number|nr|no|code))|.*[a-z]I[dD]")
 
 
@@ -230,7 +230,7 @@ def _read(source: Source, answer: Answer, start: Address, first: bool) -> tuple[
     there, listed = found(document, source.records)
     many = len(listed) if isinstance(listed, list) else 0
     if key := failure(document, source.records, many):
-        # what the first page says is wrong will be so again; a later one may be well in a minute
+        # an error of the first page will come again; a later page may be well in a minute
         error = SourceUnreadable if first else SourceUnavailable
         raise error(
             f"`{start.name}` answers 200, and `{key}` in the answer says that something failed.",

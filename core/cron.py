@@ -43,7 +43,7 @@ class Cron:
         found: list[datetime] = []
         for wall in self._hours(begin):
             if found and wall > found[0].astimezone(zone).replace(tzinfo=None) + JUMP:
-                break  # what is later on the clock could still be earlier in fact, but not so much
+                break  # by the clocks' change a later time can come earlier, but not by so much
             found = sorted({*found, *(at for at in self._times(wall, zone) if at > moment)})
         return found[0] if found else None
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 LINE = "_line"  # the column that raw batches carry beside the source's own: the line or record a row came from
 
-MOST_COLUMNS = 2000  # of one source: each costs time and memory, whatever it holds
+MOST_COLUMNS = 2000  # columns of one source: each costs time and memory, whatever it holds
 
 LAYERS = {"explore": "Explore", "chart": "Chart", "navigate": "Navigate"}
 
@@ -129,8 +129,8 @@ class CheckResult:
     tested: float
     weight: float = 1.0
     note: str | None = None  # why it could not be measured, or a figure worth telling (the age of the newest row)
-    fault: str = ""  # what is wrong with the rows that fail: "email is empty"
-    newest: float | None = None  # of a check of times: the newest there is, in seconds since 1970
+    fault: str = ""  # the fault of the rows that fail: "email is empty"
+    newest: float | None = None  # the newest time that a check of times has seen, in seconds since 1970
 
 
 @dataclass(frozen=True)

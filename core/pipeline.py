@@ -226,8 +226,9 @@ class Pipeline(Strict):
     key: list[Column] = []
     subject: dict[Name, Column] = {}  # kind -> column: who a row is about
     timezone: str | None = None
-    columns: dict[Column, Annotated[Declared, _rule("type")]] = {}  # what they hold; else it is found out
-    bad_values: Literal["reject", "text"] = "reject"  # what a few values do that do not fit the others of a column
+    columns: dict[Column, Annotated[Declared, _rule("type")]] = {}  # declared types; the others are found out
+    # what happens to a few values that do not fit the type of their column
+    bad_values: Literal["reject", "text"] = "reject"
     max_rejected_percent: float = Field(50, ge=0, le=100)  # above it the version is not published
     privacy: Privacy = Privacy()
     quality: Quality = Quality()

@@ -18,7 +18,7 @@ from core.pipeline import IN_WORDS, MistakeAt, Pipeline, Strict
 from core.roots import Roots
 
 TOO_DEEP = "is nested too deeply"
-MOST_RULES = 1_000  # of a contract: each is parsed when the file is checked, and measured in every run
+MOST_RULES = 1_000  # rules of a contract: each is parsed when the file is checked, and measured in every run
 LARGEST = 1_000_000  # bytes of a file
 MOST_VALUES = 100_000  # in a file with all its aliases: a few aliases of aliases are billions of values
 DEEPEST = 20  # brackets that may be open at once on one line: the time to parse grows with the square of their number

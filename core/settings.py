@@ -22,7 +22,7 @@ _WAY = re.compile(r"[a-z]{1,20}:[A-Za-z0-9._-]{1,100}:[^\s,|]{1,200}")
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 SECRET = PREFIX + "SECRET_"
 _HOSTS = "_HOSTS"
-NAMED = re.compile("[A-Z][A-Z0-9_]{0,127}")  # what a secret may be called
+NAMED = re.compile("[A-Z][A-Z0-9_]{0,127}")  # a valid name of a secret
 
 
 class Settings(BaseSettings):
@@ -145,9 +145,9 @@ class Settings(BaseSettings):
     log_level: str = Field("WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged.")
     require_services: bool = Field(False, description="Tests only: a missing PostgreSQL or Redis is a failure.")
 
-    _secrets: dict[str, SecretStr] = PrivateAttr(default_factory=dict)  # of ATLAS_SECRET_NAME, by NAME
+    _secrets: dict[str, SecretStr] = PrivateAttr(default_factory=dict)  # values of ATLAS_SECRET_NAME, by NAME
     _read: tuple[Path, ...] = PrivateAttr(())  # the files that hold settings
-    _hosts: dict[str, str] = PrivateAttr(default_factory=dict)  # of ATLAS_SECRET_NAME_HOSTS, by NAME
+    _hosts: dict[str, str] = PrivateAttr(default_factory=dict)  # values of ATLAS_SECRET_NAME_HOSTS, by NAME
 
     @field_validator("timezone")
     @classmethod

@@ -14,7 +14,7 @@ FONT = "Liberation Sans"  # shipped inside vl-convert; covers Latin, Greek and C
 INK, QUIET, FAINT, LINE, PAPER = "#1f2933", "#5b6774", "#8a94a0", "#d5dbe1", "#ffffff"
 BLUE, GREEN, ORANGE, VERMILION, PURPLE, GREY = "#0072b2", "#00795a", "#b36b00", "#b84a00", "#7b3f98", "#5b6774"
 
-_WIDTHS = (  # of the printable ASCII characters at size 1000
+_WIDTHS = (  # widths of the printable ASCII characters at size 1000
     "278 278 355 556 556 889 667 191 333 333 389 584 278 333 278 278 556 556 556 556 556 556 556 556 556 556 278 278 "
     "584 584 584 556 1015 667 667 722 722 667 611 778 722 278 500 667 556 833 722 778 667 778 722 667 611 722 667 944 "
     "667 667 611 278 278 278 469 556 333 556 556 500 556 556 278 556 556 222 222 500 222 833 556 556 556 556 333 500 "

@@ -8,7 +8,7 @@ _REFERENCE = re.compile(r"\$\{secret:[^}]*\}")
 _TELLING = re.compile(
     r"pass|pwd|secret|token|bearer|auth|credential|dsn|api_?key|private|cookie|header|sign", re.IGNORECASE
 )
-_OPEN = re.compile(r"(?<=://)[^/@\s]*@|(?<=\?).*")  # of an address: who signs in, and what is asked for
+_OPEN = re.compile(r"(?<=://)[^/@\s]*@|(?<=\?).*")  # user and query of an address
 
 
 def hidden(source: dict[str, Any]) -> dict[str, Any]:

@@ -123,8 +123,8 @@ class Run(Brief):
     step: str | None
     layers: list[Layer]
     masking: bool
-    rebuild: bool  # of a model, from what is published
-    merged_rows: int | None  # of the version, if what was read was merged into the one before
+    rebuild: bool  # true if it only builds a model, from published data
+    merged_rows: int | None  # rows of the version, if the rows read were merged into the version before
     files: int
     rejected_for: list[Cause]  # the three most frequent causes, for those who may read what was rejected
     score_before: Decimal | None

@@ -165,7 +165,7 @@ def take_what_was_left(wanted: Wanted, home: HomeDep, _: Annotated[Caller, needs
     items = []
     for row in taken:
         plain = seal.open(row.sealed, f"{row.key} {row.person}")
-        if plain is None:  # of another masking key; it ends by its tries
+        if plain is None:  # encrypted with another masking key: it is dropped after its tries
             continue
         text, place = json.loads(plain)
         items.append(Waiting(id=row.id, key=row.key, person=row.person, text=text, place=place, tries=row.tries))

@@ -34,7 +34,7 @@ class Rows(BaseModel):
     model: str
     kind: Literal["charted", "model"]
     columns: list[str]
-    types: list[str]  # of the columns, as DuckDB names them
+    types: list[str]  # types of the columns, as DuckDB names them
     rows: list[list[Any]]
     total_rows: int
     version: int

@@ -23,7 +23,7 @@ async def alerts(atlas: Atlas, alert: int | None = None) -> Reply:
     shown = heads(items)
     if not shown:
         return Reply("No alert is open.", facts={"items": items}, next=["status"], holds="counts")
-    # what nobody has seen yet first, then what is worse, then what is newer
+    # alerts that nobody has seen first, then by severity, then the newest
     shown.sort(key=lambda a: (a["state"] != "open", a["severity"] != "high", -a["alert"]))
     rows = [
         [f"#{a['alert']}", a["title"], a["state"], when(a["opened_at"], zone), count(a["count"]), a["assignee"],

@@ -10,7 +10,7 @@ from bot.reply import Reply, Table
 from bot.skill import Skill, skill, skills
 from bot.strangers import MAY_SAY
 
-# what the examples are of, unless something else is there
+# names used in examples, unless the installation has others
 OF_DATASETS, OF_MODELS = "customers", "revenue_by_country"
 
 

@@ -38,11 +38,11 @@ def _brought_about(db: Session, cause: Alert, effect: Alert) -> bool:
     through = possible[cause.rule]
     if through is not None and through not in (cause.detail.get("touches") or ()):
         return False
-    if effect.rule == "freshness":  # what was old before runs failed is not old because they fail
+    if effect.rule == "freshness":  # data that were old before runs failed are not old because of the failures
         return cause.opened_at <= effect.opened_at
     if cause.opened_at <= effect.last_at:
         return True
-    # what keeps a dataset from being published may have done so for some time before it was seen
+    # the cause may have kept the dataset from being published before anybody saw it
     current = datasets.current_version(db, cause.dataset)
     return cause.rule not in AT_ONCE and (current is None or current.published_at < effect.last_at)
 

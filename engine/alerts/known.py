@@ -11,7 +11,7 @@ from engine.store.tables import Alert
 log = logging.getLogger("atlas.alerts")
 
 OF_MODELS = "unbuilt_model"  # the rule about what runs of several datasets build
-CONSTANTS = ("SEVERITY", "SPREADS", "BY_CLOCK", "MASKING", "OVER")  # of every rule
+CONSTANTS = ("SEVERITY", "SPREADS", "BY_CLOCK", "MASKING", "OVER")  # constants that every rule must have
 
 
 def usable_rules() -> Iterator[tuple[str, ModuleType]]:

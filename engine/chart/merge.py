@@ -28,7 +28,7 @@ class Merge:
 
     published: Files
     fresh: Files
-    rejected: pl.DataFrame  # of the key columns
+    rejected: pl.DataFrame  # values of the key columns
     key: list[str]
     columns: list[str]
     most_small: int = MOST_SMALL

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from core.models import ColumnType
 from engine.sql.sandbox import quoted
 
-Answer = Mapping[str, Any]  # what Soda measured, by its own names
+Answer = Mapping[str, Any]  # Soda's measurements, under Soda's names
 Count = Callable[[Answer, float], tuple[float, float, str | None]]  # with what is allowed: failed, tested, a note
 
 
@@ -27,7 +27,7 @@ class Check:
     weight: float
     soda: dict[str, Any] | None
     count: Count
-    fault: str = ""  # what is wrong with a row that fails: "email is no e-mail address"
+    fault: str = ""  # the fault of a row that fails: "email is not an e-mail address"
     failing: str | None = None
     holds: str | None = None  # the condition that people wrote
     duplicate_of: tuple[str, ...] = ()  # uniqueness: the columns that no two rows share

@@ -14,8 +14,9 @@ from engine.contract import score
 from engine.store import quality, runs
 from engine.store.tables import Check
 
-Rule = tuple[str, int]  # what a check says, and the how many-th it is that says so
-_PARTS = (("format",), ("values",), ("min", "max"), ("regex",))  # of a rule of validity: a check each
+Rule = tuple[str, int]  # a check's name, and its number among checks of that name
+# the parts of a validity rule; each is a check of its own
+_PARTS = (("format",), ("values",), ("min", "max"), ("regex",))
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Compared:
     contract: bool  # whether the contract says something else by now
     now: score.Scores
     before: score.Scores
-    earlier: dict[int, Check]  # what the same rule gave before, by the ordinal of the check now
+    earlier: dict[int, Check]  # the same rule's earlier result, by the number of the check now
 
 
 def with_the_run_before(db: Session, dataset: str, run: int) -> Compared | None:

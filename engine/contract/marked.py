@@ -22,8 +22,8 @@ from engine.sql import sandbox
 from engine.sql.sandbox import quoted, quoted_text
 
 KEY = "key"
-MOST_FILES = 25  # of one version: from here on they are written into one
-_BYTES = 16  # of a hash: among a billion values two are equal by chance once in 10^21 times
+MOST_FILES = 25  # files of one version; more are written into one
+_BYTES = 16  # bytes of a hash: among a billion values, two are equal by chance once in 10^21 times
 _NO_VALUE = "''::BLOB"  # the hash of a row that has no value to compare
 Progress = Callable[[int], None]
 

@@ -119,9 +119,7 @@ def _suffices(rows: Rows, check: Check, columns: dict[str, str]) -> bool:
     text = json.dumps(list(columns.values()))
     if any(name in text for name in rows.texts.values()):
         return False
-    return (
-        check.dimension == "completeness" or _named(rows, text).keys() <= plain
-    )  # what is masked is as empty as before
+    return check.dimension == "completeness" or _named(rows, text).keys() <= plain  # masking leaves empty cells empty
 
 
 def _named(rows: Rows, text: str) -> dict[str, str]:

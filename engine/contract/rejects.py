@@ -107,7 +107,8 @@ def find(
             return []
         try:
             _list(rows.connection, hard)
-        except duckdb.Error:  # what cannot be computed rejects nothing, and the score says that it was not measured
+        # a rule that cannot be computed rejects nothing, and the score says that it was not measured
+        except duckdb.Error:
             hard = [check for check in hard if _runs(rows.connection, check)]
             try:
                 _list(rows.connection, hard)

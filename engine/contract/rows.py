@@ -191,7 +191,7 @@ class Rows:
         self.seeks = seeks
         if seeks:  # it would take what comes twice out of a TRY, and its error with it
             connection.execute("SET disabled_optimizers = 'common_subexpressions'")
-        self.wrong: list[Wrong] = []  # what the rules of the contract say that cannot be
+        self.wrong: list[Wrong] = []  # mistakes in the rules of the contract
         self.sought: dict[tuple[str, str], Sought] = {}  # by column and target, of those that can be compared
         self.texts = {column: f"{LINE}_text_{number}" for number, column in enumerate(typed)}
         dated = [column for column in raw.types if raw.types[column].kind in ("date", "datetime")]

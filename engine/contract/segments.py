@@ -10,8 +10,8 @@ from engine.store import datasets, privacy
 from engine.store.tables import Check, Run
 
 FEWEST = 10  # rows that must share a value: fewer may be told by it
-NEARLY_ALL = 0.9  # of the rows that fail
-MOST_VALUES = 50  # of a column that tells groups apart
+NEARLY_ALL = 0.9  # share of the failing rows
+MOST_VALUES = 50  # different values of a column that tells groups apart
 MOST_COLUMNS = 12
 LONGEST = 40  # letters of a value
 

@@ -8,7 +8,7 @@ import polars as pl
 from core.models import ColumnType
 from engine.explore import types as column_types
 
-ENDLESS = r"(?i)^-?(?:infinity|nan)$"  # what a database may write in a column of numbers or times
+ENDLESS = r"(?i)^-?(?:infinity|nan)$"  # how databases write an infinite number or time
 _KINDS = (
     ColumnType("datetime", "%Y-%m-%d", zoned=True), ColumnType("datetime", "%Y-%m-%d"), ColumnType("date", "%Y-%m-%d"),
 )  # fmt: skip

@@ -22,7 +22,7 @@ FILE_ROWS = 125_000  # a part of Chart: half of one of Explore, so that workers 
 GROUP_ROWS = 62_500
 GROUP_BYTES = 64 << 20
 
-_LINES_KEPT = 5  # of each cause, to show where to look
+_LINES_KEPT = 5  # lines kept for each cause, to show where to look
 _REJECTS = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("raw", pa.string())])
 
 

@@ -10,11 +10,11 @@ import polars as pl
 
 from core.models import ColumnType
 
-DATE_FORMATS = ("%Y-%m-%d", "%d-%m-%Y", "%d.%m.%Y")  # those looked for in every column
+DATE_FORMATS = ("%Y-%m-%d", "%d-%m-%Y", "%d.%m.%Y")  # formats looked for in every column
 NARROW, WIDE = 18, 38  # digits of a decimal on both sides of the point
 SCALE = 18  # decimals
 
-# what people write where a number or a date is missing, so that it is null there and not wrong
+# how people write that a number or a date is missing: read as null
 MISSING = (
     r"(?i)[ \t\x{a0}]*(?:n/?a|n\.a\.|#n/a|#null!?|<na>|\(?null\)?|none|nil|nan|nat|\\n|-{1,3}|[\x{2013}\x{2014}]|\?+|\."
     r"|ingen|ukendt|unknown|ikke oplyst|ej oplyst|tbd)?[ \t\x{a0}]*"
@@ -93,7 +93,7 @@ def fits(column: pl.Expr, type_: ColumnType, *, whole: bool = False) -> pl.Expr:
     """Whether text is a value of the type; null where there is none. `whole`: nothing of it is cut off."""
     wanted = pattern(type_)
     if whole:
-        wanted = wanted.replace("[0-9]{1,9}", "[0-9]{1,6}")  # of a second
+        wanted = wanted.replace("[0-9]{1,9}", "[0-9]{1,6}")  # at most a microsecond
     looks_right = column.str.contains(f"^(?:{wanted})$")
     if type_.kind in ("date", "datetime"):
         day = column
@@ -248,7 +248,7 @@ def _day(text: pl.Expr, format_: str | None) -> pl.Expr:
     return pl.concat_str(century, year, *rest).str.to_date("%Y%m%d", strict=False)
 
 
-_TURN = "69"  # of years with two digits this is the first of the last century, as POSIX says
+_TURN = "69"  # two-digit years from here on are of the last century, as in POSIX
 
 
 def _capturing(format_: str, piece: str) -> str:

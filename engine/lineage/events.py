@@ -145,7 +145,7 @@ def event(
 
 def forward(url: str, payload: dict[str, Any], timeout: float = 3) -> Forwarded:
     """Sends one event to a server that speaks OpenLineage, such as Marquez; tries once."""
-    once = {"total": 0, "connect": 0, "read": False, "status_forcelist": []}  # what failed is raised as it is
+    once = {"total": 0, "connect": 0, "read": False, "status_forcelist": []}  # errors are raised as they are
     try:
         transport = HttpTransport(HttpConfig.from_dict({"url": url, "timeout": timeout, "retry": once}))
     except ValueError:

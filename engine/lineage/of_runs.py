@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from engine.navigate.models import Model
 
 Events = list[dict[str, Any]]
-LAYER = {"plan": "explore", "explore": "explore"}  # of the other steps but `navigate`: chart
+LAYER = {"plan": "explore", "explore": "explore"}  # all other steps but `navigate` belong to chart
 
 
 @dataclass(frozen=True)

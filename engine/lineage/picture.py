@@ -34,7 +34,7 @@ from engine.lineage.graph import ROWS as EVERY_ROW
 from engine.lineage.graph import Graph, Layer, Node, Way
 
 CARDS, ROWS = 48, 12  # more are told as "… and 37 more"
-_BESIDE, _FAR = 20, 5  # of one dataset's neighbours on one side; steps from the start
+_BESIDE, _FAR = 20, 5  # most neighbours of one dataset on one side; most steps from the start
 _UNIT = 10  # every card is a whole number of these high, so that the layout knows where its rows are
 _HEAD = 4
 _NARROW, _WIDE = 150.0, 340.0

@@ -63,7 +63,7 @@ class Plan:
         while node["type"] == "LOGICAL_MATERIALIZED_CTE":  # one in the other, as many as there are WITH
             inner, rest = node["children"]
             made = self.relation(inner)
-            if inner["type"] == "LOGICAL_AGGREGATE_AND_GROUP_BY":  # of a WITH that people write, it is a projection
+            if inner["type"] == "LOGICAL_AGGREGATE_AND_GROUP_BY":  # the WITH of a query is a projection
                 # the different rows around a correlated subquery: they are its parameters, and take nothing away
                 made = Relation([replace(value, outer=True) for value in made.columns], key=made.key)
             self.common[node["table_index"]] = made

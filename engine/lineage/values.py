@@ -9,7 +9,7 @@ Node = dict[str, Any]  # an object of DuckDB's plan
 
 LIGHT = "~"  # wrapped without being mixed: a cast, a rounding; "computed from", but still summed as itself
 _LARGEST = 2_000  # parts of a nested value that are told apart; beyond it, all of them flow together
-_AGGREGATES = {  # of a column itself, of an expression
+_AGGREGATES = {  # the aggregates of a column, and of an expression
     "sum": ("the sum of", "a sum over"),
     "avg": ("the average of", "an average over"),
     "count": ("the count of", "the count of"),

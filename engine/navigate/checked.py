@@ -53,7 +53,7 @@ def _new(model: Model, error: AtlasError, known: Columns, has: HasColumn) -> str
         try:
             build.planned(model, columns)
             break
-        except (BadPipeline, QueryStopped) as another:  # what is not about columns may come of the type
+        except (BadPipeline, QueryStopped) as another:  # the fault may be the type and not the column
             error = another
     return looked.new([".".join(pair) for pair in new], new[0][0]) if new else None
 

@@ -11,7 +11,7 @@ from core.pipeline_file import Mistake, read_text
 from engine.sql import sandbox
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_COMMENTS = re.compile(r"(?:\s*(?:--[^\n]*(?:\n|$)|/\*.*?\*/))*", re.DOTALL)  # those that a file begins with
+_COMMENTS = re.compile(r"(?:\s*(?:--[^\n]*(?:\n|$)|/\*.*?\*/))*", re.DOTALL)  # comments at the beginning of a file
 _COMMENT = re.compile(r"--([^\n]*)|/\*(.*?)\*/", re.DOTALL)
 _OWNER = re.compile(r"owner\s*:(.*)", re.IGNORECASE | re.DOTALL)
 LONGEST_OWNER = 64  # characters, as of a user's `owns`

@@ -22,7 +22,7 @@ from engine.sql import sandbox
 
 SCHEMA, COPIES = "navigate", "navigate_tables"
 LONGEST_NAME = 63  # bytes: PostgreSQL cuts off the rest without asking
-SWAP_SECONDS = 20.0  # so long a swap waits for who reads the view, half a second at a time: others queue behind it
+SWAP_SECONDS = 20.0  # how long a swap waits for readers of the view, half a second at a time: others queue behind it
 
 _TYPES = {
     "BOOLEAN": "bool", "TINYINT": "int2", "SMALLINT": "int2", "INTEGER": "int4", "BIGINT": "int8", "UTINYINT": "int2",
@@ -31,7 +31,7 @@ _TYPES = {
     "TIMESTAMP_S": "timestamp", "TIMESTAMP_MS": "timestamp", "BLOB": "bytea", "UUID": "uuid",
     "TIMESTAMP WITH TIME ZONE": "timestamptz",
 }  # fmt: skip
-# what PostgreSQL could not hold whole is text there: nanoseconds, bits
+# values that PostgreSQL could not hold whole are text there: nanoseconds, bits
 _NESTED = re.compile(r"(STRUCT|MAP|UNION)\(.*\)|.*\[\d*\]|JSON", re.DOTALL)
 
 _LAYOUT = f"""

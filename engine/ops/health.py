@@ -179,7 +179,7 @@ class Health:
         self._home = home
         self._asked: dict[str, Future[str]] = {}
         self._said: dict[str, str] = {}
-        self.workers: list[dict[str, Any]] = []  # who works and who does not, as far as anybody may know
+        self.workers: list[dict[str, Any]] = []  # the workers, as everybody may see them
         self._at = float("-inf")
         self._lock = threading.Lock()
 

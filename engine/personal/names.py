@@ -255,7 +255,7 @@ _WEAK_CUE = re.compile(
     r"(?i)(?:\bw/ |\b(?:fra|from|med|with|til|to|hos|ved|af|by|for|efter|mod|og|and|eller|or|mellem|between|end|than|via|vedr\.?|regarding|om|about|vores|our|min|my|"
     r"ask|spørg|baby|née|født|ref|mobilepay|afbud|apologies)[\s:,]{0,2}|\w:\s)$"
 )
-_SIGNED = re.compile(r"(?:[.!?)]\s*[-–—/|]{1,2}|\n\s*[-–—/]?)\s*$")  # what stands before a name at the end of a letter
+_SIGNED = re.compile(r"(?:[.!?)]\s*[-–—/|]{1,2}|\n\s*[-–—/]?)\s*$")  # signs before a name at the end of a letter
 _NOUN = re.compile(r"(?i)\b(?:the|a|an|this|new|den|det|denne|en|et|nye)\s$")
 _OPENS = re.compile(r"(?:^|[.!?:;\n\"“”(\[{|•>\0–—-])\s*$")  # after these a capital letter says nothing
 _CLAUSE = re.compile(r"(?i)\b(?:at|når|hvis|fordi|that|when|if|because|after|efter at)\s$")

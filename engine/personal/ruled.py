@@ -8,7 +8,8 @@ from core.pipeline import Action, ColumnPolicy
 from engine.explore.types import text_is_known
 from engine.personal.recognizer import recognizer
 
-_HIDES = {"partial": 2, "generalize": 2, "tokenize": 3, "hash": 3, "redact": 4}  # of a whole column
+# how much each action hides of a column
+_HIDES = {"partial": 2, "generalize": 2, "tokenize": 3, "hash": 3, "redact": 4}
 
 
 def found(verdict: Verdict) -> Verdict:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-# what people write where there is nothing to write
+# how people write that there is no value
 NULLISH = (
     r"(?i)^\s*(?:|null|none|nan|n/?a|na|nil|-+|\?+|ukendt|unknown|ingen|<na>|nat|\.|tbd|ej oplyst|ikke oplyst)\s*$"
 )

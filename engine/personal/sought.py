@@ -10,7 +10,7 @@ import pyarrow as pa
 from engine.sql.child import Died
 
 MaskValues = Callable[[str, pl.Series], pl.Series]
-_SIZES = struct.Struct(">IQ")  # of the column's name in bytes, and the number of values
+_SIZES = struct.Struct(">IQ")  # length of the column's name in bytes, and number of values
 
 
 def question(column: str, values: pl.Series) -> bytes:

@@ -30,7 +30,7 @@ log = logging.getLogger("atlas.runs")
 FROM_SOURCE = ("plan", "explore")
 BEFORE_SQL = ("plan", "explore", "remask")  # soon after these steps a run needs the child that runs SQL
 UNTIL_CONTRACT = ("plan", "explore", "verdicts", "rejects", "contract")
-STEPS_UNTIL_PUBLISH = (*UNTIL_CONTRACT, "chart")  # what is published may be another version by now: merged anew
+STEPS_UNTIL_PUBLISH = (*UNTIL_CONTRACT, "chart")  # another version may have been published meanwhile: it is merged anew
 
 
 def start(
@@ -127,7 +127,7 @@ def _again(
 ) -> tuple[Run, bool]:  # fmt: skip
     explored = runs.results(db, old.id, "explore")
     if not all(explored):
-        keep = ()  # what there is to read may be something else by now
+        keep = ()  # the source may have changed meanwhile
     if (plan and not plan["replay"]) or (keep and not all(map(increment.raw_is_there, explored))):
         raise Refused(
             f"The raw rows of run `#{old.id}` are gone: they are kept {pipeline.privacy.raw_retention_days} days.",

@@ -25,7 +25,7 @@ log = logging.getLogger("atlas.schedules")
 
 LOOK_SECONDS = 1.0
 RAN_AHEAD = timedelta(days=1)  # a clock by so much was wrong; by less, it may just have been corrected
-BY = "schedule"  # who asked for the runs
+BY = "schedule"  # the name under which schedules ask for runs
 
 
 @dataclass(frozen=True)

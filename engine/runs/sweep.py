@@ -22,7 +22,8 @@ EVERY_SECONDS = 3600.0
 ORPHANS_KEPT_SECONDS = 24 * 3600.0  # a reader may still be in the middle of a version that was current a moment ago
 UNMASKED_KEPT_SECONDS = 600.0  # if another run is active: it may read a table that has just been masked anew
 _RUN = re.compile(r"run-(\d+)")
-_ATTEMPT = re.compile(r"(rejected-|contract-|merge-)?(\d{5})-(\d+)")  # what an attempt at a part leaves in the raw zone
+# names of files that an attempt at a part leaves in the raw zone
+_ATTEMPT = re.compile(r"(rejected-|contract-|merge-)?(\d{5})-(\d+)")
 _STEP = {None: "explore", "rejected-": "rejects", "contract-": "contract", "merge-": "merge"}
 
 
@@ -58,7 +59,7 @@ def sweep(home: Home, now: float | None = None) -> int:
                 orphan = file.resolve() not in in_use and _run_of(file) not in active
                 if orphan and _age(file, at) > ORPHANS_KEPT_SECONDS:
                     gone += _remove(file)
-        for left in zone.glob("*/run-*.spill"):  # of a query whose process was killed
+        for left in zone.glob("*/run-*.spill"):  # left by a query whose process was killed
             with apart(f"a spilled file of {left.parent.name}"):
                 if _run_of(left) not in active and _age(left, at) > ORPHANS_KEPT_SECONDS:
                     gone += _remove(left)

@@ -33,8 +33,8 @@ log = logging.getLogger("atlas.worker")
 
 PULSE_SECONDS = 0.5
 LOOK_SECONDS = 5.0  # between two looks whether this process may work
-PATIENCE = {"socket_timeout": 5, "socket_connect_timeout": 5}  # of Redis, in seconds
-AWAY_SECONDS = 30.0  # so long a broker that did not answer is not asked again
+PATIENCE = {"socket_timeout": 5, "socket_connect_timeout": 5}  # time-outs of Redis, in seconds
+AWAY_SECONDS = 30.0  # how long a broker that did not answer is left alone
 LAST = 19  # the niceness of what has the least right to a core
 
 
@@ -46,7 +46,7 @@ def celery_app(home: Home) -> Celery:
         # an embedded broker is shared by the whole process: each engine in it listens to its own queue
         task_default_queue=f"atlas-{uuid.uuid4().hex}" if url == broker.URL else "atlas",
         task_ignore_result=True,
-        task_publish_retry=False,  # who sends does the work instead, or sends again soon
+        task_publish_retry=False,  # no retry: the sender does the work itself, or sends again soon
         task_acks_late=False,  # the lease is the only recovery
         worker_prefetch_multiplier=1,
         worker_enable_prefetch_count_reduction=False,  # after a lost connection a consumer took no message any more
@@ -132,7 +132,7 @@ class Worker:
         """
         self.home, self.app, self._gives_way, self.only_asks = home, app, gives_way, only_asks
         self.why_not: Misconfigured | None = None  # why this process does no work
-        self._fingerprint = ""  # of the masking key with which it works
+        self._fingerprint = ""  # fingerprint of the masking key in use
         self._started = self._begun = False
         self._told: str | None = None
         self._said = float("-inf")
@@ -141,7 +141,7 @@ class Worker:
         self._held: dict[tuple[int, int], Held] = {}
         self._busy: set[int] = set()  # the threads that work on parts
         self._lock = threading.Lock()
-        self._ending = False  # what runs may end, nothing begins
+        self._ending = False  # running parts may end, no other begins
         self._stopping = threading.Event()
         self._duties = Duties(self._stopping, self._lives)
         self._controller: WorkController | None = None

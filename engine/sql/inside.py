@@ -84,7 +84,7 @@ def main() -> None:
     child.inside = True
     channel = socket.socket(fileno=os.dup(0))
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):  # what a library prints must not stand among the answers
+    for number in (0, 1, 2):  # the output of a library must not get among the answers
         os.dup2(nowhere, number)
     parent = _Parent(channel)
     hello: Hello = pickle.loads(parent.next()[1])  # noqa: S301 - the parent started this process

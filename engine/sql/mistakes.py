@@ -114,7 +114,7 @@ def _several(found: re.Match[str]) -> str:
     return f"Several of its tables have a column `{found[1]}`. Write {' or '.join(f'`{way}`' for way in ways)}."
 
 
-# what DuckDB's first line says -> what we say; names of columns, tables and functions are all that is taken over
+# DuckDB's first line -> our words; only names of columns, tables and functions are taken over
 _WORDS: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (r'Column "(.+?)" does not exist on (?:left|right) side of join',
      lambda it: f"USING names `{it[1]}`, which one side of the join does not have."),

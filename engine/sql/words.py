@@ -48,7 +48,7 @@ _LARGEST = 1_000  # letters, or values a group, that one call may ask for
 _SIZES = {"lpad": 1, "rpad": 1, "repeat": 1, "to_base": 2, "bar": 3, "approx_top_k": 1, "lttb": 2}  # argument from 0
 _GROWING = frozenset(["repeat", "lpad", "rpad"])
 _FORMATS = frozenset(["format", "printf"])
-_WIDTH = re.compile(r"\d{4,}|\*|\{[^{}]*\{")  # of a thousand letters or more, or taken from a value
+_WIDTH = re.compile(r"\d{4,}|\*|\{[^{}]*\{")  # a width of a thousand letters or more, or taken from a value
 
 
 @cache

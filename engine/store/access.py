@@ -39,7 +39,7 @@ def rights(role: str) -> frozenset[str]:
     return frozenset(own | RIGHTS["operator"] if role == "steward" else own)
 
 
-OWNER = rights("steward") | {"grant"}  # what an owner may do with their own dataset
+OWNER = rights("steward") | {"grant"}  # rights of an owner on their own dataset
 ALL_RIGHTS = OWNER.union(*map(rights, ROLES))
 
 # users

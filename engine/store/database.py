@@ -184,7 +184,7 @@ def _server(url: str) -> Engine:
     # a schema with the user's own name would come first by default, and ALTER ROLE can set any search path
     address = make_url(_psycopg(url))
     options = {"options": f"{address.query.get('options', '')} -c search_path=public"}
-    # what a statement was given may be somebody's data: errors go without it
+    # parameters of a statement may be personal data: errors do not hold them
     engine = create_engine(
         address,
         pool_size=10,

@@ -34,7 +34,7 @@ class Snapshot:
     inputs: dict[str, int] = field(default_factory=dict)
     base: int | None = None  # the version it builds upon
     cursor: dict[str, Any] | None = None  # how far the source was read
-    marks: dict[str, Any] | None = None  # what its rows say of each rule
+    marks: dict[str, Any] | None = None  # marks: which rows fail which rule
 
 
 def publish(db: Session, snapshot: Snapshot) -> Version:

@@ -52,7 +52,7 @@ class Now:
     """What is so at this moment."""
 
     runs: dict[str, int]  # active ones by state
-    taken_over: int  # of the active ones
+    taken_over: int  # active runs that were taken over
     parts: dict[str, int]  # ready and running ones
     waiting: float  # seconds since the run with ready parts that has waited longest moved
     overdue: float  # seconds that a wake-up call should have been sent ago
@@ -69,7 +69,7 @@ def with_ended(db: Session, before: Ended) -> Ended:
     newest = db.scalar(select(func.max(Run.id))) or 0
     top = range(max(newest - LATE, 0) + 1, newest + 1)
     seen = set(db.scalars(select(Run.id).where(Run.id.in_(top)))) if top else set()
-    still = runs.active(db) | (set(top) - seen)  # what is not seen is not committed yet, or never will be
+    still = runs.active(db) | (set(top) - seen)  # a missing id is not committed yet, or never will be
     ended = sorted(so_far.open - still)
 
     def new(run: InstrumentedAttribute[int]) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from engine.store import clock
 from engine.store.tables import Said
 
 KEPT = timedelta(days=1)  # how long a key is known; nothing is begun anew after it, its writes would be new ones too
-MOST_TRIES = 10  # what kills the bot each time, or cannot be posted, is not tried for ever
+MOST_TRIES = 10  # a message that kills the bot, or cannot be posted, is not tried for ever
 
 
 @dataclass(frozen=True)

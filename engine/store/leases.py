@@ -16,8 +16,9 @@ from engine.store.tables import Part, Run
 MOST_TRIES = 3
 MOST_AT_ONCE = 4  # parts of one source: more would be a burden to it
 WAKE_AGAIN = timedelta(seconds=5)  # a wake-up may get lost; a ready part is called again after this
-LONGEST_WAIT = max(WAKE_AGAIN, timedelta(seconds=2**MOST_TRIES))  # what waits longer: the clock was set back
-CALLED_AT_ONCE = 32  # so many calls may be under way: of hundreds of parts each would be called every 5 s
+# a longer wait can only mean that the clock was set back
+LONGEST_WAIT = max(WAKE_AGAIN, timedelta(seconds=2**MOST_TRIES))
+CALLED_AT_ONCE = 32  # most wake-ups under way: otherwise each of hundreds of parts would be sent again every 5 s
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Claim:
     spec: dict[str, Any]
     token: int
     attempt: int
-    request_id: str | None = None  # of the request that the run comes from
+    request_id: str | None = None  # id of the request that started the run
 
 
 def due(db: Session) -> list[int]:

@@ -70,7 +70,8 @@ def failed(db: Session, number: int, token: int, reason: str, retry: bool, now: 
     """A message could not be sent: it is kept, and tried again, by another way if there is one. Raises as `sent`."""
     row = _held(db, number, token)
     pause = min(timedelta(seconds=2.0 ** min(row.failures + 1, 10)), LONGEST_PAUSE)
-    row.due_at = max(now + pause, row.lease_until or now)  # what has failed may still arrive, and is looked for then
+    # a message that failed may still arrive: the next try looks for it first
+    row.due_at = max(now + pause, row.lease_until or now)
     row.failures, row.error, row.lease_until = row.failures + 1, reason, None
     if not retry and row.ref is not None:
         row.ref, row.due_at = None, now  # the message is gone: another is sent

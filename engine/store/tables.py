@@ -55,7 +55,7 @@ class User(Table):
     created_at: Mapped[datetime]
     active: Mapped[bool] = mapped_column(default=True, server_default=true())
     password: Mapped[Words | None]  # its argon2 hash; without one nobody signs in with a password
-    generation: Mapped[int] = mapped_column(default=0, server_default="0")  # of another one, no access token holds
+    generation: Mapped[int] = mapped_column(default=0, server_default="0")  # raised to end all access tokens
     owns: Mapped[list[str]] = mapped_column(default=list, server_default="[]")  # names of owners this person is one of
 
 
@@ -236,7 +236,7 @@ class Version(Table):
     inputs: Mapped[dict[str, Any]]  # dataset -> version id it was built from
     base_id: Mapped[int | None]  # the version of the same dataset that it builds upon; null = it stands alone
     cursor: Mapped[dict[str, Any] | None] = mapped_column(KeptDict(none_as_null=True))  # how far its source was read
-    # of rows that are merged: the files that say what each row says of each rule, and by which key
+    # for merged versions: the files of marks (which rows fail which rule), and their key
     marks: Mapped[dict[str, Any] | None] = mapped_column(KeptDict(none_as_null=True))
 
 
@@ -302,7 +302,7 @@ class Run(Table):
     full: Mapped[bool]
     requested_by: Mapped[str]
     retry_of: Mapped[int | None]
-    request_id: Mapped[str | None]  # of the request that started it: its log lines say the same
+    request_id: Mapped[str | None]  # id of the request that started it; its log lines have the same
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -370,7 +370,7 @@ class Schedule(Table):
     next_at: Mapped[datetime] = mapped_column(index=True)
     last_at: Mapped[datetime | None]
     run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))  # that it started or joined the last time
-    note: Mapped[Words | None]  # what was unusual about the last time
+    note: Mapped[Words | None]  # what was unusual about the last firing
 
 
 class DeadLetters(Table):
@@ -465,8 +465,8 @@ class Check(Table):
     tested: Mapped[float]
     weight: Mapped[float]
     note: Mapped[Words | None]
-    fault: Mapped[Words]  # what is wrong with the rows that fail
-    newest: Mapped[float | None]  # of a check of times: the newest there is, in seconds since 1970
+    fault: Mapped[Words]  # the fault of the rows that fail
+    newest: Mapped[float | None]  # the newest time that a check of times has seen, in seconds since 1970
 
 
 # lineage
@@ -553,8 +553,8 @@ class Alert(Table):
     spreads: Mapped[bool]  # the same downstream may come of it
     title: Mapped[Words]
     cause: Mapped[Words]
-    detail: Mapped[dict[str, Any]]  # what the rule keeps for the next look
-    next: Mapped[list[str]]  # what one can say about it
+    detail: Mapped[dict[str, Any]]  # notes of the rule for its next look
+    next: Mapped[list[str]]  # commands that help
     state: Mapped[str]  # open acknowledged assigned snoozed resolved closed
     count: Mapped[int]
     run_id: Mapped[int]  # that showed it last; no foreign key: it would wait for whoever ends that run, and they for us

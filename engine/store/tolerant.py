@@ -9,7 +9,7 @@ from sqlalchemy import JSON, DateTime, Double, Table, TypeDecorator
 from sqlalchemy.engine import Dialect
 
 log = logging.getLogger("atlas.store")
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # of a time that cannot be read: what ended, has ended
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # stands for a time that cannot be read, so that what has ended stays ended
 _named: set[str] = set()
 
 

@@ -18,7 +18,7 @@ BLOCKS, SECTION, MESSAGE = 50, 3_000, 13_000  # blocks a message, characters a s
 BUTTONS, LABEL, VALUE = 25, 75, 2_000  # buttons a row, characters on one and behind one
 TITLE, NOTICE = 300, 300  # characters of a title, and of what stands in a notification
 CELL, FOLDS = 48, 4  # characters of a cell's line, and its lines
-TEXT, TABLE = 6_000, 5_400  # of a message's characters, those of its text and of its table
+TEXT, TABLE = 6_000, 5_400  # the most characters of a message's text, and of its table
 _CODE = re.compile(r"`([^`\n]+)`")
 _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 

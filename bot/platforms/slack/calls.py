@@ -23,7 +23,7 @@ LATER = frozenset(
     "token_revoked invalid_auth not_authed account_inactive missing_scope".split()
 )
 
-BROKE = ("internal_error", "fatal_error")  # of which Slack says that some of it may have been done
+BROKE = ("internal_error", "fatal_error")  # errors after which, says Slack, part of the call may have been done
 READS = ("auth.test", "conversations.history", "conversations.replies")  # these take no JSON
 
 Answer = dict[str, Any]

@@ -49,7 +49,7 @@ class Slack(connector.Connector):
         self.calls = Calls(config["bot_token"], config["api_url"])
         self.poster = Poster(self.calls, config["api_url"])
         self.teams: frozenset[str] = frozenset(config.get("teams") or ())
-        self.me: dict[str, Any] = {}  # what Slack says the token is: team, user, bot
+        self.me: dict[str, Any] = {}  # the identity behind the token: team, user, bot
         self.app = self._listening()
         self._socket: AsyncSocketModeHandler | None = None
         secret = config.get("signing_secret")
@@ -71,7 +71,7 @@ class Slack(connector.Connector):
 
     async def _listen(self) -> None:
         """Signs in where that failed at the start, and says if Slack cannot be heard."""
-        if not self.me:  # what comes meanwhile is sent again later by Slack
+        if not self.me:  # Slack sends later what comes meanwhile
             await self._enter()
         if not (token := self.config.get("app_token")):
             return
@@ -119,7 +119,7 @@ class Slack(connector.Connector):
         """Posts to a channel or a person, or edits what was posted; the same key is never posted twice."""
         return await self.poster.post(target, reply, ref=ref, key=key, look=True)
 
-    # what Slack says
+    # messages from Slack
 
     def _listening(self) -> AsyncApp:
         async def who() -> AuthorizeResult:  # Slack was asked at the start

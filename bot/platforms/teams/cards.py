@@ -18,8 +18,8 @@ from bot.words import clean, one_line
 
 VERSION = "1.5"
 MESSAGE = 25_000  # bytes of a message, as it is sent; Teams takes about 28,000
-# of these, bytes of its parts; what they leave is a picture's
-ENVELOPE = 2_500  # who it is from and where it goes
+# bytes of the parts of a message; the rest is left for a picture
+ENVELOPE = 2_500  # sender and receiver
 TITLE, STEPS, TEXT, TABLE, FILES, BUTTONS = 1_200, 2_000, 4_500, 10_000, 2_000, 2_500
 LABEL, CELL = 75, 60  # characters on a button and in a cell
 MOST = 6  # buttons a card

@@ -85,7 +85,7 @@ class Teams(connector.Connector):
         place = await self.poster.find(target) if ref is None else json.loads(ref)
         return await self.poster.say(place, reply, ref=ref, key=key, look=True)
 
-    # what Teams says
+    # messages from Teams
 
     async def _hear(self, body: dict[str, Any]) -> Response:
         """What was said is stored, then acknowledged; the answer comes later. Raises KeyError for what is nothing."""

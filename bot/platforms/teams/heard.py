@@ -12,7 +12,7 @@ Body = Mapping[str, Any]
 Place = dict[str, Any]
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
-SAY = "say"  # what a button's command stands under
+SAY = "say"  # the key of a button's command
 
 
 def tenants(body: Body) -> set[str]:

@@ -18,7 +18,7 @@ KNOWN = 2 * 86_400.0  # seconds that a posted message is known by its key
 GONE = ("Teams answered 404", "ActivityNotFoundInConversation", "MessageNotFound", "NotFound")
 KINDS = {"image": "image/png", "pdf": "application/pdf"}
 BY_NAME = {".csv": "text/csv", ".txt": "text/plain"}
-ANYWHERE = "teams anywhere"  # what is the same for all channels of a tenant
+ANYWHERE = "teams anywhere"  # a key that holds for all channels of a tenant
 
 Place = dict[str, Any]
 

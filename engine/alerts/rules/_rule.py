@@ -17,13 +17,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 ROWS = "rows"  # touched by what keeps a version from being published
-# what is published of such a dataset is old, or lacks rows that others refer to
+# the published version of such a dataset is old, or lacks rows that others refer to
 NOT_AS_IT_SHOULD_BE = {
     "failed_run": ROWS, "refused_run": None, "low_score": None, "freshness": None, "lost_rows": None,
     "falling_score": None,
 }  # fmt: skip
 NOT_PUBLISHED = {"failed_run": ROWS, "refused_run": None, "low_score": None}
-AT_ONCE = ("lost_rows", "falling_score", "schema_drift")  # of what is published: they change nothing before
+# rules about the published version: they change nothing before it is published
+AT_ONCE = ("lost_rows", "falling_score", "schema_drift")
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,12 @@ class Problem:
 
     title: str
     cause: str
-    next: tuple[str, ...] = ()  # what one can say about it
+    next: tuple[str, ...] = ()  # commands that help
     what: str = ""  # tells problems of one rule and dataset apart: a column
     detail: Mapping[str, Any] = field(default_factory=dict)  # JSON, to be remembered at the next look
     comes_of: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     # dataset -> rules whose alerts about it can be the cause; a name there must be among what the alert `touches`
-    touches: tuple[str, ...] = ()  # what an alert of this problem changes for others: columns
+    touches: tuple[str, ...] = ()  # columns that this problem changes for other datasets
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Facts:
     error: Mapping[str, Any] = field(default_factory=dict)
     rows_in: int | None = None
     rows_rejected: int | None = None
-    rows: int | None = None  # of the version it has published
+    rows: int | None = None  # rows of the version that the run has published
     rows_before: int | None = None
     unbuilt: Mapping[str, str] = field(default_factory=dict)  # models that could not be built after it, and why
     blamed: frozenset[str] = frozenset()  # datasets that rules name which fail in more rows than in the last good run

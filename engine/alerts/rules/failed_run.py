@@ -6,7 +6,7 @@ from engine.alerts.rules._rule import ROWS, Facts, Problem
 SEVERITY, SPREADS, BY_CLOCK, MASKING = "high", True, False, False
 OVER = "{dataset} runs again"
 
-LAYER = {"plan": "explore", "explore": "explore", "navigate": "navigate"}  # of the other steps: chart
+LAYER = {"plan": "explore", "explore": "explore", "navigate": "navigate"}  # all other steps belong to chart
 
 
 def problems(facts: Facts) -> list[Problem]:

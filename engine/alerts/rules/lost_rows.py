@@ -5,7 +5,7 @@ from engine.alerts.rules._rule import Facts, Problem
 SEVERITY, SPREADS, BY_CLOCK, MASKING = "high", True, False, False
 OVER = "the rows are back"
 
-SHARE, LEAST = 0.5, 20  # of the rows before, if there were so many
+SHARE, LEAST = 0.5, 20  # share of the rows before that must be lost, and how many there must have been
 
 
 def problems(facts: Facts) -> list[Problem] | None:

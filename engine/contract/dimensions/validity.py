@@ -50,7 +50,7 @@ def _failing(rule: ValidityRule, column: str, kind: str, written: str) -> Iterat
         allowed = ", ".join(str(value) if numbers else quoted_text(str(value)) for value in rule.values)
         count = len(rule.values)
         words = f"one of {count} values" if count > 1 else str(rule.values[0])
-        # of dates, the one that stands in the file is meant, or the same by ISO 8601
+        # a date may be written as in the source, or as in ISO 8601
         also = f" AND {written} NOT IN ({allowed})" if kind in ("date", "datetime") else ""
         yield f"is {words}", f"is not {words}", f"{column if numbers else text} NOT IN ({allowed}){also}"
     number = column if numeric else _number(text)

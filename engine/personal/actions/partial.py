@@ -6,7 +6,7 @@ import polars as pl
 
 from engine.personal.actions.redact import label
 
-# what a shortened cell may hold, from end to end: whatever else stands in it would be left as it was
+# the whole of a cell that can be shortened: any other part would stay in clear
 _BETWEEN = r"[\s,;/|&+]*"
 _LEFT = {
     "EMAIL": rf"(?:{_BETWEEN}\*\*\*@[^\s@,;/|&+<>()]+)+{_BETWEEN}",
