@@ -117,7 +117,7 @@ async def _talk(
             code = await talk(bot)
     finally:
         if not await asyncio.to_thread(atlas.close):
-            # a thread that does not end, perhaps with somebody else's run, would hold the process: another goes on
+            # a worker thread that never ends would keep the process alive; another worker takes its part over
             sys.stdout.flush()
             os._exit(code)
     return code

@@ -94,7 +94,7 @@ class Caller:
                 yield None
 
     def check(self, at: Address) -> None:
-        """Raises Refused if an address that a server named is none of the source's."""
+        """Raises Refused if an address that a server named does not belong to the source."""
         if at.place not in self._allowed:
             raise Refused(
                 f"`{self._start.name}` leads to another host, `{at.host}:{at.port}`.",

@@ -203,11 +203,11 @@ class Declared(Strict):
     @model_validator(mode="after")
     def belongs_to_its_type(self) -> "Declared":
         if self.decimal is not None and self.type not in ("integer", "decimal"):
-            raise ValueError(f"`decimal` says how numbers are written, and {self.type} is none; leave it out")
+            raise ValueError(f"`decimal` says how numbers are written, and {self.type} is not a number; leave it out")
         if self.format is None:
             return self
         if self.type not in ("date", "datetime"):
-            raise ValueError(f"`format` says how dates are written, and {self.type} is none; leave it out")
+            raise ValueError(f"`format` says how dates are written, and {self.type} is not a date; leave it out")
         both = {"%d", "%m"} <= set(re.findall("%.", self.format))
         if not both or not re.fullmatch(_DAYS + (_CLOCK if self.type == "datetime" else ""), self.format):
             clock = ' and a clock if you like: "%d-%m-%Y %H:%M"' if self.type == "datetime" else ""

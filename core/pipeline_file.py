@@ -208,7 +208,7 @@ def _plain(document: Any) -> Any:
         if isinstance(value, int) and value.bit_length() > 64:  # Python writes out no number of 4300 digits
             raise MistakeAt(where, "is a number that is too large")
         if isinstance(value, str) and re.search("[\x00\ud800-\udfff]", value):
-            raise MistakeAt(where, "holds a character that is none")
+            raise MistakeAt(where, "contains a character that is not valid")
         for kind in (bool, int, float, str):
             if isinstance(value, kind):
                 return kind(value)

@@ -1,4 +1,4 @@
-"""Alerts: what is wrong, since when, and who sees to it."""
+"""Alerts: what is wrong, since when, and who is working on it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal

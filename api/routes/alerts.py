@@ -90,7 +90,7 @@ def snooze_alert(alert: Number, wanted: Snooze, home: HomeDep, caller: Handler) 
 
 @router.post("/{alert}/assign")
 def assign_alert(alert: Number, wanted: Assignee, home: HomeDep, caller: Handler) -> answers.Alert:
-    """Say who is to see to it."""
+    """Make somebody responsible for an alert."""
     return _done(
         home, alert, caller, "alert.assign",
         lambda db: people.assign(db, alert, people.named(db, wanted.user, caller.identity), caller.name),

@@ -35,7 +35,7 @@ def subscribe(name: Name, home: HomeDep, caller: Annotated[Caller, needs("read:q
 
 @router.delete("", status_code=204)
 def unsubscribe(name: Name, home: HomeDep, caller: Annotated[Caller, needs("read:quality")]) -> None:
-    """Hear of them no longer."""
+    """Stop alerts about a dataset."""
     assert caller.user is not None
     with home.database.write() as db:
         people.unsubscribe(db, caller.user, name)

@@ -146,7 +146,7 @@ def _model(name: str, path: Path, known: Collection[str], datasets: Collection[s
 def _comment(text: str) -> tuple[str, str | None]:
     """The description and the declared owner, from the comments that a file begins with.
 
-    Raises BadPipeline for an owner that is none, or is declared twice.
+    Raises BadPipeline for an owner that is not valid, or is declared twice.
     """
     words, declared = list[str](), None
     for number, line in _lines(text):

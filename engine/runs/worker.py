@@ -65,15 +65,16 @@ class Wakeups:
     """Sends the wake-up calls that are due. Any process may send any of them, and twice does no harm."""
 
     def __init__(self, home: Home, app: Celery, instead: Callable[[int], bool] | None = None) -> None:
-        """`instead` is called with the number of a part when the broker is away; says whether it is worked on."""
+        """`instead` is called with the id of a part if the broker is away; it returns whether somebody works on the part."""
         self.home, self.app, self.instead = home, app, instead
         self._away_until = 0.0  # the broker did not answer
         self._unheard_until = 0.0  # it did, and nobody came
 
     def send(self, *, late: bool = False, keep: bool = False) -> int | None:
-        """`late`: what is due was called in vain, or never; whoever can works on it without a message.
+        """Sends the wake-ups that are due.
 
-        With `keep` the first is not called but returned: whoever asks works on it.
+        `late`: earlier wake-ups were lost or never sent, so any process with a free thread does the part directly.
+        `keep`: the first part is not sent but returned, and the caller works on it.
         """
         with self.home.database.read() as db:
             if not leases.has_due(db):
@@ -100,7 +101,7 @@ class Wakeups:
         return kept
 
     def try_to_send(self) -> None:
-        """The same, for those who need not know: what is ready is in the database, and is called again."""
+        """Sends them if the broker answers. If not, nothing is lost: the parts stay ready and are sent again."""
         try:
             self.send()
         except OperationalError as error:
@@ -126,9 +127,9 @@ class Worker:
     """Works on whatever part is ready: a Celery consumer with threads, and a pulse that keeps leases alive."""
 
     def __init__(self, home: Home, app: Celery, *, gives_way: bool = False, only_asks: bool = False) -> None:
-        """`gives_way`: to other threads of this process, which answer people; what it computes with does the same.
+        """`gives_way`: work threads have a lower priority than the threads that answer people.
 
-        `only_asks`: a process of a person, who may also ask without being able to work.
+        `only_asks`: a person's own process, such as a chat; it may start runs without being able to work on them.
         """
         self.home, self.app, self._gives_way, self.only_asks = home, app, gives_way, only_asks
         self.why_not: Misconfigured | None = None  # why this process does no work

@@ -36,10 +36,9 @@ class Claim:
 
 
 def due(db: Session) -> list[int]:
-    """Parts whose wake-up call is due, in the order in which they are to be worked on; whoever gets them here sends it.
+    """Ids of the parts whose wake-up is due, in work order. The caller must send the wake-ups.
 
-    No more than are likely to find a worker, and of one source no more than may be worked on: whoever has finished
-    one looks for more.
+    Capped at CALLED_AT_ONCE, and at MOST_AT_ONCE for each source: a worker that has finished a part asks for the next.
     """
     now = clock.now(db)
     first = list(db.scalars(_to_be_called(now).limit(_may_be_called(db, now))))
@@ -54,10 +53,10 @@ def has_due(db: Session) -> bool:
 
 
 def not_begun(db: Session) -> int | None:
-    """A part that was called and that nobody has begun with, the first that was called; None if its source is busy."""
+    """The part that was called first and not begun yet; None if there is none or its source is busy."""
     busy = select(Part.lane).where(Part.state == "running", Part.lane.is_not(None)).group_by(Part.lane)
     room = or_(Part.lane.is_(None), Part.lane.not_in(busy.having(func.count() >= MOST_AT_ONCE)))
-    # one that is tried again was not called yet: it waits for its time
+    # a part that is tried again waits for its time and has not been called yet
     query = select(Part.id).where(*_is_called(clock.now(db)), Part.attempt == 0, room)
     work = _at_work()
     query = query.outerjoin(work, work.c.run_id == Part.run_id)
@@ -78,7 +77,7 @@ def _to_be_called(now: datetime) -> Select[int]:
 
 
 def _at_work() -> Subquery:
-    """How many parts of a run are worked on: who has few comes first, so that a small run never waits for a large."""
+    """Running parts by run. Runs with the fewest go first, so that a small run never waits for a large one."""
     query = select(Part.run_id, func.count().label("parts")).where(Part.state == "running")
     return query.group_by(Part.run_id).subquery()
 
@@ -104,7 +103,7 @@ def claim(db: Session, part: int, owner: str, lease: float) -> Claim | None:
         # called again as soon as another part of this source has ended
         db.execute(update(Part).where(Part.id == part, Part.state == "ready").values(wake_at=now))
         return None
-    # the run before its parts, as everywhere: else two could wait for each other
+    # the run is locked before its parts, in the same order everywhere, so that there is no deadlock
     its_run = select(Part.run_id).where(Part.id == part, Part.state == "ready").scalar_subquery()
     db.execute(update(Run).where(Run.id == its_run, Run.state == "queued").values(state="running", started_at=now))
     query = (

@@ -130,8 +130,8 @@ def read(folder: Path, text: str) -> Pipeline:
         ("key: a: b", "4: mapping values are not allowed here"),
         ("quality:\n\tcompleteness: [a]", "5: while scanning for the next token found a tab; indent with spaces"),
         ("---\nname: b", "4: expected a single document in the stream but found another document"),
-        ('description: "a\\0b"', "4: `description`: holds a character that is none"),
-        ('description: "\\ud800"', "4: `description`: holds a character that is none"),
+        ('description: "a\\0b"', "4: `description`: contains a character that is not valid"),
+        ('description: "\\ud800"', "4: `description`: contains a character that is not valid"),
         ("description: " + "[" * 2000 + "]" * 2000, "4: is nested too deeply"),
     ],
 )

@@ -58,7 +58,7 @@ class Slack(connector.Connector):
     # opsdroid's duties
 
     async def connect(self) -> None:
-        """Asks Slack who the token is. Raises CannotPost for a token that is none."""
+        """Asks Slack who the token is. Raises CannotPost for a token that is not valid."""
         try:
             await self._enter()
         except CannotPost as problem:

@@ -51,7 +51,7 @@ class Teams(connector.Connector):
     # opsdroid's duties
 
     async def connect(self) -> None:
-        """Signs in. Raises CannotPost for an app or a secret that is none."""
+        """Signs in. Raises CannotPost for an app or a secret that is not valid."""
         try:
             await self._tokens.fresh()
         except Answered as problem:

@@ -39,7 +39,7 @@ def place(body: Body) -> Place:
 def message(body: Body) -> Heard | None:
     """A message or a click: the command stands in the button, the rights are those of whoever clicks.
 
-    None for what nobody said: another bot's message, a form that is none of ours. Raises KeyError.
+    None if nobody said it: another bot's message, or a form that is not ours. Raises KeyError.
     """
     sender, where = body["from"], place(body)
     if sender["id"].startswith("28:") or sender.get("role") == "bot":
