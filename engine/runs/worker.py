@@ -65,7 +65,7 @@ class Wakeups:
     """Sends the wake-up calls that are due. Any process may send any of them, and twice does no harm."""
 
     def __init__(self, home: Home, app: Celery, instead: Callable[[int], bool] | None = None) -> None:
-        """`instead` is called with the id of a part if the broker is away; it returns whether somebody works on the part."""
+        """`instead` is called with the id of a part if the broker is away; returns whether somebody works on it."""
         self.home, self.app, self.instead = home, app, instead
         self._away_until = 0.0  # the broker did not answer
         self._unheard_until = 0.0  # it did, and nobody came
