@@ -11,7 +11,7 @@ PATIENCE = 10.0  # seconds: a run looks at the flag between two batches
 
 
 @skill(
-    "cancel {run}", right="run", help="stop a run; what is published stays", example="cancel 12",
+    "cancel {run}", right="run", help="stop a run; published versions stay", example="cancel 12",
     states=("queued", "running"), holds="counts"
 )  # fmt: skip
 async def cancel(atlas: Atlas, run: int) -> Reply:

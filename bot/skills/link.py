@@ -5,7 +5,7 @@ from bot.reply import Reply
 from bot.skill import skill
 
 
-@skill("link", right=None, help="become known to Atlas in this chat", example="link", holds="subjects")
+@skill("link", right=None, help="connect this chat to your account", example="link", holds="subjects")
 async def link(atlas: Atlas) -> Reply:
     """Whoever is linked already is told so; a new code would make no difference."""
     me = await atlas.me()

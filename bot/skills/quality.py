@@ -51,7 +51,7 @@ async def quality(atlas: Atlas, dataset: str) -> Reply:
 @skill(
     "quality {dataset} trend",
     right="read:quality",
-    help="how the scores went",
+    help="how the scores have changed",
     example="quality customers trend",
     holds="counts",
 )

@@ -11,7 +11,7 @@ from bot.skill import skill
 @skill(
     "replay {pipeline}",
     right="run",
-    help="try the last rows again by the rules of now",
+    help="apply today's rules to the rows of the last run",
     example="replay customers",
     holds="counts",
 )

@@ -12,7 +12,7 @@ from bot.words import listing, one_line
     "reveal {token}",
     "reveal {token} because {because...}",
     right="reveal",
-    help="what a token stands for; that you asked is kept",
+    help="the value behind a token; the audit log keeps that you asked",
     example="reveal t_75zxml4nsoplhl55ovweuoxjjm because she asked for her data",
     holds="subjects",
 )

@@ -11,7 +11,7 @@ from bot.skill import skill
 @skill(
     "run {pipeline} [--full]",
     right="run",
-    help="run a pipeline; --full reads everything anew",
+    help="run a pipeline; --full reads all of its source again",
     example="run customers",
     holds="counts",
 )

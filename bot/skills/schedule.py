@@ -8,7 +8,7 @@ from bot.words import one_line
 
 
 @skill(
-    "schedule {pipeline} {cron...}", right="run", help="run a pipeline by itself; the times as cron writes them",
+    "schedule {pipeline} {cron...}", right="run", help="run a pipeline at set times, written as in cron",
     example='schedule customers "0 6 * * *"', holds="counts"
 )  # fmt: skip
 async def schedule(atlas: Atlas, pipeline: str, cron: str) -> Reply:

@@ -10,7 +10,7 @@ from bot.words import many, one_line, when
 @skill(
     "schedules",
     right="read:runs",
-    help="which pipelines run by themselves, and when",
+    help="pipelines that have a schedule, and when they run",
     example="schedules",
     holds="counts",
 )

@@ -13,7 +13,7 @@ from bot.words import listing, many, one_line, when
 @skill(
     "status [{subject}]",
     right="read:runs",
-    help="how things stand, with all, a pipeline or a run",
+    help="the state of everything, of a pipeline or of a run",
     example="status 12",
     holds="counts",
 )

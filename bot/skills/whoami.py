@@ -18,7 +18,7 @@ MAY = {
 }  # fmt: skip
 
 
-@skill("whoami", right=None, help="who you are here and what you may do", example="whoami", holds="counts")
+@skill("whoami", right=None, help="your name and what you may do", example="whoami", holds="counts")
 async def whoami(atlas: Atlas) -> Reply:
     me = await atlas.me()
     if not me["user"]:
