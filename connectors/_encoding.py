@@ -17,6 +17,7 @@ BYTEWISE = (
 )  # fmt: skip
 
 TURNED = bytes.maketrans(b"\"'", b"'\"")
+_DOS_END = b"\x1a"  # the last byte of a text of DOS
 _EURO = 0xA4  # in ISO-8859-15; elsewhere a sign of currencies that nobody writes
 _ENOUGH = 1000  # letters outside ASCII after which the encoding is clear
 _BOMS = (
@@ -63,7 +64,15 @@ class Text:
 
     def read(self, size: int) -> bytes:
         text = self._read(size)
+        if text.endswith(_DOS_END) and self._is_at_end():
+            text = text.removesuffix(_DOS_END)
         return text.translate(self._turned) if self._turned else text
+
+    def _is_at_end(self) -> bool:
+        at = self._file.tell()
+        more = self._file.read(1)
+        self._file.seek(at)
+        return not more
 
     def _read(self, size: int) -> bytes:
         if self._decoder is None:

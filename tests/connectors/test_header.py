@@ -242,6 +242,14 @@ def test_values_may_stand_in_single_quotes(tmp_path: Path, text: str) -> None:
     assert len(rows) == 3 or rows[3][1] == "l'été d'hier"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp850"])
+def test_the_last_byte_of_a_text_of_dos_is_no_part_of_a_value(tmp_path: Path, encoding: str) -> None:
+    _, rows, rejects, _ = read(written(tmp_path, "id;farve\n1;blå\n2;8\x1a", encoding))
+    assert (rows, rejects.lines) == ([["1", "blå"], ["2", "8"]], [])
+    _, rows, _, _ = read(written(tmp_path, "id;farve\n1;a\x1ab\n2;c\n\x1a"))
+    assert rows == [["1", "a\x1ab"], ["2", "c"]]
+
+
 def test_apostrophes_in_texts_are_no_quotes(tmp_path: Path) -> None:
     rows = "".join(f"{n};'s-Hertogenbosch;rock 'n' roll;d'Artagnan\n" for n in range(9))
     assert read(written(tmp_path, f"nr;by;musik;navn\n{rows}"))[1][0] == [
