@@ -61,7 +61,7 @@ def _attach(home: Home, db: Session, found: Iterable[Alert], root: Alert, now: d
 
 
 def _route(home: Home, db: Session, alert: Alert, now: datetime) -> None:
-    """Sees to it that there is a message wherever this dataset's alerts are heard of: of the root, if there is one."""
+    """Adds a message for each receiver of this dataset's alerts. An alert with a root is reported through its root."""
     told = alerts.get(db, alert.root_id) if alert.root_id is not None else alert
     due = now + timedelta(seconds=home.settings.alert_hold_seconds if alert.spreads else 0)
     if ways := home.settings.alert_ways(alert.owner):

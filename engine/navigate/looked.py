@@ -24,7 +24,7 @@ def unknown(_dataset: str, _column: str) -> None:
 
 
 def new(columns: list[str], dataset: str) -> str:
-    """What is said of columns that the source has and the published dataset has not."""
+    """A sentence on columns that are in the source but not yet in the published dataset."""
     names = " and ".join(f"`{column}`" for column in columns)
     if len(columns) == 1:
         return f"{names} is new in the source and not published yet; to publish it: run {dataset}"

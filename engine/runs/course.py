@@ -30,7 +30,7 @@ log = logging.getLogger("atlas.runs")
 FROM_SOURCE = ("plan", "explore")
 BEFORE_SQL = ("plan", "explore", "remask")  # soon after these steps a run needs the child that runs SQL
 UNTIL_CONTRACT = ("plan", "explore", "verdicts", "rejects", "contract")
-STEPS_UNTIL_PUBLISH = (*UNTIL_CONTRACT, "chart")  # another version may have been published meanwhile: it is merged anew
+STEPS_UNTIL_PUBLISH = (*UNTIL_CONTRACT, "chart")  # a retry merges again: another version may be published by now
 
 
 def start(

@@ -99,7 +99,7 @@ def test_a_bot_that_is_killed_in_the_middle_sends_nothing_twice_and_loses_nothin
     place.kill(bot)
     (of_above,), (of_beside,) = (place.of(f"{name} failed in Explore") for name in (above, beside))
     of_below = place.of(f"The score of {below} is too low")
-    assert len(of_below) <= (changes.index(below) < changes.index(above))  # else nothing is told but the cause
+    assert len(of_below) <= (changes.index(below) < changes.index(above))  # otherwise only the cause is reported
     assert all(f"Caused by alert #{number(place, above)}." in message.text for message in of_below)
     assert "Seen 3 times" in of_above.text
     assert f"It has caused: #{number(place, below)} The score of {below} is too low." in of_above.text

@@ -17,7 +17,7 @@ from tests.attack.shop import Shop
 
 TEAMS = ("crm-team", "web-team", "support")
 SEES_MODELS = ("operator", "steward", "dpo", "admin")
-# a model whose table is not there: its rows wait for something that is told, and nobody can be let in to them
+# a model without a table: reading it is refused with the reason, and nobody can be granted access to it
 GONE = {"rows": 409, "grant": 404}
 GUARDS = [
     Guard("engine/runs/steps/navigate.py", 'model.name, "model", owner, model.description,',

@@ -33,5 +33,5 @@ def _told_apart(batches: Iterable[T | Remark], name: str, key: list[str]) -> Ite
                     f"`{name}`: {batch.text}.",
                     hint="Name the columns that tell records apart, and each is published once: key: [id]",
                 )
-            batch = Remark(records=batch.records)  # records that share a key are told
+            batch = Remark(records=batch.records)  # the step `rejects` reports records that share a key
         yield batch
