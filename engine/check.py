@@ -16,7 +16,7 @@ from engine.navigate import looked
 from engine.navigate.looked import HasColumn
 
 Published = Mapping[str, Mapping[str, str]]  # dataset -> column -> type
-_LACKS = re.compile('names `"?([^`"]+)"?`, which is not a column')
+_LACKS = re.compile('names `"?([^`"]+)"?`, which is no column')
 LONGEST = 5  # seconds of computing that the rules of one file may take; waiting for a busy machine does not count
 
 

@@ -165,7 +165,7 @@ def _expressed(sql: str, columns: Collection[str] | None) -> str:
         if columns is None and not column.table:
             continue
         if columns is None or column.table or column.name.lower() not in {name.lower() for name in columns}:
-            raise BadPipeline(f"`{short(sql)}` names `{column.sql()}`, which is not a column.",
+            raise BadPipeline(f"`{short(sql)}` names `{column.sql()}`, which is no column.",
                               hint=named.suggested(column.name, columns) if columns else None)  # fmt: skip
     text: str = found.sql(dialect="duckdb", comments=False)
     if any(node.get("class") in _NOT_OF_A_ROW for node in nodes(_parsed(f"SELECT {text}"))):
